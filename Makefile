@@ -1,0 +1,100 @@
+# `make demo` and `make test` set everything up by themselves; `make help` lists the rest.
+
+PYTHON ?= python3
+PORT   ?= 5000
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input install
+PYTEST := $(BIN)/python -m pytest
+
+# Numeric libraries would otherwise start a thread for every core in every process.
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test checks lint types contracts tests unit browser screenshots docs evaluate refit replay mutants bench format clean
+
+help: ## list these targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to change)
+	@echo "The example app: http://127.0.0.1:$(PORT)   (Ctrl-C stops it)"
+	@$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
+
+test: system $(VENV)/.dev ## check everything: lint, types, contracts and all tests with coverage
+	@$(MAKE) --no-print-directory --keep-going lint types contracts tests
+
+lint: $(VENV)/.dev ## ruff: rules and format
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "make format mends the format."; exit 1; }
+
+types: $(VENV)/.dev ## mypy --strict
+	@$(BIN)/mypy --no-error-summary
+
+contracts: $(VENV)/.dev ## who may import whom
+	@said=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
+
+tests: $(VENV)/.dev
+	@$(PYTEST) -q --cov --cov-report=term
+
+unit: $(VENV)/.dev ## the quick tests only
+	@$(PYTEST) -q tests/unit
+
+browser: system $(VENV)/.dev ## the tests in a real Chromium
+	@$(PYTEST) -q tests/browser
+
+screenshots: system $(VENV)/.dev ## take the pictures in docs/screenshots again
+	@$(BIN)/python -m tests.browser.screenshots
+
+docs: $(VENV)/.dev ## write the tables in docs/ and README.md again
+	@$(BIN)/python docs/make_config_table.py
+	@$(BIN)/python docs/make_model_card.py
+	@$(BIN)/python docs/make_detection.py
+
+# The recordings that are kept beside the repository; the report lands in build/evaluation.
+DATA := $(or $(ZEROTRUST_TEST_DATA),../shared/data)
+MEASURE = $(BIN)/python -m flask_zerotrust.training.report $(DATA) --out build/evaluation \
+	--keep docs/evaluation.json --data-sets docs/left-out.json --jobs 2
+
+evaluate: $(VENV)/.dev ## measure the model that ships on all data; writes docs/detection.md again
+	@$(MEASURE)
+	@$(MAKE) --no-print-directory docs
+
+refit: $(VENV)/.dev ## the same, and fit anew with each data set of people left out (slow)
+	@$(MEASURE) --refit
+	@$(MAKE) --no-print-directory docs
+
+mutants: $(VENV)/.dev ## take the defences away one by one and see a test fail for each
+	@$(BIN)/python -m tests.security.mutants
+
+bench: $(VENV)/.dev ## measure what the extension costs a request
+	@$(BIN)/python -m tests.benchmarks.requests
+
+replay: system $(VENV)/.dev ## replay twenty recorded people to the example app: half an hour
+	@ZEROTRUST_TEST_PEOPLE=20 $(PYTEST) -q tests/browser/test_people.py
+
+format: $(VENV)/.dev ## let ruff mend what it can
+	@$(BIN)/ruff check --quiet --fix . && $(BIN)/ruff format --quiet .
+
+clean: ## remove the environment and everything else that was made
+	@rm -rf $(VENV) *.egg-info build dist .coverage .coverage.* htmlcov
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: system
+system:
+	@.ci/system-packages $(PYTHON) tests
+
+$(BIN)/python:
+	@.ci/system-packages $(PYTHON)
+	@echo "Making $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
+
+# The stamps are older than pyproject.toml when it has changed: then pip looks again.
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	@echo "Installing the extension and what the example app needs"
+	@$(PIP) --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@echo "Installing the extension and the development tools"
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,110 @@
+"""What a customer sees: account, transfer, statements, and the demo phone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from flask_zerotrust import current_risk, step_up_required
+from flask_zerotrust.factors.senders import ConsoleSender, Message
+
+from . import forms, store
+from .extensions import login_manager, zt
+
+blueprint = Blueprint("bank", __name__)
+
+#: The phone page stands in for a thing in the customer's pocket, so it asks for no login.
+OPEN = {"bank.phone"}
+
+
+@blueprint.before_request
+def only_customers() -> Any:
+    """Send strangers to the login page."""
+    if request.endpoint not in OPEN and not current_user.is_authenticated:
+        return login_manager.unauthorized()
+    return forms.protect()
+
+
+@blueprint.get("/")
+def account() -> str:
+    """Balance, recent movements, and how the session looks to the extension."""
+    me = current_user.get_id()
+    return render_template(
+        "account.html", balance=store.balance(me), movements=store.movements(me, newest=8)
+    )
+
+
+@blueprint.get("/transfer")
+def transfer() -> str:
+    """Show the form."""
+    empty = forms.TransferForm("", "", 0, {})
+    return render_template("transfer.html", form=empty, balance=store.balance(current_user.get_id()))
+
+
+@blueprint.post("/transfer")
+@step_up_required(action="send a transfer")
+def send_transfer() -> tuple[str, int] | Response:
+    """Move the money: guarded, because this is what a thief is after."""
+    form = forms.TransferForm.read(request.form)
+    me = current_user.get_id()
+    if not form.errors:
+        try:
+            payee = store.transfer(me, to=form.to, pence=form.pence, today=datetime.now(UTC).date())
+        except store.TransferRefused as refused:
+            form.errors[refused.field] = str(refused)
+        else:
+            flash(f"{forms.money(form.pence)} is on its way to {payee}.", "success")
+            return redirect(url_for("bank.account"), code=303)
+    return render_template("transfer.html", form=form, balance=store.balance(me)), 422
+
+
+@blueprint.get("/statements")
+@step_up_required(always=True, action="open your statements")
+def statements() -> str:
+    """Show the account month by month: always behind a code, however good the movement."""
+    return render_template("statements.html", statements=store.statements(current_user.get_id()))
+
+
+@blueprint.get("/phone")
+def phone() -> str:
+    """Show what arrived on the demo phone, newest first; on all of them when nobody is logged in."""
+    mine = current_user.phone if current_user.is_authenticated else None
+    arrived = [m for m in _outbox() if mine in (None, m.to)]
+    return render_template("phone.html", number=mine, messages=arrived[::-1])
+
+
+def _outbox() -> list[Message]:
+    sender = zt.sender
+    return sender.outbox if isinstance(sender, ConsoleSender) else []
+
+
+@blueprint.app_context_processor
+def demo_values() -> dict[str, Any]:
+    """Give every page the risk to show; real sites keep it to themselves."""
+    if not current_user or not current_user.is_authenticated:
+        return {}
+    risk = current_risk
+    return {"risk_level": risk.level, "risk_text": risk_text(risk.level, risk.value)}
+
+
+def risk_text(level: str, value: float) -> str:
+    """Return the status line as status.js writes it, for browsers that run no scripts."""
+    if level == "unknown":
+        return "unknown - move the mouse"
+    return f"{level} risk {value:.2f}"
+
+
+@blueprint.app_template_filter()
+def clock(at: float) -> str:
+    """Return wall-clock seconds as hours, minutes and seconds, UTC."""
+    return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}"
+
+
+@blueprint.app_template_filter()
+def day(of: date) -> str:
+    """Return a date as people say it: 3 Nov."""
+    return f"{of.day} {of:%b}"

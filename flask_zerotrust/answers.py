@@ -1,0 +1,119 @@
+"""Responses that views and decorators share: pages, problem JSON, and the headers on both."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from flask import abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask.wrappers import Response
+
+from .risk import Terms
+
+# RFC 9457, section 4.2.1: without a type of its own a problem is about:blank, titled by its status.
+PROBLEM_TYPE = "application/problem+json"
+
+
+def wants_json() -> bool:
+    """Say whether the client is a program: it prefers or sends JSON, or is script in a page."""
+    mode = request.headers.get("Sec-Fetch-Mode")
+    if mode is not None and mode != "navigate":
+        return True
+    best = request.accept_mimetypes.best_match(["text/html", "application/json", PROBLEM_TYPE])
+    return best in ("application/json", PROBLEM_TYPE) or request.is_json
+
+
+def same_origin() -> bool | None:
+    """Say whether this request comes from a page of this site; None where nothing tells."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    here = f"{request.scheme}://{request.host}"
+    origin, referrer = request.headers.get("Origin"), request.headers.get("Referer")
+    if origin is not None:
+        return origin == here
+    return None if referrer is None else (referrer + "/").startswith(here + "/")
+
+
+def private(response: Response) -> Response:
+    """Keep caches, frames and referrers away from a page of the extension."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Frame-Options"] = "DENY"
+    # "no-referrer" would turn the Origin header of our own forms into "null".
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.vary.add("Cookie")
+    return response
+
+
+def page(template: str, status: int = 200, **context: Any) -> Response:
+    """Render a page of the extension."""
+    html = render_template(f"zerotrust/{template}.html", **context)
+    return private(make_response(html, status))
+
+
+def go(url: str) -> Response:
+    """Send a browser on with a GET, whatever it came with."""
+    return private(cast(Response, redirect(url, 303)))
+
+
+def message(title: str, text: str, status: int, *links: tuple[str, str]) -> Response:
+    """Render a page that only says something; links are (label, URL)."""
+    return page("message", status, title=title, text=text, links=list(links))
+
+
+def problem(status: int, title: str, detail: str, **members: Any) -> Response:
+    """Return problem JSON (RFC 9457)."""
+    response = jsonify(type="about:blank", title=title, status=status, detail=detail, **members)
+    response.status_code = status
+    response.content_type = PROBLEM_TYPE
+    return private(response)
+
+
+def unauthorized() -> ResponseReturnValue:
+    """Answer a visitor who is not logged in as the app itself would."""
+    manager = getattr(current_app, "login_manager", None)
+    if manager is not None and (manager.unauthorized_callback or not wants_json()):
+        return manager.unauthorized()  # type: ignore[no-any-return]
+    if not wants_json():
+        abort(401)
+    return problem(401, "Not logged in", "Log in first.")
+
+
+def insufficient(challenge_url: str, terms: Terms, factors: list[str]) -> Response:
+    """Ask a program for a step-up, in the shape of RFC 9470 (adapted to cookie sessions)."""
+    text = "A recent step-up is required for this request."
+    factors = list(dict.fromkeys(factors))
+    response = problem(
+        401,
+        "Step-up required",
+        text,
+        error="insufficient_user_authentication",
+        challenge_url=challenge_url,
+        factors=factors,
+        max_age=int(terms.grant_s),
+    )
+    response.headers["WWW-Authenticate"] = (
+        f'Bearer error="insufficient_user_authentication", error_description="{text}", '
+        f'acr_values="{" ".join(factors)}", max_age="{int(terms.grant_s)}"'
+    )
+    return response
+
+
+def no_factor(action: str, *, may_enrol: bool) -> Response:
+    """Tell a person without a factor what to do about it."""
+    enrol_url = url_for("zerotrust.enrol") if may_enrol else None
+    if wants_json():
+        detail = "Enrol a factor first." if may_enrol else "Ask the site to add a factor to your account."
+        return problem(403, "No factor to step up with", detail, enrol_url=enrol_url)
+    return page("no_factor", 403, action=action, enrol_url=enrol_url)
+
+
+def unavailable() -> Response:
+    """Say that the step-up cannot be judged right now; protected views never open by accident."""
+    text = "We can't check right now that it's you. Nothing was done. Please try again in a minute."
+    if wants_json():
+        response = problem(503, "Step-up unavailable", text)
+    else:
+        response = message("Please try again shortly", text, 503)
+    response.headers["Retry-After"] = "60"
+    return response

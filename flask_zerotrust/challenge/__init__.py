@@ -1,0 +1,8 @@
+"""Challenges: issue, check, count attempts, use once, over Factor and Store; no HTTP in here."""
+
+from .challenges import Challenges
+from .messages import MESSAGES
+from .parking import Parked, park
+from .pending import Pending
+
+__all__ = ["MESSAGES", "Challenges", "Parked", "Pending", "park"]

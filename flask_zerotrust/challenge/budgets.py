@@ -1,0 +1,81 @@
+"""What may be sent: to which numbers, how often, and never to one number again at once."""
+
+from __future__ import annotations
+
+import json
+
+from ..config import Settings
+from ..errors import ChallengeError
+from ..factors.base import Factor
+from ..keys import KeyRing
+from ..stores.base import Store, update
+
+_HOUR_S = 3_600.0
+# Messages are added up by five minutes, so a budget looks back 60 to 65 minutes.
+_SLOT_S = 300.0
+_SLOTS = int(_HOUR_S / _SLOT_S)
+# Country, network and a first digit or two: what numbers rented together have in common.
+_PREFIX_DIGITS = 6
+
+
+class Budgets:
+    """Messages spent, by number, user, prefix and altogether.
+
+    Parameters
+    ----------
+    store : Store
+    keys : KeyRing
+        Numbers are counted under their HMAC.
+    settings : Settings
+    """
+
+    def __init__(self, store: Store, keys: KeyRing, settings: Settings) -> None:
+        self._store = store
+        self._keys = keys
+        self._settings = settings
+
+    def check_allowed(self, factor: Factor) -> None:
+        """Raise ChallengeError ``not_allowed`` for a number outside the configured prefixes."""
+        recipient, prefixes = factor.recipient or "", self._settings.sms_prefixes
+        if recipient.startswith("+") and prefixes and not recipient.startswith(prefixes):
+            raise ChallengeError("not_allowed")
+
+    def cool_down(self, user: str, factor: Factor, *, now: float) -> None:
+        """Let one code pass in a while; raise ChallengeError ``too_soon`` for the others.
+
+        The pause belongs to user and recipient, so opening another challenge does not shorten it.
+        """
+        pause_s = self._settings.resend_s
+        key = f"sent-lately:{self._keys.digest('recipient', user, factor.recipient or factor.id)}"
+        until = repr(now + pause_s).encode()
+        if pause_s and not self._store.swap(key, old=None, new=until, ttl_s=pause_s):
+            ends_at = float(self._store.get(key) or until)
+            raise ChallengeError("too_soon", retry_after_s=max(0.0, ends_at - now))
+
+    def spend(self, user: str, factor: Factor, *, now: float) -> None:
+        """Count one message, or raise ChallengeError ``budget``.
+
+        The narrow budgets come first, so that one number asked for over and over spends nothing of
+        the budgets it shares.
+        """
+        s = self._settings
+        recipient = factor.recipient or factor.id
+        self._spend("number", recipient, s.sms_per_number_hour, now)
+        self._spend("user", user, s.sms_per_user_hour, now)
+        if recipient.startswith("+"):
+            self._spend("prefix", recipient[: 1 + _PREFIX_DIGITS], s.sms_per_prefix_hour, now)
+        self._spend("total", "", s.sms_total_hour, now)
+
+    def _spend(self, kind: str, name: str, limit: int, now: float) -> None:
+        key = f"budget:{kind}:{self._keys.digest('budget', kind, name)}"
+        slot = int(now // _SLOT_S)
+
+        def step(raw: bytes | None) -> bytes:
+            spent = {int(at): n for at, n in json.loads(raw or b"{}").items() if int(at) >= slot - _SLOTS}
+            if sum(spent.values()) >= limit:
+                frees_at = (min(spent) + _SLOTS + 1) * _SLOT_S
+                raise ChallengeError("budget", retry_after_s=max(0.0, frees_at - now))
+            spent[slot] = spent.get(slot, 0) + 1
+            return json.dumps(spent).encode()
+
+        update(self._store, key, step, ttl_s=_HOUR_S + _SLOT_S)

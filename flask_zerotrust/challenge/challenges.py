@@ -1,0 +1,190 @@
+"""Open, send, check, pass: one way through a challenge, over Factor and Store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..config import Settings
+from ..errors import ChallengeError, SenderError
+from ..factors.base import Factor
+from ..keys import KeyRing
+from ..stores.base import Store
+from .attempts import Attempts
+from .budgets import Budgets
+from .codes import SentCodes, normalise
+from .enrolment import Enrolment
+from .parking import Parked
+from .pending import MAX_PARKED_A_USER, Pending, PendingStore, new_id
+from .uses import claim_use
+
+
+class Challenges:
+    """Challenges of one app: counts first, compares, and lets every code in once.
+
+    Parameters
+    ----------
+    store : Store
+    keys : KeyRing
+    settings : Settings
+    totp : callable, optional
+        Makes a knowing factor of a secret (``TotpFactor``); enrolment needs it.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keys: KeyRing,
+        settings: Settings,
+        *,
+        totp: Callable[[str], Factor] | None = None,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._pending = PendingStore(store, keys, settings)
+        self._codes = SentCodes(store, keys, settings)
+        self._attempts = Attempts(store, keys, settings)
+        self._budgets = Budgets(store, keys, settings)
+        self._enrolment = Enrolment(store, keys, settings, totp=totp)
+
+    def open(
+        self,
+        *,
+        user: str,
+        session_id: str,
+        action: str,
+        return_path: str,
+        method: str,
+        parked: Parked | None,
+        now: float,
+    ) -> str:
+        """Keep what the person wanted and return the challenge's id; nothing is sent."""
+        pending = Pending(
+            id=new_id(),
+            user=user,
+            session_id=session_id,
+            action=action,
+            return_path=return_path,
+            method=method,
+            parked=self._affordable(user, parked),
+            opened_at=now,
+        )
+        self._pending.add(pending)
+        return pending.id
+
+    def load(self, challenge_id: str, *, user: str, session_id: str, now: float) -> Pending:
+        """Return a challenge of this user and session.
+
+        Raises
+        ------
+        ChallengeError
+            ``gone`` (expired, closed, never there) or ``not_yours``.
+        """
+        pending = self._pending.get(challenge_id, now=now)
+        if (pending.user, pending.session_id) != (user, session_id):
+            raise ChallengeError("not_yours")
+        return pending
+
+    def send(
+        self, pending: Pending, factor: Factor, *, now: float, host: str, address: str | None
+    ) -> Pending:
+        """Send a new code, which voids the one before, and return the challenge as it is then.
+
+        Raises
+        ------
+        ChallengeError
+            ``not_sending``, ``factor_paused``, ``not_allowed``, ``slow_down``, ``too_soon``,
+            ``budget`` (worth an alert), ``used`` (passed already) or ``gone``.
+        SenderError
+            When the message could not be handed over; its code is void.
+        """
+        if not factor.sends:
+            raise ChallengeError("not_sending")
+        if pending.passed_at is not None:
+            raise ChallengeError("used")
+        self._attempts.check_open(pending.user, factor, now=now)
+        self._budgets.check_allowed(factor)
+        self._attempts.slow(address)
+        self._budgets.cool_down(pending.user, factor, now=now)
+        self._budgets.spend(pending.user, factor, now=now)
+        self._attempts.note(address)
+        code = self._codes.make(pending, factor, now=now)
+        try:
+            factor.send(code, action=pending.action, host=host)
+        except SenderError:
+            self._codes.void(pending)
+            raise
+        return self._pending.change(
+            pending, lambda p: replace(p, factor_id=factor.id, sent_at=now), now=now
+        )
+
+    def check(
+        self, pending: Pending, factor: Factor, code: str, *, now: float, address: str | None
+    ) -> None:
+        """Return if the code is right and was not used before; a try is counted before it is judged.
+
+        Raises
+        ------
+        ChallengeError
+            Without a try: ``format``, ``factor_paused``, ``slow_down``, ``not_sent``, ``expired``,
+            ``gone``. With one: ``wrong``, ``used``, ``too_many``, ``factor_paused``, ``locked``.
+        """
+        code = normalise(code)
+        if pending.passed_at is not None:
+            raise ChallengeError("used")
+        if pending.ends_at(life_s=self._settings.challenge_s) <= now:
+            raise ChallengeError("gone")
+        self._attempts.check_open(pending.user, factor, now=now)
+        sent = self._codes.find(pending, factor, now=now) if factor.sends else None
+        self._attempts.slow(address)
+        one = self._attempts.count(pending, factor, now=now)
+        if sent is None:
+            use = factor.check(code, now=now)
+        else:
+            use = self._codes.use_of(sent, pending, factor, code)
+        if use is None:
+            self._attempts.note(address)
+            raise self._attempts.failed(one, pending.user, factor, now=now)
+        claim_use(self._store, pending.user, factor.kind, use)
+        self._codes.void(pending)
+        self._attempts.succeeded(pending.user, factor)
+
+    def passed(self, pending: Pending, *, session_id: str, now: float) -> Pending:
+        """Bind an answered challenge to the session's new id, for the page that confirms its form."""
+        return self._pending.change(
+            pending, lambda p: replace(p, session_id=session_id, passed_at=now), now=now
+        )
+
+    def close(self, pending: Pending) -> None:
+        """Forget a challenge, its code and its form; its counters live on."""
+        self._pending.remove(pending)
+        self._codes.void(pending)
+
+    def unlock(self, user: str) -> None:
+        """Open an account that is ``locked``: for the site's support, after talking to the person."""
+        self._attempts.unlock(user)
+
+    def enrol_begin(self, user: str, session_id: str, *, now: float) -> str:
+        """Return the secret that this session is enrolling, a new one if there is none."""
+        return self._enrolment.begin(user, session_id, now=now)
+
+    def enrol_secret(self, user: str, session_id: str, *, now: float) -> str:
+        """Return the secret that this session is enrolling, or raise ChallengeError ``gone``."""
+        return self._enrolment.secret(user, session_id, now=now)
+
+    def enrol_confirm(self, user: str, session_id: str, code: str, *, now: float) -> str:
+        """Return the secret once a code shows that the app holds it; that code is then used.
+
+        Raises
+        ------
+        ChallengeError
+            ``format``, ``wrong``, ``used``, ``too_many`` (a new secret is needed) or ``gone``.
+        """
+        return self._enrolment.confirm(user, session_id, code, now=now)
+
+    def _affordable(self, user: str, parked: Parked | None) -> Parked | None:
+        """Leave a form out when this user's sessions keep too many already."""
+        if parked is None or parked.too_large:
+            return parked
+        kept = self._store.increment("parked-of:" + user, ttl_s=self._settings.challenge_s)
+        return parked if kept <= MAX_PARKED_A_USER else Parked(parked.path, too_large=True)

@@ -1,0 +1,97 @@
+"""Codes: made from the system's randomness, kept only as an HMAC, read as a person types them."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from dataclasses import asdict, dataclass
+
+from ..config import Settings
+from ..errors import ChallengeError
+from ..factors.base import Factor
+from ..keys import KeyRing
+from ..stores.base import Store
+from .pending import Pending
+
+_DIGITS = 6
+_CODE = re.compile(r"[0-9]{6}", re.ASCII)
+# What people and phones put between digits: white space, dashes of any length.
+_BETWEEN = re.compile(r"[\s\u2010-\u2015\u2212-]+")
+_PURPOSE = "sent-code"
+
+
+@dataclass(frozen=True, slots=True)
+class SentCode:
+    """What is kept of the newest code of a challenge."""
+
+    factor_id: str
+    digest: str
+    sent_at: float
+
+
+class SentCodes:
+    """The newest sent code of each challenge.
+
+    Parameters
+    ----------
+    store : Store
+    keys : KeyRing
+    settings : Settings
+    """
+
+    def __init__(self, store: Store, keys: KeyRing, settings: Settings) -> None:
+        self._store = store
+        self._keys = keys
+        self._settings = settings
+
+    def make(self, pending: Pending, factor: Factor, *, now: float) -> str:
+        """Return a new code; the one before is void from here on."""
+        code = f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}d}"
+        digest = self._keys.digest(_PURPOSE, *_bound(pending, factor), code)
+        sent = SentCode(factor_id=factor.id, digest=digest, sent_at=now)
+        # Kept as long as a challenge can be, so that a late code is called late and not unknown.
+        self._store.put(_key(pending), json.dumps(asdict(sent)).encode(), ttl_s=self._settings.challenge_s)
+        return code
+
+    def find(self, pending: Pending, factor: Factor, *, now: float) -> SentCode:
+        """Return the code to compare with, or raise ChallengeError ``not_sent`` or ``expired``."""
+        raw = self._store.get(_key(pending))
+        sent = None if raw is None else SentCode(**json.loads(raw))
+        if sent is None or sent.factor_id != factor.id:
+            raise ChallengeError("not_sent")
+        if now - sent.sent_at >= self._settings.code_s:
+            raise ChallengeError("expired")
+        return sent
+
+    def use_of(self, sent: SentCode, pending: Pending, factor: Factor, code: str) -> str | None:
+        """Return the use that a right code makes, None for a wrong one."""
+        fits = self._keys.matches(_PURPOSE, sent.digest, *_bound(pending, factor), code)
+        return f"{pending.id}:{sent.digest[:16]}" if fits else None
+
+    def void(self, pending: Pending) -> None:
+        """Forget the code."""
+        self._store.delete(_key(pending))
+
+
+def normalise(code: str) -> str:
+    """Return the six ASCII digits that were typed, spaces and dashes aside.
+
+    Raises
+    ------
+    ChallengeError
+        ``format`` for anything else, also digits of other scripts, which ``str.isdigit`` accepts.
+    """
+    plain = _BETWEEN.sub("", code[:64])
+    if not _CODE.fullmatch(plain):
+        raise ChallengeError("format")
+    return plain
+
+
+def _bound(pending: Pending, factor: Factor) -> tuple[str, ...]:
+    """Return what a code is good for: this challenge, person and factor, and nothing else."""
+    return pending.id, pending.user, factor.kind, factor.id
+
+
+def _key(pending: Pending) -> str:
+    return "code:" + pending.id

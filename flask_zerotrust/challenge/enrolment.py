@@ -1,0 +1,111 @@
+"""Enrolling an authenticator app: a secret that waits until the app has shown that it holds it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+from ..config import Settings
+from ..errors import ChallengeError, ConfigError, StoreError
+from ..factors.base import Factor, new_secret
+from ..keys import KeyRing
+from ..stores.base import Store
+from .codes import normalise
+from .uses import claim_use
+
+_PURPOSE = "enrolling"
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A secret on its way; tries are counted under its ``id``, so they end with it and never restart."""
+
+    id: str
+    user: str
+    secret: str = field(repr=False)
+    at: float
+
+
+class Enrolment:
+    """Secrets being enrolled, one a session, encrypted.
+
+    Parameters
+    ----------
+    store : Store
+    keys : KeyRing
+    settings : Settings
+    totp : callable, optional
+        Makes a knowing factor of a secret; passed in, so that challenges know no kind of factor.
+    """
+
+    def __init__(
+        self, store: Store, keys: KeyRing, settings: Settings, *, totp: Callable[[str], Factor] | None
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._settings = settings
+        self._totp = totp
+
+    def begin(self, user: str, session_id: str, *, now: float) -> str:
+        """Return the secret that is being enrolled; a reloaded page shows the same QR code."""
+        try:
+            return self.secret(user, session_id, now=now)
+        except ChallengeError:
+            return self._start(user, session_id, now=now)
+
+    def secret(self, user: str, session_id: str, *, now: float) -> str:
+        """Return the secret that is being enrolled, or raise ChallengeError ``gone``."""
+        return self._find(user, session_id, now=now).secret
+
+    def confirm(self, user: str, session_id: str, code: str, *, now: float) -> str:
+        """Return the secret when the code fits it; see ``Challenges.enrol_confirm``."""
+        code = normalise(code)
+        begun = self._find(user, session_id, now=now)
+        factor = self._factor(begun.secret)
+        tries = self._store.increment(f"enrolling-tries:{begun.id}", ttl_s=2 * self._settings.challenge_s)
+        use = factor.check(code, now=now) if tries <= self._settings.code_tries else None
+        if use is None:
+            raise self._failed(user, session_id, tries)
+        claim_use(self._store, user, factor.kind, use)
+        self._store.delete(_key(user, session_id))
+        return begun.secret
+
+    def _start(self, user: str, session_id: str, *, now: float) -> str:
+        begun = _Begun(id=secrets.token_hex(8), user=user, secret=new_secret(), at=now)
+        self._store.put(
+            _key(user, session_id),
+            self._keys.encrypt(_PURPOSE, json.dumps(asdict(begun)).encode()).encode(),
+            ttl_s=self._settings.challenge_s,
+            owner="user:" + user,
+        )
+        return begun.secret
+
+    def _find(self, user: str, session_id: str, *, now: float) -> _Begun:
+        raw = self._store.get(_key(user, session_id))
+        if raw is None:
+            raise ChallengeError("gone")
+        try:
+            begun = _Begun(**json.loads(self._keys.decrypt(_PURPOSE, raw.decode())))
+        except StoreError as error:  # SECRET_KEY was replaced: enrolling simply starts again
+            raise ChallengeError("gone") from error
+        if begun.user != user or now - begun.at >= self._settings.challenge_s:
+            raise ChallengeError("gone")
+        return begun
+
+    def _failed(self, user: str, session_id: str, tries: int) -> ChallengeError:
+        """Return what to say; after too many tries the secret goes, and the next page has a new one."""
+        if tries < self._settings.code_tries:
+            return ChallengeError("wrong")
+        self._store.delete(_key(user, session_id))
+        return ChallengeError("too_many")
+
+    def _factor(self, secret: str) -> Factor:
+        if self._totp is None:
+            raise ConfigError("Enrolment needs Challenges(..., totp=TotpFactor).")
+        return self._totp(secret)
+
+
+def _key(user: str, session_id: str) -> str:
+    return f"enrolling:{session_id}:{user}"

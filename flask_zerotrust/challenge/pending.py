@@ -1,0 +1,172 @@
+"""Pending challenges: what a person wanted to do, kept until they have answered or given up."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..config import Settings
+from ..errors import ChallengeError, StoreError
+from ..keys import KeyRing
+from ..stores.base import Store, update
+from .parking import Parked
+
+# Eight tabs asking at once is a lot; the ninth drops the oldest (decisions.md).
+MAX_A_SESSION = 8
+# Forms kept for one user at a time, over all sessions: bounds what one account can write to disk.
+MAX_PARKED_A_USER = 40
+
+_ID_BYTES = 16
+_ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
+_PURPOSE = "pending-challenge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A challenge that waits for its answer.
+
+    Attributes
+    ----------
+    id : str
+        128 random bits, in the URL.
+    user, session_id : str
+        Whose it is; another user or session cannot answer it.
+    action : str
+        What the person is about to do, in words.
+    return_path, method : str
+        What was asked for; the path never comes from the client afterwards.
+    parked : Parked or None
+        The posted form.
+    opened_at : float
+        Wall-clock seconds.
+    factor_id : str or None
+        The factor that the newest code went to.
+    sent_at : float or None
+        When that was.
+    passed_at : float or None
+        When the challenge was answered; then only its form is left to be confirmed.
+    """
+
+    id: str
+    user: str
+    session_id: str
+    action: str
+    return_path: str
+    method: str
+    parked: Parked | None
+    opened_at: float
+    factor_id: str | None = None
+    sent_at: float | None = None
+    passed_at: float | None = None
+
+    def ends_at(self, *, life_s: float) -> float:
+        """Return when it expires: so long after it was opened, or after it was passed."""
+        return (self.opened_at if self.passed_at is None else self.passed_at) + life_s
+
+
+class PendingStore:
+    """Pending challenges in the store, encrypted: parked forms are personal.
+
+    Parameters
+    ----------
+    store : Store
+    keys : KeyRing
+    settings : Settings
+    """
+
+    def __init__(self, store: Store, keys: KeyRing, settings: Settings) -> None:
+        self._store = store
+        self._keys = keys
+        self._life_s = settings.challenge_s
+
+    def add(self, pending: Pending) -> None:
+        """Keep a new challenge; the session's oldest goes when there are too many."""
+        self._store.put(
+            _key(pending.id), self._sealed(pending), ttl_s=self._life_s, owner=_owner(pending.user)
+        )
+        self._index(pending)
+
+    def get(self, challenge_id: str, *, now: float) -> Pending:
+        """Return a challenge that has not expired, or raise ChallengeError ``gone``."""
+        if not _ID.fullmatch(challenge_id):
+            raise ChallengeError("gone")
+        return self._opened(self._store.get(_key(challenge_id)), now)
+
+    def change(self, pending: Pending, change: Callable[[Pending], Pending], *, now: float) -> Pending:
+        """Apply a change to the challenge as it stands in the store, and return the result."""
+
+        def step(raw: bytes | None) -> bytes:
+            return self._sealed(change(self._opened(raw, now)))
+
+        ends_at = change(pending).ends_at(life_s=self._life_s)
+        raw = update(
+            self._store, _key(pending.id), step, ttl_s=max(0.0, ends_at - now), owner=_owner(pending.user)
+        )
+        changed = self._opened(raw, now)
+        if changed.session_id != pending.session_id:
+            self._index(changed)
+        return changed
+
+    def remove(self, pending: Pending) -> None:
+        """Forget a challenge and its form."""
+        self._store.delete(_key(pending.id))
+
+    def _index(self, pending: Pending) -> None:
+        """Add the challenge to its session's list; delete those that no longer fit."""
+        dropped: list[str] = []
+
+        def step(raw: bytes | None) -> bytes:
+            ids = [*json.loads(raw or b"[]"), pending.id]
+            dropped[:] = ids[:-MAX_A_SESSION]
+            return json.dumps(ids[-MAX_A_SESSION:]).encode()
+
+        name = "challenges-of:" + pending.session_id
+        update(self._store, name, step, ttl_s=self._life_s, owner=_owner(pending.user))
+        for challenge_id in dropped:
+            self._store.delete(_key(challenge_id))
+
+    def _opened(self, raw: bytes | None, now: float) -> Pending:
+        if raw is None:
+            raise ChallengeError("gone")
+        try:
+            pending = _from_dict(json.loads(self._keys.decrypt(_PURPOSE, raw.decode())))
+        except StoreError as error:  # SECRET_KEY was replaced: the person can simply start again
+            raise ChallengeError("gone") from error
+        if pending.ends_at(life_s=self._life_s) <= now:
+            raise ChallengeError("gone")
+        return pending
+
+    def _sealed(self, pending: Pending) -> bytes:
+        return self._keys.encrypt(_PURPOSE, json.dumps(asdict(pending)).encode()).encode()
+
+
+def new_id() -> str:
+    """Return a challenge id that nobody can guess."""
+    return secrets.token_urlsafe(_ID_BYTES)
+
+
+def _from_dict(data: dict[str, Any]) -> Pending:
+    parked = data.pop("parked")
+    return Pending(**data, parked=None if parked is None else _parked(parked))
+
+
+def _parked(data: dict[str, Any]) -> Parked:
+    return Parked(
+        path=data["path"],
+        fields=tuple((name, value) for name, value in data["fields"]),
+        left_out=tuple(data["left_out"]),
+        files=tuple(data["files"]),
+        too_large=data["too_large"],
+    )
+
+
+def _key(challenge_id: str) -> str:
+    return "challenge:" + challenge_id
+
+
+def _owner(user: str) -> str:
+    return "user:" + user

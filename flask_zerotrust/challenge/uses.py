@@ -1,0 +1,17 @@
+"""Used codes: each use of a factor is claimed in the store, once, also in parallel."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from ..errors import ChallengeError
+from ..stores.base import Store
+
+# Far longer than any code stays acceptable (a time step 90 s, a sent code 600 s at most).
+_USED_S = 86_400.0
+
+
+def claim_use(store: Store, user: str, kind: str, use: str) -> None:
+    """Claim what a right code has used, or raise ChallengeError ``used``."""
+    if not store.claim(f"used:{quote(kind, safe='')}:{quote(use, safe='')}:{user}", ttl_s=_USED_S):
+        raise ChallengeError("used")

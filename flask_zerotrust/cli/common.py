@@ -1,0 +1,118 @@
+"""What the commands share: the group, its options, reading, writing and loading what is offline."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import ConfigError, RecordingError, ZeroTrustError
+
+PACKAGE = "flask_zerotrust"
+
+# What the [train] extra brings.
+_EXTRAS = {"sklearn", "joblib", "matplotlib", "rich"}
+
+
+class _Failure(click.ClickException):
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """Shows the package's own errors, and files that cannot be had, as one line; exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # click knows what to do when the reader of a pipe has gone
+        except (ZeroTrustError, OSError) as error:
+            raise _Failure(" ".join(str(error).split())) from error
+
+
+@click.group(name="zerotrust", cls=Commands)
+def group() -> None:
+    """Simulate, import, train on and score recordings of pointer movement."""
+
+
+files_argument = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=str))
+seed_option = click.option(
+    "--seed",
+    default=1,
+    show_default=True,
+    type=click.IntRange(0),
+    help="The same seed gives the same result.",
+)
+jobs_option = click.option(
+    "--jobs", default=1, show_default=True, type=click.IntRange(1), help="Processes to use."
+)
+skip_bad_option = click.option(
+    "--skip-bad", is_flag=True, help="Leave out lines that cannot be read, and count them."
+)
+render_option = click.option(
+    "--render", is_flag=True, help="Pass sessions through the simulated browser first."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="For machines: JSON on standard output.")
+
+
+def new_folder(out: Path) -> None:
+    """Make the folder of a new bundle before the work, so that a wrong --out does not lose it.
+
+    Raises
+    ------
+    ConfigError
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigError(
+            f"--out {out} cannot be written ({error.strerror}). Name a folder that can be."
+        ) from error
+
+
+def say_how_to_use(out: Path, sha256: str) -> None:
+    click.echo(f"Wrote {out}. Use it with:")
+    click.echo(f"  ZEROTRUST_MODEL = {str(out.resolve())!r}")
+    click.echo(f"  ZEROTRUST_MODEL_SHA256 = {sha256!r}")
+
+
+def load(name: str) -> Any:
+    """Import a module of training only now: web workers must never load it."""
+    try:
+        return importlib.import_module(f".training.{name}", PACKAGE)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRAS:
+            raise
+        raise ConfigError(
+            f'This command needs {error.name}: pip install "Flask-ZeroTrust[train]"'
+        ) from error
+
+
+def save(out: str, visits: Iterable[Any]) -> int:
+    """Write recordings, say how many unless they go to standard output, and return the number."""
+    count: int = load("recordings").write(out, visits)
+    if out != "-":
+        click.echo(f"{out}: {count} session{'' if count == 1 else 's'}", err=True)
+    return count
+
+
+def read(files: Iterable[str], on_bad: Callable[[RecordingError], None] | None) -> Iterator[Any]:
+    return load("recordings").read(files, on_bad=on_bad)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def bad_lines(skip: bool) -> Iterator[Callable[[RecordingError], None] | None]:
+    """Collect what cannot be read and say so at the end; without ``skip`` nothing is forgiven."""
+    bad: list[RecordingError] = []
+    yield bad.append if skip else None
+    if bad:
+        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+        click.echo(f"Skipped {bad[0]}{more}", err=True)

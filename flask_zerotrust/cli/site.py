@@ -1,0 +1,179 @@
+"""Commands for a site that is live: calibrate, recordings, observed."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from flask.cli import ScriptInfo
+
+from ..errors import ConfigError
+from .common import (
+    PACKAGE,
+    bad_lines,
+    files_argument,
+    group,
+    json_option,
+    load,
+    read,
+    save,
+    say_how_to_use,
+    skip_bad_option,
+)
+
+
+@group.command()
+@files_argument
+@click.option(
+    "--max-false-step-ups",
+    default=0.01,
+    show_default=True,
+    type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True),
+    help="Largest share of your people to be asked for a code because of their movement.",
+)
+@click.option("--model", help="Folder of a bundle; the one that ships if left out.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the new bundle.")
+@click.option("--tighten", is_flag=True, help="Also let cut-offs become stricter than the model's.")
+@click.option(
+    "--bots", default=105, show_default=True, type=click.IntRange(0), help="Simulated, to compare."
+)
+@skip_bad_option
+@json_option
+def calibrate(
+    files: tuple[str, ...],
+    max_false_step_ups: float,
+    model: str | None,
+    out: Path,
+    tighten: bool,
+    bots: int,
+    skip_bad: bool,
+    as_json: bool,
+) -> None:
+    """Set a model's cut-offs by the visits of your own site's people."""
+    thresholds = load("thresholds")
+    scoring = importlib.import_module(".scoring", PACKAGE)
+    scorer = scoring.load_bundle(model)
+    with load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
+        people = _people(bar.over(read(files, on_bad), "visits"))
+        before = thresholds.original(scorer)
+        visits = [thresholds.watch(visit, scorer) for visit in people]
+    found = thresholds.find(visits, before, max_false_step_ups=max_false_step_ups, tighten=tighten)
+    old, new = (dataclasses.replace(scorer, policy=policy) for policy in (before, found.policy))
+    cost = thresholds.bots_stopped([old, new], n=bots) if bots else []
+    said = thresholds.summary(found) | {"simulated_bots": cost}
+    sha256 = thresholds.write(out, Path(model or scoring.DEFAULT), found, before=before, provenance=said)
+    if as_json:
+        policy = dataclasses.asdict(found.policy)
+        answer = {"bundle": str(out), "sha256": sha256, "shift_log_odds": found.shift, "policy": policy}
+        click.echo(json.dumps(answer | {"max_false_step_ups": max_false_step_ups} | said))
+    else:
+        for line in thresholds.sentences(found):
+            click.echo(line)
+    for line in thresholds.warnings(found, cost):
+        click.echo(line, err=True)
+    if not as_json:
+        say_how_to_use(out, sha256)
+
+
+@group.command(name="recordings")
+@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", default="-", show_default=True, help="A file (.gz packs it) or - for stdout.")
+@click.option("--source", default="site", show_default=True, help="What to call this site.")
+@skip_bad_option
+def recordings_(folder: Path | None, out: str, source: str, skip_bad: bool) -> None:
+    """Join what a site has recorded (ZEROTRUST_RECORD_DIR) into recordings.
+
+    FOLDER may be left out with `flask zerotrust`, which knows the app's.
+    """
+    spool = load("spool")
+    with load("console").Bar() as bar, bad_lines(skip_bad) as on_bad, _owner_only():
+        folder = folder or _recorder().folder
+        found = spool.read(folder, source=source, on_bad=on_bad)
+        if not save(out, bar.over(found, "visits")):
+            click.echo(f"Nothing is recorded in {folder}.", err=True)
+
+
+@group.command(name="observed")
+@click.option("--days", default=7, show_default=True, type=click.IntRange(1, 35), help="So many days back.")
+@json_option
+def observed_(days: int, as_json: bool) -> None:
+    """Show what would have happened while ZEROTRUST_MODE was "observe" (needs `flask zerotrust`)."""
+    observed = importlib.import_module(".observed", PACKAGE)
+    guard = _guard()
+    if guard.settings.store == "memory://":
+        raise ConfigError("ZEROTRUST_STORE = 'memory://' is not shared with this command: use sqlite:///.")
+    found = list(observed.days(guard.store, now=guard.clock(), last=days))
+    for day in found if as_json else ():
+        click.echo(json.dumps(dataclasses.asdict(day)))
+    if as_json:
+        return
+    for day in found:
+        click.echo(
+            f"{day.day}  {sum(day.passed.values())} requests pass{_why(day.passed)}, "
+            f"{sum(day.asked.values())} are stopped{_why(day.asked)}; "
+            f"{day.people_asked} of {day.people} people asked at least once"
+        )
+    if not found:
+        click.echo('Nothing was counted. Requests to guarded views are, with ZEROTRUST_MODE = "observe".')
+
+
+def _why(counts: dict[str, int]) -> str:
+    return f" ({', '.join(f'{reason} {n}' for reason, n in counts.items())})" if counts else ""
+
+
+def _guard() -> Any:
+    """Return the guard of the app that ``flask`` has found."""
+    context = click.get_current_context()
+    script = context.find_object(ScriptInfo)
+    if script is None:
+        raise ConfigError(f"This command needs an app: flask --app APP zerotrust {context.info_name}")
+    found = script.load_app().extensions.get("zerotrust")
+    if found is None:
+        raise ConfigError("This app does not use Flask-ZeroTrust: ZeroTrust(app) is missing.")
+    return found
+
+
+def _recorder() -> Any:
+    if click.get_current_context().find_object(ScriptInfo) is None:
+        raise ConfigError("Name the folder that ZEROTRUST_RECORD_DIR names.")
+    found = _guard().recorder
+    if found is None:
+        raise ConfigError("This app records nothing: ZEROTRUST_RECORD_DIR is not set.")
+    return found
+
+
+@contextmanager
+def _owner_only() -> Iterator[None]:
+    """Keep files that are made meanwhile from everyone but their owner."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _people(visits: Iterable[Any]) -> Iterator[Any]:
+    """Leave out what is labelled as a bot; of the rest the site says that it is people."""
+    bots = 0
+    simulated = importlib.import_module(".training.simulate.people", PACKAGE).SOURCE
+    made_up = 0
+    for visit in visits:
+        bots += visit.label == "bot"
+        made_up += visit.source == simulated
+        if visit.label != "bot":
+            yield visit
+    if bots:
+        click.echo(f"Left out {bots} visits that are labelled as bots.", err=True)
+    if made_up:
+        click.echo(
+            f"{made_up} visits are of simulated people: fine for a trial, but cut-offs for real visitors "
+            "need recorded ones.",
+            err=True,
+        )

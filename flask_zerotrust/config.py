@@ -1,0 +1,227 @@
+"""ZEROTRUST_* keys, checked once and frozen into Settings."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from .errors import ConfigError
+
+PREFIX = "ZEROTRUST_"
+
+Mode = Literal["enforce", "observe", "off"]
+Enrol = Literal["factor", "first-use"]
+SmsSender = Literal["none", "console", "twilio"]
+
+# Words in field names that stand for passwords, cards and codes; challenge.parking.is_secret says
+# how they are matched. From six letters on they are found inside longer words as well.
+NEVER_PARK = (
+    *(
+        "pass",
+        "password",
+        "passwd",
+        "passcode",
+        "passphrase",
+        "pwd",
+        "pw",
+        "secret",
+        "apikey",
+        "privatekey",
+    ),
+    *(
+        "accesstoken",
+        "passwort",
+        "kennwort",
+        "motdepasse",
+        "contrasena",
+        "contraseña",
+        "wachtwoord",
+        "senha",
+    ),
+    *("card", "cardnumber", "creditcard", "debitcard", "ccnum", "ccnumber", "cvc", "cvv", "csc"),
+    *("pin", "tan", "code", "otp", "totp", "mfa", "2fa", "securitycode", "smscode", "authcode", "otpcode"),
+    *("onetimecode", "verificationcode", "recoverycode", "backupcode", "seedphrase", "mnemonic"),
+)
+
+
+def _setting(
+    default: Any, doc: str, *, low: float | None = None, high: float | None = None, secret: bool = False
+) -> Any:
+    """Declare one key: its default, what it means, and the closed range it must stay in.
+
+    The value of a secret one is never shown, neither in errors nor in the repr.
+    """
+    limits = {"doc": doc, "low": low, "high": high, "secret": secret}
+    return field(default=default, metadata=limits, repr=not secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a site can tune. Field ``half_life_s`` is the key ``ZEROTRUST_HALF_LIFE_S``."""
+
+    mode: Mode = _setting("enforce", "enforce, observe (decide, but let everyone pass) or off")
+    url_prefix: str = _setting("/zerotrust", "where the extension's own pages live")
+    store: str = _setting(
+        "sqlite:///zerotrust.sqlite",
+        "sqlite:///FILE (relative: in the instance folder) or memory:// (tests only)",
+    )
+    expose_risk: bool = _setting(False, "serve the live status endpoint; a shown score is an oracle")
+
+    model: str | None = _setting(None, "folder of a model bundle; None is the one that ships")
+    model_sha256: str | None = _setting(None, "SHA-256 that the bundle's manifest must have")
+    max_risk: float | None = _setting(
+        None, "default of max_risk: a higher risk is challenged; None takes the model's own", low=0, high=1
+    )
+    half_life_s: float = _setting(
+        900.0, "time in which an idle session forgets half its evidence", low=1, high=86_400
+    )
+
+    grant_s: float = _setting(300.0, "default age up to which a passed step-up counts", low=1, high=86_400)
+    unknown_grant_s: float = _setting(
+        1_800.0, "the same for sessions without pointer movement", low=1, high=86_400
+    )
+    session_s: float = _setting(
+        86_400.0, "how long a session's record is kept after its last batch", low=60, high=2_678_400
+    )
+    latch_s: float = _setting(
+        86_400.0, "how long a required challenge is remembered for the user", low=60, high=2_678_400
+    )
+
+    max_batch_bytes: int = _setting(65_536, "largest body the collector reads", low=1_024, high=1_048_576)
+    max_batch_events: int = _setting(4_000, "most events in one batch", low=16, high=100_000)
+    token_s: float = _setting(3_600.0, "how long a page token is good for", low=30, high=86_400)
+
+    record_dir: str | None = _setting(
+        None,
+        "folder where the movement of people who agree is recorded (relative: in the instance folder); "
+        "None records nothing",
+    )
+    record_max_bytes: int = _setting(
+        268_435_456, "size of all recordings; the oldest go first", low=1_048_576, high=1_099_511_627_776
+    )
+    record_keep_s: float = _setting(
+        2_592_000.0, "how long recordings are kept at most", low=3_600, high=31_536_000
+    )
+
+    challenge_s: float = _setting(900.0, "life of an unanswered challenge", low=60, high=3_600)
+    code_s: float = _setting(300.0, "life of a sent code (NIST 800-63B: at most 600)", low=30, high=600)
+    code_tries: int = _setting(5, "tries a challenge", low=1, high=10)
+    resend_s: float = _setting(30.0, "pause between two sent codes", low=0, high=600)
+    factor_failures: int = _setting(10, "wrong codes after which that factor pauses", low=3, high=100)
+    factor_pause_s: float = _setting(900.0, "how long a factor pauses", low=60, high=86_400)
+    park_bytes: int = _setting(65_536, "largest form kept through a step-up", low=0, high=262_144)
+    never_park: tuple[str, ...] = _setting(
+        NEVER_PARK, "parts of field names whose values are never kept through a step-up"
+    )
+
+    enrol: Enrol = _setting(
+        "factor", "factor: a first factor must come from the app; first-use: a login may enrol one"
+    )
+    issuer: str = _setting("", "name shown in authenticator apps; empty takes the app's name")
+    sms_sender: SmsSender = _setting("none", "none, console (development only) or twilio")
+    sms_prefixes: tuple[str, ...] = _setting((), "prefixes numbers must start with, such as '+44'")
+    sms_per_number_hour: int = _setting(5, "messages an hour to one number", low=1, high=1_000)
+    sms_per_user_hour: int = _setting(6, "messages an hour for one user", low=1, high=1_000)
+    sms_per_prefix_hour: int = _setting(
+        60, "messages an hour to numbers that share their first six digits", low=1, high=1_000_000
+    )
+    sms_total_hour: int = _setting(1_000, "messages an hour altogether", low=1, high=10_000_000)
+    twilio_account_sid: str | None = _setting(None, "Twilio account, AC...")
+    twilio_auth_token: str | None = _setting(None, "Twilio auth token", secret=True)
+    twilio_from: str | None = _setting(None, "Twilio sender number or messaging service, MG...")
+    twilio_timeout_s: float = _setting(10.0, "longest wait for Twilio", low=0.1, high=60)
+
+    @classmethod
+    def from_mapping(cls, config: Mapping[str, Any]) -> Settings:
+        """Read the ``ZEROTRUST_`` keys of an app's config.
+
+        Raises
+        ------
+        ConfigError
+            For a key that does not exist (naming the nearest one), a value of the wrong type or
+            out of range, and keys that do not go together.
+        """
+        known = {PREFIX + f.name.upper(): f for f in fields(cls)}
+        hints = get_type_hints(cls)
+        values: dict[str, Any] = {}
+        for key in (k for k in config if isinstance(k, str) and k.startswith(PREFIX)):
+            if key not in known:
+                raise ConfigError(_unknown(key, list(known)))
+            f = known[key]
+            values[f.name] = _checked(key, config[key], hints[f.name], f.metadata)
+        settings = cls(**values)
+        settings._check_together()
+        return settings
+
+    def _check_together(self) -> None:
+        if not self.url_prefix.startswith("/") or self.url_prefix.endswith("/"):
+            raise ConfigError(
+                f"{PREFIX}URL_PREFIX must start with '/' and not end with it, got {self.url_prefix!r}."
+            )
+        if self.unknown_grant_s < self.grant_s:
+            raise ConfigError(
+                f"{PREFIX}UNKNOWN_GRANT_S ({self.unknown_grant_s:g}) must not be shorter than "
+                f"{PREFIX}GRANT_S ({self.grant_s:g}): people without a pointer would be asked more often."
+            )
+        for prefix in self.sms_prefixes:
+            if re.fullmatch(r"\+[0-9]{1,14}", prefix) is None:
+                raise ConfigError(
+                    f"{PREFIX}SMS_PREFIXES must hold '+' and digits, such as '+44', got {prefix!r}."
+                )
+        if self.sms_sender == "twilio":
+            self._check_twilio()
+
+    def _check_twilio(self) -> None:
+        wanted = ("twilio_account_sid", "twilio_auth_token", "twilio_from", "sms_prefixes")
+        missing = [PREFIX + name.upper() for name in wanted if not getattr(self, name)]
+        if missing:
+            raise ConfigError(
+                f"{PREFIX}SMS_SENDER = 'twilio' also needs {', '.join(missing)}. "
+                "The prefixes keep strangers from making you pay for calls to expensive countries."
+            )
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"Did you mean {near[0]}?" if near else "See the configuration page of the docs for all keys."
+    return f"{key} is not a setting of Flask-ZeroTrust. {hint}"
+
+
+def _checked(key: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
+    """Return the value in the declared type, or raise a ConfigError that says what is allowed."""
+    options = get_args(hint)
+    if value is None and type(None) in options:
+        return None
+    if get_origin(hint) is Literal:
+        if value not in options:
+            raise ConfigError(f"{key} must be one of {', '.join(map(repr, options))}, got {value!r}.")
+        return value
+    if get_origin(hint) is tuple:
+        return _words(key, value)
+    wanted = next(t for t in (bool, float, int, str) if t is hint or t in options)
+    _check_type(key, value, wanted, secret=limits["secret"])
+    _check_range(key, value, limits)
+    return float(value) if wanted is float else value
+
+
+def _words(key: str, value: Any) -> tuple[str, ...]:
+    listed = isinstance(value, list | tuple | set | frozenset)
+    if not listed or not all(isinstance(part, str) and part for part in value):
+        raise ConfigError(f"{key} must be a list of strings that are not empty, got {value!r}.")
+    return tuple(value)
+
+
+def _check_type(key: str, value: Any, wanted: type, *, secret: bool) -> None:
+    fits = isinstance(value, (int, float) if wanted is float else wanted)
+    if not fits or (isinstance(value, bool) and wanted is not bool):
+        shown = "(hidden)" if secret else repr(value)
+        raise ConfigError(f"{key} must be {wanted.__name__}, got {type(value).__name__} {shown}.")
+
+
+def _check_range(key: str, value: Any, limits: Mapping[str, Any]) -> None:
+    low, high = limits["low"], limits["high"]
+    if low is not None and not low <= value <= high:
+        raise ConfigError(f"{key} must be between {low} and {high}, got {value!r}.")

@@ -1,0 +1,158 @@
+"""``step_up_required``: the line above a view that makes it protected."""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, TypeGuard, TypeVar, overload
+
+from flask import current_app, request
+
+from .enforce import enforce
+from .errors import ConfigError
+from .guard import this_guard
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+# As for ZEROTRUST_GRANT_S: nobody is still the same person at the keyboard a day later.
+MAX_AGE_S = 86_400
+
+# Guards that exist in this process, so that a misplaced one is found; see find_misplaced.
+_guards: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
+
+
+@overload
+def step_up_required(view: View) -> View: ...
+@overload
+def step_up_required(
+    *,
+    max_risk: float | None = None,
+    max_age_s: float | None = None,
+    always: bool = False,
+    action: str | None = None,
+) -> Callable[[View], View]: ...
+
+
+def step_up_required(
+    view: Any = None,
+    *,
+    max_risk: float | None = None,
+    max_age_s: float | None = None,
+    always: bool = False,
+    action: str | None = None,
+) -> Any:
+    """Ask for a one-time code before the view when movement is suspicious, unknown or stale.
+
+    Stands below ``@app.route``; works on functions, coroutine functions, methods of a
+    ``MethodView`` and in a view class's ``decorators``.
+
+    Parameters
+    ----------
+    max_risk : float, optional
+        Highest risk in [0, 1] with which the view runs; default ``ZEROTRUST_MAX_RISK``.
+    max_age_s : float, optional
+        Age in seconds up to which a passed step-up counts here; default ``ZEROTRUST_GRANT_S``.
+    always : bool
+        Ignore the risk: only a young step-up opens the view. For money and admin pages.
+    action : str, optional
+        What the person is about to do, for "before you ...", such as ``"send a transfer"``.
+
+    Raises
+    ------
+    ConfigError
+        For limits out of range; at the first request when it stands above ``@app.route``.
+    """
+    _check(view, max_risk, max_age_s)
+
+    def guard_view(inner: View) -> View:
+        @wraps(inner)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            guard = this_guard()
+            terms = guard.terms(max_risk=max_risk, max_age_s=max_age_s, always=always)
+            answer = enforce(guard, terms, action or _readable(request.endpoint))
+            if answer is not None:
+                return answer
+            return current_app.ensure_sync(inner)(*args, **kwargs)
+
+        _guards.add(guarded)
+        return guarded  # type: ignore[return-value]
+
+    return guard_view if view is None else guard_view(view)
+
+
+def find_misplaced(
+    views: Iterable[Callable[..., Any]], elsewhere: Iterable[Callable[..., Any]] = ()
+) -> None:
+    """Refuse views whose guard stands above ``@app.route``, where it protects nothing.
+
+    Parameters
+    ----------
+    views, elsewhere : iterable of callable
+        What the routes of this app, and of the other apps in this process, lead to.
+
+    Raises
+    ------
+    ConfigError
+        Naming the function.
+    """
+    guards = {id(guarded): guarded for guarded in list(_guards)}
+    bare: set[int] = set()
+    reached: set[int] = set()
+    for way in (way for view in views for way in _ways(view)):
+        ids = list(map(id, way))
+        reached.update(ids)
+        if guards.keys().isdisjoint(ids):
+            bare.update(ids)
+    reached.update(id(function) for view in elsewhere for way in _ways(view) for function in way)
+    for guarded in (guards[i] for i in guards.keys() - reached):
+        inner: Callable[..., Any] = guarded.__wrapped__  # type: ignore[attr-defined]
+        if not bare.isdisjoint(map(id, _chain(inner))):
+            named = getattr(inner, "view_class", inner)
+            raise ConfigError(
+                f"@step_up_required on {named.__module__}.{named.__qualname__} guards nothing, because "
+                "it stands above @app.route. Put @step_up_required below it, next to the function."
+            )
+
+
+def _ways(view: Callable[..., Any]) -> list[list[Callable[..., Any]]]:
+    """Return the view with what it wraps; for a view class, that of each method, too."""
+    found = [_chain(view)]
+    view_class = getattr(view, "view_class", None)
+    for _, method in inspect.getmembers(view_class, inspect.isfunction) if view_class else ():
+        found.append(_chain(method))
+    return found
+
+
+def _chain(function: Callable[..., Any]) -> list[Callable[..., Any]]:
+    """Return the function and everything it wraps, outermost first."""
+    found = [function]
+    while hasattr(found[-1], "__wrapped__"):
+        found.append(found[-1].__wrapped__)
+    return found
+
+
+def _check(view: object, max_risk: object, max_age_s: object) -> None:
+    if view is not None and not callable(view):
+        raise ConfigError(
+            f"@step_up_required takes keyword arguments only, such as max_risk=0.5, got {view!r}."
+        )
+    if inspect.isclass(view):
+        raise ConfigError(
+            f"@step_up_required cannot stand on the class {view.__qualname__}: put it on its methods, or "
+            "into the class as decorators = [step_up_required]."
+        )
+    if max_risk is not None and not (_is_number(max_risk) and 0 <= max_risk <= 1):
+        raise ConfigError(f"max_risk must be in [0, 1], got {max_risk!r}. A lower value challenges more.")
+    if max_age_s is not None and not (_is_number(max_age_s) and 0 < max_age_s <= MAX_AGE_S):
+        raise ConfigError(f"max_age_s must be above 0 and at most {MAX_AGE_S} seconds, got {max_age_s!r}.")
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _readable(endpoint: str | None) -> str:
+    name = (endpoint or "this page").rpartition(".")[2]
+    return f"continue to “{name.replace('_', ' ')}”"

@@ -1,0 +1,92 @@
+"""Every error this package raises, each named after who can mend it."""
+
+from __future__ import annotations
+
+
+class ZeroTrustError(Exception):
+    """Root of the tree: catch this to catch everything the package raises on purpose."""
+
+
+class ConfigError(ZeroTrustError):
+    """The developer can mend it: a setting, a model file or the way the app is put together."""
+
+
+class PayloadError(ZeroTrustError):
+    """The client can mend it: what was sent does not follow the documented format.
+
+    Parameters
+    ----------
+    field : str
+        Name of the offending field, as the client spelled it.
+    problem : str
+        What is wrong and what is allowed. Never echoes a code, a secret or a whole payload.
+    status : int
+        HTTP status that says it best; 400 unless the body is too large (413).
+    """
+
+    def __init__(self, field: str, problem: str, *, status: int = 400) -> None:
+        super().__init__(field, problem)  # both, so that joblib can hand it to another process
+        self.field = field
+        self.problem = problem
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.problem}"
+
+
+class ChallengeError(ZeroTrustError):
+    """The person can mend it: a code that was wrong, late, used before, or tried too often.
+
+    Parameters
+    ----------
+    reason : str
+        One of the words in :data:`flask_zerotrust.challenge.MESSAGES`; stable, for programs.
+    retry_after_s : float or None
+        Seconds until another try makes sense; None where waiting does not help.
+    """
+
+    def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+class StoreError(ZeroTrustError):
+    """The operator can mend it: the store does not answer, or answers nonsense."""
+
+
+class SenderError(ZeroTrustError):
+    """The operator can mend it: the message with the code could not be handed over.
+
+    Parameters
+    ----------
+    problem : str
+        What the provider said, without the number and without the code.
+    blocked : bool
+        True when this recipient can never be reached (blocked, not a mobile), so that another
+        factor should be offered; False when trying again later may help.
+    """
+
+    def __init__(self, problem: str, *, blocked: bool = False) -> None:
+        super().__init__(problem)
+        self.blocked = blocked
+
+
+class RecordingError(ZeroTrustError):
+    """Whoever made the file can mend it: a recording that does not follow the documented format.
+
+    Parameters
+    ----------
+    file : str
+        The file, as it was named by the caller.
+    problem : str
+        What is wrong and what is allowed.
+    line : int or None
+        Counted from 1; None when the file as a whole is meant.
+    """
+
+    def __init__(self, file: str, problem: str, *, line: int | None = None) -> None:
+        super().__init__(f"{file}{'' if line is None else f', line {line}'}: {problem}")
+        self.file = file
+        self.problem = problem
+        self.line = line

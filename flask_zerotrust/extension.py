@@ -1,0 +1,286 @@
+"""``ZeroTrust.init_app``: puts the parts together for one app; wiring only."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import time
+import weakref
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app, request, url_for
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from markupsafe import Markup
+from werkzeug.local import LocalProxy
+
+from . import stores
+from .challenge import Challenges
+from .config import Settings
+from .decorators import find_misplaced
+from .errors import ConfigError
+from .factors.base import Sender
+from .factors.enrolled import Enrolled
+from .factors.senders import ConsoleSender, TwilioSender
+from .factors.sms import SmsFactor
+from .factors.totp import TotpFactor
+from .formpost import StrippingRequest
+from .guard import CurrentRisk, Guard, this_guard
+from .keys import KeyRing
+from .people import FactorsLoader, Loaders, UserIdLoader, check_source
+from .recorder import Consent, Recorder
+from .scoring import load_bundle
+from .session import Sessions
+from .views import CSRF_EXEMPT, make_blueprint
+
+# Apps of this process, so that a view guarded in one may be plain in another.
+_apps: weakref.WeakSet[Flask] = weakref.WeakSet()
+
+_SCRIPT = Path(__file__).parent / "static" / "collector.js"
+
+
+def _current_risk() -> CurrentRisk:
+    return this_guard().current()
+
+
+#: The risk of the current session: ``value``, ``level``, ``age_s``, ``reasons``; also in templates.
+current_risk: CurrentRisk = LocalProxy(_current_risk)  # type: ignore[assignment]
+
+
+class ZeroTrust:
+    """Flask-ZeroTrust for one app or, with :meth:`init_app`, for several.
+
+    Parameters
+    ----------
+    app : Flask, optional
+        Set up at once; otherwise call :meth:`init_app`.
+    clock : callable
+        Returns wall-clock seconds; tests pass their own.
+
+    Examples
+    --------
+    >>> app = Flask(__name__)
+    >>> app.config.update(SECRET_KEY="dev", ZEROTRUST_STORE="memory://", TESTING=True)
+    >>> zt = ZeroTrust(app)
+    """
+
+    def __init__(self, app: Flask | None = None, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._loaders = Loaders()
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Add the extension to an app, after its configuration is complete.
+
+        Raises
+        ------
+        ConfigError
+            For a bad or unknown ``ZEROTRUST_`` key, a missing ``SECRET_KEY``, a store that cannot be
+            written, or a model bundle that does not fit.
+        """
+        if "zerotrust" in app.extensions:
+            raise ConfigError(f"ZeroTrust is already set up for {app.name!r}: call init_app once an app.")
+        settings = Settings.from_mapping(app.config)
+        app.extensions["zerotrust"] = self._guard(app, settings)
+        app.register_blueprint(make_blueprint(settings.url_prefix))
+        app.jinja_env.globals.update(zerotrust_script=zerotrust_script, current_risk=current_risk)
+        app.request_class = type("ZeroTrustRequest", (StrippingRequest, app.request_class), {})
+        app.before_request_funcs.setdefault(None, []).insert(0, _first_request)
+        _follow_logins(app)
+        _apps.add(app)
+
+    def user_id_loader(self, loader: UserIdLoader) -> UserIdLoader:
+        """Register a function () -> str or None that names who is logged in; beats Flask-Login."""
+        self._loaders.user_id = loader
+        return loader
+
+    def factors_loader(self, loader: FactorsLoader) -> FactorsLoader:
+        """Register a function (user id) -> factors that the app itself keeps and vouches for."""
+        self._loaders.factors = loader
+        return loader
+
+    def record_consent(self, consent: Consent) -> Consent:
+        """Register a function (user id or None) -> bool: whether this person's movement may be recorded.
+
+        Asked for every batch, so it should be quick; anything but True is no.
+        """
+        self._loaders.record_consent = consent
+        return consent
+
+    def sms_factor(self, number: str, *, id: str = "sms", label: str | None = None) -> SmsFactor:
+        """Return a text-message factor for a verified number, over the configured sender.
+
+        Raises
+        ------
+        ConfigError
+            Where ``ZEROTRUST_SMS_SENDER`` names none.
+        """
+        return SmsFactor(number, self.sender, id=id, label=label)
+
+    @property
+    def sender(self) -> Sender:
+        """The current app's sender of text messages."""
+        sender = this_guard().sender
+        if sender is None:
+            raise ConfigError("ZEROTRUST_SMS_SENDER is 'none': set it to 'console' or 'twilio'.")
+        return sender
+
+    def _guard(self, app: Flask, settings: Settings) -> Guard:
+        secrets = _secret_keys(app)
+        keys = KeyRing(secrets)
+        store = stores.from_url(
+            settings.store, instance_path=app.instance_path, testing=app.testing, clock=self._clock
+        )
+        return Guard(
+            settings=settings,
+            store=store,
+            keys=keys,
+            scorer=load_bundle(settings.model, settings.model_sha256),
+            sessions=Sessions(store, keys, settings),
+            challenges=Challenges(store, keys, settings, totp=TotpFactor),
+            enrolled=Enrolled(store, keys),
+            sender=_sender(app, settings, self._clock),
+            page_tokens=_serializer(secrets, "zerotrust.page", self._clock),
+            form_tokens=_serializer(secrets, "zerotrust.form", self._clock),
+            clock=self._clock,
+            loaders=self._loaders,
+            recorder=_recorder(app, settings, keys, self._clock),
+        )
+
+
+def _recorder(app: Flask, settings: Settings, keys: KeyRing, clock: Callable[[], float]) -> Recorder | None:
+    if settings.record_dir is None or settings.mode == "off":
+        return None
+    folder = Path(app.instance_path) / settings.record_dir
+    if app.static_folder is not None and folder.resolve().is_relative_to(Path(app.static_folder).resolve()):
+        raise ConfigError(
+            f"ZEROTRUST_RECORD_DIR ({str(folder)!r}) lies in the static folder, which everyone can read. "
+            "Name a folder outside of it."
+        )
+    return Recorder(
+        folder, keys, max_bytes=settings.record_max_bytes, keep_s=settings.record_keep_s, clock=clock
+    )
+
+
+def _check_consent(guard: Guard) -> None:
+    if guard.recorder is not None and guard.loaders.record_consent is None:
+        raise ConfigError(
+            "ZEROTRUST_RECORD_DIR is set, but nothing says who agrees to be recorded: name a function with "
+            "@zt.record_consent that takes the user's id (or None) and returns True for those who do."
+        )
+
+
+def _secret_keys(app: Flask) -> list[str | bytes]:
+    """Return the app's keys, newest first."""
+    if not app.secret_key:
+        raise ConfigError(
+            "SECRET_KEY is not set. Flask-ZeroTrust signs tokens and encrypts secrets with it: set it "
+            "before init_app, for example to the output of `python -c 'import secrets; "
+            "print(secrets.token_hex())'`."
+        )
+    return [app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or [])]
+
+
+class _Signer(TimestampSigner):
+    """Stamps tokens with the extension's clock."""
+
+    def __init__(self, *args: Any, clock: Callable[[], float], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._clock = clock
+
+    def get_timestamp(self) -> int:
+        return int(self._clock())
+
+
+def _serializer(
+    secrets: list[str | bytes], salt: str, clock: Callable[[], float]
+) -> URLSafeTimedSerializer:
+    # itsdangerous signs with the last key of a list and accepts them all.
+    return URLSafeTimedSerializer(
+        secrets[::-1],  # type: ignore[arg-type]
+        salt=salt,
+        signer=_Signer,
+        signer_kwargs={"clock": clock},
+    )
+
+
+def _sender(app: Flask, settings: Settings, clock: Callable[[], float]) -> Sender | None:
+    if settings.sms_sender == "console":
+        return ConsoleSender(enabled=app.debug or app.testing, clock=clock)
+    if settings.sms_sender == "twilio":
+        return TwilioSender(
+            settings.twilio_account_sid or "",
+            settings.twilio_auth_token or "",
+            settings.twilio_from or "",
+            timeout_s=settings.twilio_timeout_s,
+        )
+    return None
+
+
+def zerotrust_script(nonce: str | None = None) -> Markup:
+    """Return the script tag of the collector, for the base template.
+
+    It holds no token, so pages that carry it can be cached; the script fetches its own.
+
+    Parameters
+    ----------
+    nonce : str, optional
+        The page's Content-Security-Policy nonce, where scripts need one.
+    """
+    guard = this_guard()
+    if guard.settings.mode == "off":
+        return Markup("")
+    guard.current()
+    source = url_for("zerotrust.static", filename=_SCRIPT.name, v=_script_version())
+    prefix = url_for("zerotrust.events").removesuffix("/events")
+    extra = Markup(' nonce="{}"').format(nonce) if nonce else Markup("")
+    return Markup('<script type="module" src="{}" data-zerotrust="{}"{}></script>').format(
+        source, prefix, extra
+    )
+
+
+@cache
+def _script_version() -> str:
+    return hashlib.sha256(_SCRIPT.read_bytes()).hexdigest()[:12]
+
+
+def _first_request() -> None:
+    """Check at the first request what only a complete app can show."""
+    guard = this_guard()
+    if guard.checked:
+        return
+    check_source(guard.loaders.user_id)
+    _check_consent(guard)
+    if not isinstance(request, StrippingRequest):
+        raise ConfigError(
+            "app.request_class was replaced after init_app, so movement that rides in forms would reach "
+            "your views. Set it before ZeroTrust(app) or init_app(app)."
+        )
+    others = [view for app in list(_apps) for view in app.view_functions.values()]
+    find_misplaced(current_app.view_functions.values(), others)
+    csrf = current_app.extensions.get("csrf")
+    if csrf is not None:
+        for view in CSRF_EXEMPT:
+            csrf.exempt(view)
+    guard.checked = True
+
+
+def _follow_logins(app: Flask) -> None:
+    """Rotate the session's id at login and logout, where Flask-Login is installed."""
+    if importlib.util.find_spec("flask_login") is None:
+        return
+    from flask_login import user_logged_in, user_logged_out  # noqa: PLC0415 - optional package
+
+    user_logged_in.connect(_logged_in, app)
+    user_logged_out.connect(_logged_out, app)
+
+
+def _logged_in(_app: Flask, **_: Any) -> None:
+    this_guard().logged_in()
+
+
+def _logged_out(_app: Flask, **_: Any) -> None:
+    this_guard().logged_out()

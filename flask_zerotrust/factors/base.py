@@ -1,0 +1,72 @@
+"""What a factor and a sender have to offer; the rest of the package knows only these."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from typing import Protocol
+
+# 160 bits: RFC 4226 section 4 recommends it, and every authenticator app takes it.
+_SECRET_BYTES = 20
+
+
+class Factor(Protocol):
+    """One way in which one person can prove who they are.
+
+    A sending factor gets codes that :class:`flask_zerotrust.challenge.Challenges` makes, checks and
+    uses once. A knowing factor judges a code itself and names its use, which is then claimed.
+    """
+
+    @property
+    def id(self) -> str:
+        """Name among this person's factors; stays the same while the factor exists."""
+
+    @property
+    def kind(self) -> str:
+        """What it is, such as ``"totp"`` or ``"sms"``; the same for all people."""
+
+    @property
+    def label(self) -> str:
+        """What the person reads; a number or an address is masked."""
+
+    @property
+    def sends(self) -> bool:
+        """True when a code is sent, False when the person's own device knows it."""
+
+    @property
+    def recipient(self) -> str | None:
+        """Where codes go: a number as ``+`` and digits, or an address. None when nothing is sent."""
+
+    def send(self, code: str, *, action: str, host: str) -> None:
+        """Send a code (sending factors), naming the action; ``host`` may carry a port.
+
+        Raises
+        ------
+        SenderError
+            When the message could not be handed over.
+        """
+
+    def check(self, code: str, *, now: float) -> str | None:
+        """Return the use that a right code makes of the factor, None for a wrong one (knowing factors).
+
+        Two codes that must not both be accepted have the same use, such as the time step of a TOTP
+        code; uses of different factors of one kind differ.
+        """
+
+
+class Sender(Protocol):
+    """Hands a text message to somebody who delivers it."""
+
+    def send(self, number: str, text: str) -> None:
+        """Send the text to a number (``+`` and digits).
+
+        Raises
+        ------
+        SenderError
+            Saying neither number nor text.
+        """
+
+
+def new_secret() -> str:
+    """Return a fresh secret for an authenticator app: 160 random bits in base32."""
+    return base64.b32encode(secrets.token_bytes(_SECRET_BYTES)).decode()

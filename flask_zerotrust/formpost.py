@@ -1,0 +1,59 @@
+"""Movement that rides in a form post: taken out before the app's view sees the form."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from flask import request
+from flask.wrappers import Request
+from werkzeug.formparser import FormDataParser
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import FileStorage, MultiDict
+
+#: Hidden field in which a form post brings its own movement along; one field a batch, oldest first.
+BATCH_FIELD = "zerotrust_batch"
+
+# The collector puts at most this much into a form, so that no form limit of the app is hit.
+MAX_FIELD_BYTES = 16_384
+# The batch still in flight and the tail, each of which may have been cut in two.
+MAX_BATCHES = 4
+
+
+class StrippingRequest(Request):
+    """A request whose form never shows the extension's own field.
+
+    Nothing is read before the app reads its form, so streamed uploads stay streams.
+    """
+
+    zerotrust_batches: tuple[str, ...] = ()
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """Return Werkzeug's parser, followed by taking the field out."""
+        return cast(FormDataParser, _Stripper(super().make_form_data_parser(), self))
+
+
+class _Stripper:
+    def __init__(self, parser: FormDataParser, owner: StrippingRequest) -> None:
+        self._parser = parser
+        self._owner = owner
+
+    def parse(
+        self, *args: Any, **kwargs: Any
+    ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
+        stream, form, files = self._parser.parse(*args, **kwargs)
+        if BATCH_FIELD in form:
+            self._owner.zerotrust_batches = tuple(form.getlist(BATCH_FIELD))
+            kept = [(key, value) for key, value in form.items(multi=True) if key != BATCH_FIELD]
+            form = self._parser.cls(kept)
+        return stream, form, files
+
+
+def form_batches() -> tuple[str, ...]:
+    """Return the batches that ride in this form post, oldest first; nothing where they are too many."""
+    if request.method != "POST":
+        return ()
+    request.form  # noqa: B018 - parses the form, which takes the batches out
+    found: tuple[str, ...] = getattr(request, "zerotrust_batches", ())
+    fits = len(found) <= MAX_BATCHES and sum(map(len, found)) <= MAX_FIELD_BYTES
+    return found if fits else ()

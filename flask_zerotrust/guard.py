@@ -1,0 +1,352 @@
+"""What one app needs at request time: who is here, what the store knows of them, what follows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from flask import Flask, current_app, request, session
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from . import assess, events, motion, risk, signals
+from .challenge import Challenges
+from .config import Settings
+from .errors import ConfigError, PayloadError, StoreError
+from .factors.base import Factor, Sender
+from .factors.enrolled import Enrolled
+from .formpost import MAX_FIELD_BYTES, form_batches
+from .keys import KeyRing
+from .people import Loaders, current_user_id
+from .record import Record
+from .recorder import Recorder
+from .session import SESSION_KEY, Entry, Sessions
+from .stores.base import Store
+
+log = logging.getLogger("flask_zerotrust")
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentRisk:
+    """What the app and its templates see of this session's risk.
+
+    Attributes
+    ----------
+    value : float
+        In [0, 1]; how likely a bot is.
+    level : {"unknown", "low", "elevated", "high"}
+    age_s : float or None
+        Seconds since the newest movement; None where there was none.
+    reasons : tuple of str
+        Stable words such as ``"machine_like_movement"``; empty for *low*.
+    strokes : int
+        Strokes seen since the session began.
+    latched : bool
+        A challenge is required until it is passed.
+    """
+
+    value: float = 0.5
+    level: risk.Level = "unknown"
+    age_s: float | None = None
+    reasons: tuple[str, ...] = ("no_movement",)
+    strokes: int = 0
+    latched: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Guard:
+    """The parts that ``ZeroTrust.init_app`` puts together for one app."""
+
+    settings: Settings
+    store: Store
+    keys: KeyRing
+    scorer: assess.Scorer
+    sessions: Sessions
+    challenges: Challenges
+    enrolled: Enrolled
+    sender: Sender | None
+    page_tokens: URLSafeTimedSerializer
+    form_tokens: URLSafeTimedSerializer
+    clock: Callable[[], float]
+    loaders: Loaders
+    recorder: Recorder | None = None
+    checked: bool = False
+
+    # Who is here
+
+    def user(self) -> str | None:
+        """Return the id of the person who is logged in, or None."""
+        return current_user_id(self.loaders.user_id)
+
+    def factors(self, user: str) -> list[Factor]:
+        """Return the user's factors: the app's own first, then those enrolled here."""
+        own = list(self.loaders.factors(user) or ()) if self.loaders.factors is not None else []
+        taken = {factor.id for factor in own}
+        here = self.enrolled.factors(user, sender=self.sender)
+        return own + [factor for factor in here if factor.id not in taken]
+
+    # The session and its record
+
+    def entry(self) -> Entry | None:
+        """Return this session's entry, without changing the session."""
+        return self.sessions.entry(session, self.user())
+
+    def opened(self) -> Entry | None:
+        """Return this session's entry; a top-level navigation makes it where it is missing."""
+        found = self.entry()
+        if found is not None or not _navigating():
+            return found
+        return self.sessions.start(session, self.user())
+
+    def record(self, entry: Entry) -> Record | None:
+        """Return the store's record of this session: one store read a request, at most."""
+        seen = _seen()
+        if entry.id not in seen:
+            seen[entry.id] = self.sessions.record(entry.id, user=self.user())
+        return cast("Record | None", seen[entry.id])
+
+    def current(self) -> CurrentRisk:
+        """Return the risk of this session now, and bring the session's copy up to date.
+
+        Unprotected pages keep working when the store does not answer: the session is unknown then.
+        """
+        if self.settings.mode == "off":
+            return CurrentRisk()
+        try:
+            entry = self.opened()
+            record = self.record(entry) if entry is not None else None
+        except StoreError:
+            log.exception("the risk store did not answer; this session counts as unknown")
+            return CurrentRisk()
+        if entry is None or record is None:
+            return CurrentRisk()
+        found = self._faded(record)
+        if _navigating():
+            self.sessions.fold(session, entry, replace(record, state=found.state), found.value)
+        return self._shown(record, found)
+
+    def _shown(self, record: Record, found: assess.Assessment) -> CurrentRisk:
+        return CurrentRisk(
+            value=found.value,
+            level=found.level,
+            age_s=max(0.0, self.clock() - record.state.at) if record.strokes else None,
+            reasons=found.reasons,
+            strokes=record.strokes,
+            latched=record.latched,
+        )
+
+    def standing(self, user: str) -> risk.Standing:
+        """Return what one store read says of this user's session, now."""
+        entry = self.opened()
+        record = self.record(entry) if entry is not None else None
+        if record is None:
+            return risk.Standing()
+        found = self._faded(record)
+        return risk.Standing(
+            level=found.level,
+            value=found.value,
+            latched=record.latched,
+            grant_age_s=record.grant_age_s(user=user, now=self.clock()),
+        )
+
+    def _faded(self, record: Record) -> assess.Assessment:
+        state = risk.decay(record.state, now=self.clock(), half_life_s=self.settings.half_life_s)
+        return assess.describe(state, policy=self.scorer.policy)
+
+    # Movement
+
+    def page_token(self, entry: Entry, nonce: str) -> str:
+        """Return a token that binds one document to this session."""
+        return str(self.page_tokens.dumps([entry.id, nonce]))
+
+    def ingest(self, body: bytes | str, *, entry: Entry | None, user: str | None, max_bytes: int) -> None:
+        """Check, score and store one batch of movement.
+
+        Raises
+        ------
+        PayloadError
+            400 or 413 for what does not follow the format, 401 for a token of another session or
+            page, 409 for a batch that was taken before, 429 for too many. Nothing is stored then.
+        StoreError
+        """
+        envelope = events.open_envelope(body, max_bytes=max_bytes)
+        self._check_token(envelope, entry)
+        assert entry is not None
+        batch = events.decode(envelope, max_events=self.settings.max_batch_events)
+        # Without the session's id, so that a batch cannot count again after the id has changed.
+        claim = f"batch:{envelope.nonce}:{envelope.seq}"
+        if not self.store.claim(claim, ttl_s=2 * self.settings.token_s):
+            raise PayloadError("seq", "was used before; every batch has its own", status=409)
+        try:
+            self._count(batch, entry, user)
+        except Exception:
+            self.store.delete(claim)  # what did not count may be sent again
+            raise
+        if self.recorder is not None:
+            consent = self.loaders.record_consent
+            self.recorder.take(envelope, visit=entry.thread, user=user, consent=consent)
+
+    def ingest_form(self, *, entry: Entry | None, user: str | None) -> None:
+        """Take the movement that rides in a form post; a bad or late one is only logged."""
+        for body in form_batches():
+            try:
+                self.ingest(body, entry=entry, user=user, max_bytes=MAX_FIELD_BYTES)
+            except PayloadError as error:
+                log.info("movement in a form post was left out: %s", error)
+
+    def _check_token(self, envelope: events.Envelope, entry: Entry | None) -> None:
+        try:
+            said = self.page_tokens.loads(envelope.token, max_age=int(self.settings.token_s))
+        except BadSignature:
+            said = None
+        if entry is None or said != [entry.id, envelope.nonce]:
+            raise PayloadError("token", "is not of this session and page, or too old", status=401)
+
+    def _count(self, batch: events.EventBatch, entry: Entry, user: str | None) -> None:
+        now = self.clock()
+        # Outside of step, which runs again after every lost race.
+        said, seen = assess.score(batch, scorer=self.scorer), motion.inspect(batch)
+        found: list[assess.Assessment] = []
+
+        def step(before: Record) -> Record:
+            timeline = before.timeline.add(batch, now=now)
+            result = assess.fold(
+                said,
+                before.state,
+                seen=seen,
+                policy=self.scorer.policy,
+                now=now,
+                half_life_s=self.settings.half_life_s,
+                believed=timeline.believable(batch, now=now),
+            )
+            found.append(result)
+            return replace(
+                before,
+                state=result.state,
+                timeline=timeline,
+                strokes=before.strokes + len(result.strokes),
+                latched=before.latched or result.level == "high",
+                suspect=before.suspect or result.level in ("elevated", "high"),
+            )
+
+        _seen().pop(entry.id, None)
+        if self.sessions.change(entry, user, step) is None:
+            raise PayloadError("token", "is of a session that has moved on", status=401)
+        result = found[-1]
+        signals.risk_assessed.send(
+            this_app(),
+            user=user,
+            level=result.level,
+            risk=result.value,
+            strokes=len(result.strokes),
+            reasons=result.reasons,
+        )
+
+    # Step-up
+
+    def terms(self, *, max_risk: float | None, max_age_s: float | None, always: bool) -> risk.Terms:
+        """Fill a view's terms with the site's defaults."""
+        fallback = self.settings.max_risk
+        limit = fallback if fallback is not None else self.scorer.policy.high_at
+        grant_s = self.settings.grant_s if max_age_s is None else max_age_s
+        return risk.Terms(
+            max_risk=limit if max_risk is None else max_risk,
+            grant_s=grant_s,
+            # A view that asks for a younger grant than usual asks it of everyone.
+            unknown_grant_s=self.settings.unknown_grant_s if max_age_s is None else max_age_s,
+            always=always,
+        )
+
+    def thread(self, user: str) -> str:
+        """Return what a challenge is bound to: this browser, or the user alone without a session."""
+        entry = self.opened()
+        return entry.thread if entry is not None else self.user_thread(user)
+
+    def user_thread(self, user: str) -> str:
+        """Return the binding of challenges for a client whose session must not be written now."""
+        return "user:" + user
+
+    def grant(self, *, user: str, factor_id: str) -> None:
+        """Let this user's session through protected views for a while, under a new id."""
+        entry = self.sessions.start(session, user)
+        fresh = self.sessions.grant(session, entry, user=user, factor_id=factor_id, now=self.clock())
+        _seen().pop(fresh.id, None)
+
+    def logged_in(self) -> None:
+        """Bind the session to the person who has just logged in, keeping how they moved."""
+        if self.settings.mode == "off":
+            return
+        _recover_entry()
+        before = Entry.from_session(session.get(SESSION_KEY))
+        try:
+            if before is not None and not before.user_tag:
+                self.ingest_form(entry=before, user=None)
+            self.sessions.start(session, self.user(), rotate=True)
+        except StoreError:
+            log.exception("the risk store did not answer at login; this session starts unknown")
+            session.pop(SESSION_KEY, None)
+
+    def logged_out(self) -> None:
+        """Forget the session of the person who has just logged out; a latch stays with the user."""
+        _recover_entry()
+        try:
+            self.sessions.drop(session)
+        except StoreError:
+            log.exception("the risk store did not answer at logout")
+            session.pop(SESSION_KEY, None)
+
+
+def this_app() -> Flask:
+    """Return the app itself, as the sender of signals."""
+    return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]
+
+
+def this_guard() -> Guard:
+    """Return the guard of the current app.
+
+    Raises
+    ------
+    ConfigError
+        When the extension was not added to this app.
+    """
+    found = current_app.extensions.get("zerotrust")
+    if not isinstance(found, Guard):
+        raise ConfigError(
+            f"Flask-ZeroTrust is not set up for {current_app.name!r}: call ZeroTrust(app), or "
+            "init_app(app) in the factory, before the first request."
+        )
+    return found
+
+
+def _seen() -> dict[str, Any]:
+    """Return the records this request has read.
+
+    Not kept on ``g``, which outlives the request where a test or a script has pushed an app context.
+    """
+    return cast("dict[str, Any]", request.environ.setdefault("flask_zerotrust.records", {}))
+
+
+def _navigating() -> bool:
+    """Say whether this is a top-level navigation: only those may write the session.
+
+    Late answers to background requests would put back an older session (see the architecture page).
+    """
+    headers = request.headers
+    return (
+        headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+        and headers.get("Sec-Fetch-Dest", "document") == "document"
+        and not headers.get("Sec-Purpose", "").startswith("prefetch")
+    )
+
+
+def _recover_entry() -> None:
+    """Put back the entry that the request came with, where the app has cleared its session since.
+
+    Apps do so before a login or a logout; the id has to be followed, or buried, all the same.
+    """
+    if SESSION_KEY in session:
+        return
+    sent = current_app.session_interface.open_session(current_app, request)
+    if sent and SESSION_KEY in sent:
+        session[SESSION_KEY] = sent[SESSION_KEY]

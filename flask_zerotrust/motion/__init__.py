@@ -1,0 +1,7 @@
+"""Pointer events to strokes to features: the same code for training and for serving."""
+
+from .features import FEATURE_NAMES, extract
+from .integrity import Integrity, inspect
+from .strokes import Strokes, split
+
+__all__ = ["FEATURE_NAMES", "Integrity", "Strokes", "extract", "inspect", "split"]

@@ -1,0 +1,228 @@
+"""The rolling risk: how evidence adds up, fades, and turns into a level and a decision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from .motion import Integrity
+
+Level = Literal["unknown", "low", "elevated", "high"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How stroke scores become a level; fitted with the model and kept in its manifest.
+
+    Attributes
+    ----------
+    prior_log_odds : float
+        Log-odds of a bot before any evidence.
+    drift : float
+        Added to what every stroke says, in log-odds: strokes that speak for nobody are those of a
+        generator that no training has seen rather than those of a person.
+    temper : float
+        In (0, 1]: what one more stroke is worth, because strokes of a session resemble each other.
+    stroke_cap_person, stroke_cap_bot : float
+        Most that one stroke can say for a person (positive number) and for a bot, before tempering.
+    session_cap_person, session_cap_bot : float
+        The same for the whole session, after tempering. The first is the smaller one, so that
+        good movement cannot buy off much bad movement.
+    max_weight : float
+        Strokes' worth of evidence that a session can hold; more only refreshes it.
+    min_strokes : int
+        Strokes without which nobody is *low*.
+    settled_strokes : int
+        Strokes from which the evidence counts as settled; before, ``early_at`` is asked of it.
+    early_at : float
+        Risk in (0, 1), at most ``unclear_at``, from which a session of few strokes is *unknown*: the
+        less there is, the better it has to be.
+    window : int
+        Length in strokes of the recent window.
+    elevated_at, unclear_at, high_at : float
+        Risks in (0, 1), ascending, from which the level is *elevated*, *unknown* (the movement speaks
+        for nobody, however much there is of it) and *high*.
+    window_high_at : float
+        Mean stroke log-odds of the worst recent window from which the level is *high*.
+    """
+
+    prior_log_odds: float = 0.0
+    drift: float = 0.0
+    temper: float = 0.4
+    stroke_cap_person: float = 3.0
+    stroke_cap_bot: float = 4.0
+    session_cap_person: float = 5.0
+    session_cap_bot: float = 9.0
+    max_weight: float = 20.0
+    min_strokes: int = 3
+    settled_strokes: int = 5
+    early_at: float = 0.5
+    window: int = 5
+    elevated_at: float = 0.5
+    unclear_at: float = 0.6
+    high_at: float = 0.9
+    window_high_at: float = 2.5
+
+    @property
+    def min_weight(self) -> float:
+        """Evidence below which a session is unknown: half a stroke of fading is forgiven."""
+        return self.min_strokes - 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskState:
+    """Evidence so far; what the store keeps of a session's movement.
+
+    ``log_odds`` is the tempered sum of evidence (without the prior), ``weight`` counts strokes and
+    fades with it, ``recent`` holds the last strokes' log-odds (oldest first), ``worst`` the mean of
+    the worst window, ``at`` is wall-clock seconds. ``integrity`` is kept apart: what the browser's
+    stream says never mixes with what the movement says, and only raises the risk.
+    """
+
+    log_odds: float = 0.0
+    weight: float = 0.0
+    at: float = 0.0
+    recent: tuple[float, ...] = ()
+    worst: float = -math.inf
+    integrity: Integrity = Integrity()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what :meth:`from_dict` reads; JSON without infinities."""
+        data = asdict(self)
+        data["recent"] = [round(v, 3) for v in self.recent]
+        data["worst"] = None if math.isinf(self.worst) else self.worst
+        return data
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> RiskState:
+        """Read what :meth:`to_dict` wrote."""
+        worst = data["worst"]
+        return cls(
+            log_odds=data["log_odds"],
+            weight=data["weight"],
+            at=data["at"],
+            recent=tuple(data["recent"]),
+            worst=-math.inf if worst is None else worst,
+            integrity=Integrity(**data["integrity"]),
+        )
+
+
+def decay(state: RiskState, *, now: float, half_life_s: float) -> RiskState:
+    """Fade log-odds and evidence weight alike: an idle session ends unknown, not low.
+
+    A clock that runs backwards counts as no time passed.
+    """
+    kept = 0.5 ** (max(0.0, now - state.at) / half_life_s)
+    return replace(
+        state,
+        log_odds=state.log_odds * kept,
+        weight=state.weight * kept,
+        worst=state.worst * kept if state.worst > 0 else state.worst,
+        integrity=state.integrity.faded(kept),
+        at=max(now, state.at),
+    )
+
+
+def update(
+    state: RiskState, strokes: Sequence[float], *, now: float, half_life_s: float, policy: Policy
+) -> RiskState:
+    """Add the log-odds of new strokes, in time order (positive: a bot; natural logarithm)."""
+    state = decay(state, now=now, half_life_s=half_life_s)
+    for stroke in strokes:
+        state = _add(state, float(stroke), policy)
+    return state
+
+
+def _add(state: RiskState, stroke: float, policy: Policy) -> RiskState:
+    said = min(max(stroke + policy.drift, -policy.stroke_cap_person), policy.stroke_cap_bot)
+    recent = (*state.recent, said)[-policy.window :]
+    worst = state.worst
+    if len(recent) == policy.window:
+        worst = max(worst, sum(recent) / policy.window)
+    total = state.log_odds + policy.temper * said
+    return replace(
+        state,
+        log_odds=min(max(total, -policy.session_cap_person), policy.session_cap_bot),
+        weight=min(state.weight + 1.0, policy.max_weight),
+        recent=recent,
+        worst=worst,
+    )
+
+
+def value(state: RiskState, policy: Policy) -> float:
+    """Return the risk in (0, 1): how likely a bot is, given prior and evidence."""
+    high = math.log(policy.high_at / (1.0 - policy.high_at)) - policy.prior_log_odds
+    said = state.log_odds + state.integrity.log_odds(high=high)
+    return 1.0 / (1.0 + math.exp(-(policy.prior_log_odds + said)))
+
+
+def level(state: RiskState, policy: Policy) -> Level:
+    """Name the risk of a state that has been decayed to now.
+
+    Bad evidence counts from the first stroke; good evidence needs ``min_strokes`` of them, and has
+    to be good: movement that could be anybody's leaves the session unknown.
+    """
+    risk = value(state, policy)
+    if risk >= policy.high_at or state.worst >= policy.window_high_at:
+        return "high"
+    settled = state.weight >= policy.settled_strokes - 0.5
+    if state.weight < policy.min_weight or risk >= (policy.unclear_at if settled else policy.early_at):
+        return "unknown"
+    return "elevated" if risk >= policy.elevated_at else "low"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What one store read says of a session, now.
+
+    ``grant_age_s`` is None where no step-up was passed, or where the grant does not count.
+    """
+
+    level: Level = "unknown"
+    value: float = 0.5
+    latched: bool = False
+    grant_age_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a view demands: the highest risk it takes and how old a grant may be, in seconds."""
+
+    max_risk: float
+    grant_s: float
+    unknown_grant_s: float
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether the view runs, and the one word that says why."""
+
+    allowed: bool
+    reason: Literal["grant", "risk", "always", "latched", "unknown", "high", "above_max_risk"]
+
+
+def decide(standing: Standing, terms: Terms) -> Decision:
+    """Decide on one request; a pure function of one store read and the view's terms.
+
+    A young grant answers every question. An older one still answers for people who have no
+    movement to show. After that: a latched challenge stays, no evidence is not good evidence, and
+    the view's own limit comes last.
+    """
+    age = standing.grant_age_s
+    if age is not None and age <= terms.grant_s:
+        return Decision(True, "grant")
+    if terms.always:
+        return Decision(False, "always")
+    if standing.latched:
+        return Decision(False, "latched")
+    if standing.level == "unknown":
+        granted = age is not None and age <= terms.unknown_grant_s
+        return Decision(granted, "grant" if granted else "unknown")
+    if standing.level == "high":
+        return Decision(False, "high")
+    if standing.value > terms.max_risk:
+        return Decision(False, "above_max_risk")
+    return Decision(True, "risk")

@@ -1,0 +1,190 @@
+"""Loads and verifies a model bundle, and walks its trees: flat arrays, numpy only."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ConfigError
+from .motion import FEATURE_NAMES
+from .risk import Policy
+
+Floats = NDArray[np.float64]
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+ARRAYS = "model.npz"
+DEFAULT = Path(__file__).parent / "bundles" / "default"
+#: SHA-256 of the manifest that ships; the manifest in turn holds that of the arrays.
+DEFAULT_SHA256 = "c9521192a1ff2816ead8689f8eb1cc144ea22994208b69295f92eb978547e276"
+
+_AGAIN = "Train the model again with this version (python -m flask_zerotrust train)"
+_REINSTALL = "Reinstall the package, or set ZEROTRUST_MODEL to a bundle of your own."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trees:
+    """Boosted trees, every one filled up to a complete binary tree of the same depth d.
+
+    Attributes
+    ----------
+    feature : ndarray of int64, shape (trees * (2**d - 1),)
+        Column that a node looks at; nodes of a tree in breadth-first order.
+    threshold : ndarray of float64, same shape
+        At most this goes left; a filled-up node holds infinity.
+    missing_left : ndarray of bool, same shape
+        Where NaN goes.
+    leaf : ndarray of float64, shape (trees * 2**d,)
+        What the leaves add to the raw score.
+    baseline : float
+        Raw score before any tree.
+    depth : int
+    """
+
+    feature: NDArray[np.int64]
+    threshold: Floats
+    missing_left: NDArray[np.bool_]
+    leaf: Floats
+    baseline: float
+    depth: int
+
+    def raw(self, features: Floats) -> Floats:
+        """Return the raw scores of rows, shape (n,); equal to scikit-learn's to 1e-12."""
+        n, k = features.shape
+        inner = 2**self.depth - 1
+        values = np.ascontiguousarray(features).ravel()
+        column = self.feature if n == 1 else self.feature + np.arange(0, n * k, k)[:, None]
+        value = values.take(column).reshape(n, self.feature.size)
+        right = value > self.threshold
+        if np.isnan(values).any():
+            right |= np.isnan(value) & ~self.missing_left
+        # Every question of every tree is answered by now; follow the answers down.
+        answers = right.ravel()
+        root = np.arange(0, answers.size, inner)
+        path = answers.take(root).astype(np.int64)
+        for level in range(1, self.depth):
+            path += path + answers.take(root + (path + (2**level - 1)))
+        start = np.arange(0, self.leaf.size, inner + 1)
+        leaf = path.reshape(n, start.size) + start
+        scores: Floats = self.leaf.take(leaf).sum(axis=1) + self.baseline
+        return scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BundleScorer:
+    """A verified model: stroke features in, calibrated log-odds of a bot out.
+
+    Attributes
+    ----------
+    trees : Trees
+    knots, log_odds_at : ndarray of float64, shape (m,)
+        The calibration: raw scores, ascending, and the log-likelihood ratios they stand for; linear
+        between knots, constant outside.
+    policy : risk.Policy
+    manifest : dict
+        The manifest as read.
+    """
+
+    trees: Trees
+    knots: Floats
+    log_odds_at: Floats
+    policy: Policy
+    manifest: dict[str, Any]
+
+    def log_odds(self, features: Floats) -> Floats:
+        """Return the log-likelihood ratio bot / person of every row, shape (n,), natural logarithm."""
+        said: Floats = np.interp(self.trees.raw(features), self.knots, self.log_odds_at)
+        return said
+
+
+def features_sha256(names: tuple[str, ...] = FEATURE_NAMES) -> str:
+    """Return the hash under which a bundle names the features it was fitted on."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def load_bundle(path: str | Path | None = None, sha256: str | None = None) -> BundleScorer:
+    """Read a bundle and check it against everything that could make its scores mean nothing.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        Folder of the bundle; the one that ships by default.
+    sha256 : str, optional
+        What the manifest must hash to. The bundle that ships is always checked.
+
+    Raises
+    ------
+    ConfigError
+        Saying which file does not fit, and what to do.
+    """
+    folder = DEFAULT if path is None else Path(path)
+    pinned = DEFAULT_SHA256 if path is None and sha256 is None else sha256
+    text = _read(folder / MANIFEST)
+    if pinned is not None:
+        _check_sha256(folder / MANIFEST, text, pinned, own=path is not None)
+    manifest = _manifest(folder / MANIFEST, text)
+    data = _read(folder / ARRAYS)
+    _check_sha256(folder / ARRAYS, data, str(manifest.get("arrays_sha256")), own=path is not None)
+    return _scorer(folder, manifest, data)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"The model file {file} cannot be read ({error.strerror}). ZEROTRUST_MODEL must name a folder "
+            f"with {MANIFEST} and {ARRAYS}, as the train command writes it."
+        ) from error
+
+
+def _check_sha256(file: Path, data: bytes, wanted: str, *, own: bool) -> None:
+    found = hashlib.sha256(data).hexdigest()
+    if found != wanted.lower():
+        advice = "Set ZEROTRUST_MODEL_SHA256 to the hash of the manifest you trust." if own else _REINSTALL
+        raise ConfigError(f"{file} has SHA-256 {found}, expected {wanted}: it was changed. {advice}")
+
+
+def _manifest(file: Path, text: bytes) -> dict[str, Any]:
+    try:
+        manifest = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{file} is not JSON. {_AGAIN}.") from error
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        raise ConfigError(f"{file} is not a model of schema {SCHEMA}. {_AGAIN}.")
+    if manifest.get("features_sha256") != features_sha256():
+        raise ConfigError(f"{file} was fitted on other features than this version computes. {_AGAIN}.")
+    return manifest
+
+
+def _scorer(folder: Path, manifest: dict[str, Any], data: bytes) -> BundleScorer:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            trees = Trees(
+                feature=arrays["feature"].astype(np.int64).ravel(),
+                threshold=arrays["threshold"].astype(np.float64).ravel(),
+                missing_left=arrays["missing_left"].astype(np.bool_).ravel(),
+                leaf=arrays["leaf"].astype(np.float64).ravel(),
+                baseline=float(arrays["baseline"]),
+                depth=int(np.log2(arrays["leaf"].shape[1])),
+            )
+            knots = arrays["knots"].astype(np.float64)
+            log_odds_at = arrays["log_odds_at"].astype(np.float64)
+        return BundleScorer(trees, knots, log_odds_at, _policy(manifest["policy"]), manifest)
+    except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"The model in {folder} is incomplete ({error}). {_AGAIN}.") from error
+
+
+def _policy(values: dict[str, Any]) -> Policy:
+    known = {f.name for f in fields(Policy)}
+    if set(values) != known:
+        raise KeyError(f"policy must hold exactly {', '.join(sorted(known))}")
+    return Policy(**values)

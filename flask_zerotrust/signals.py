@@ -1,0 +1,34 @@
+"""Signals: what happened, for audit logs and alarms. The sender is the Flask app.
+
+None of them carries a code, a secret, a phone number or raw movement.
+"""
+
+from __future__ import annotations
+
+from blinker import Namespace
+
+_signals = Namespace()
+
+#: A batch was scored. ``user``, ``level``, ``risk``, ``strokes`` (how many), ``reasons``.
+risk_assessed = _signals.signal("risk-assessed")
+
+#: A guarded view decided. ``user``, ``endpoint``, ``allowed``, ``reason``, ``level``, ``risk``, ``mode``.
+decision_made = _signals.signal("decision-made")
+
+#: A person was asked for a factor. ``user``, ``action``, ``challenge_id``.
+challenge_opened = _signals.signal("challenge-opened")
+
+#: A message with a code went out. ``user``, ``factor_id``, ``kind``.
+code_sent = _signals.signal("code-sent")
+
+#: A message could not go out. ``user``, ``factor_id``, ``kind``, ``reason`` ("budget", "sender", ...).
+code_refused = _signals.signal("code-refused")
+
+#: An answer was wrong, late or tried too often. ``user``, ``factor_id``, ``reason``.
+challenge_failed = _signals.signal("challenge-failed")
+
+#: A person passed. ``user``, ``factor_id``, ``action``.
+challenge_passed = _signals.signal("challenge-passed")
+
+#: A factor was added through the extension. ``user``, ``factor_id``, ``kind``. Tell the owner.
+factor_enrolled = _signals.signal("factor-enrolled")

@@ -1,0 +1,76 @@
+"""Where state lives that an attacker must not rewind: one protocol, several backends."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import ConfigError
+from .base import Store, update
+from .memory import MemoryStore
+from .sqlite import SQLiteStore
+
+__all__ = ["MemoryStore", "SQLiteStore", "Store", "from_url", "update"]
+
+_SQLITE = "sqlite:///"
+
+
+def from_url(
+    url: str, *, instance_path: str | Path, testing: bool = False, clock: Callable[[], float] = time.time
+) -> Store:
+    """Return the store that ``ZEROTRUST_STORE`` names.
+
+    Parameters
+    ----------
+    url : str
+        ``sqlite:///FILE`` (a relative file lives in the instance folder, which is made when it is
+        missing; four slashes for an absolute one) or ``memory://``.
+    instance_path : path
+        The app's instance folder.
+    testing : bool
+        ``memory://`` warns unless this is set: each worker would have its own.
+    clock : callable
+        Seconds since the epoch.
+
+    Raises
+    ------
+    ConfigError
+        For any other URL, and for a folder that cannot be written.
+    """
+    if url == "memory://":
+        if not testing:
+            warnings.warn(
+                "ZEROTRUST_STORE = 'memory://' forgets grants and attempt counters at every restart and "
+                "shares them with no other worker. Use it in tests only; elsewhere 'sqlite:///FILE'.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return MemoryStore(clock=clock)
+    if url.startswith(_SQLITE) and url != _SQLITE:
+        return SQLiteStore(_file(url.removeprefix(_SQLITE), Path(instance_path)), clock=clock)
+    raise ConfigError(
+        "ZEROTRUST_STORE must be 'sqlite:///FILE' or 'memory://', got "
+        f"{_without_password(url)!r}. A relative FILE lives in the app's instance folder."
+    )
+
+
+def _file(name: str, instance: Path) -> Path:
+    """Return where the file goes, having made the instance folder (and no other) when missing."""
+    file = instance / name
+    if not file.is_relative_to(instance):
+        return file
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"The instance folder {str(instance)!r} cannot be made ({error.strerror}). Make it and let the "
+            "server's user write there, or give ZEROTRUST_STORE an absolute path: 'sqlite:////var/lib/...'."
+        ) from error
+    return file
+
+
+def _without_password(url: str) -> str:
+    scheme, slashes, rest = url.partition("://")
+    return f"{scheme}{slashes}...@{rest.rpartition('@')[2]}" if "@" in rest else url

@@ -1,0 +1,80 @@
+"""The Store protocol: few atomic methods, each with a time to live, that every backend offers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ..errors import StoreError
+
+# Each lost race means that another writer won, so fifty in a row are no longer contention.
+MAX_RACES = 50
+
+
+class Store(Protocol):
+    """Keys to bytes that expire; safe under threads and, where the backend is shared, processes.
+
+    A row that has outlived its ``ttl_s`` is gone for every method, whether or not it has been swept
+    yet. A write sets value, life and owner afresh. Counters, claims and values share one set of
+    keys; logs have their own. All methods raise :class:`~flask_zerotrust.errors.StoreError` when the
+    backend fails.
+    """
+
+    def get(self, key: str) -> bytes | None:
+        """Return the value; of a counter its decimal digits; None when there is none."""
+
+    def put(self, key: str, value: bytes, *, ttl_s: float, owner: str | None = None) -> None:
+        """Write the value, whatever was there. ``owner`` is who it is about."""
+
+    def delete(self, key: str) -> None:
+        """Forget the key; nothing happens when there is none."""
+
+    def increment(self, key: str, *, ttl_s: float) -> int:
+        """Add one and return the sum; the first of a series (1) sets its time to live."""
+
+    def claim(self, key: str, *, ttl_s: float) -> bool:
+        """Return True to exactly one caller until the claim expires."""
+
+    def swap(
+        self, key: str, *, old: bytes | None, new: bytes, ttl_s: float, owner: str | None = None
+    ) -> bool:
+        """Write ``new`` only where the value is still ``old`` (None: no row); say whether it was."""
+
+    def owned(self, owner: str) -> list[str]:
+        """Return the keys about this owner, sorted."""
+
+    def disown(self, owner: str) -> int:
+        """Delete every key about this owner and return how many there were."""
+
+    def append(self, log: str, entry: bytes, *, keep: int, ttl_s: float) -> None:
+        """Add to a log, which keeps its newest ``keep`` entries."""
+
+    def entries(self, log: str) -> list[bytes]:
+        """Return the entries of a log, oldest first."""
+
+    def close(self) -> None:
+        """Let go of files and connections; the store opens them again when it is used again."""
+
+
+def update(
+    store: Store,
+    key: str,
+    change: Callable[[bytes | None], bytes],
+    *,
+    ttl_s: float,
+    owner: str | None = None,
+) -> bytes:
+    """Apply ``change`` to the value of a key, losing no other writer's change, and return the result.
+
+    ``change`` is called again after each lost race, so it must have no effects; what it raises
+    leaves the row as it was.
+    """
+    for _ in range(MAX_RACES):
+        old = store.get(key)
+        new = change(old)
+        if store.swap(key, old=old, new=new, ttl_s=ttl_s, owner=owner):
+            return new
+    raise StoreError(
+        f"{MAX_RACES} attempts to update one record were overtaken by other writers. "
+        "Look for a client that sends many requests at once for one session."
+    )

@@ -1,0 +1,123 @@
+"""SQLite connections that are safe among threads and across forks."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import StoreError
+
+# How long one writer waits for another. A write takes some 30 us, so this is a stuck disk.
+_BUSY_S = 5.0
+# Processes that start together may refuse each other the change to a write-ahead log at once.
+_PREPARE_TRIES = 100
+_PREPARE_PAUSE_S = 0.05
+
+_Idle = deque[tuple[int, sqlite3.Connection]]
+
+
+class Connections:
+    """Connections to one file; each is used by one thread at a time, in the process that opened it.
+
+    There are never more than threads at work at once, and a thread that ends leaves none behind
+    (the development server starts one a request). No lock is held, so none can be inherited locked.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._idle: _Idle = deque()
+        _everyones.append(weakref.ref(self, _everyones.remove))
+        weakref.finalize(self, _close_all, self._idle)
+
+    @contextmanager
+    def borrow(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection, and take it back unless the block left a transaction open."""
+        connection = self._take() or self._connect()
+        try:
+            yield connection
+        finally:
+            if connection.in_transaction:
+                connection.close()
+            else:
+                self._idle.append((os.getpid(), connection))
+
+    def prepare(self, tables: str, *, layout: int) -> None:
+        """Make the tables, several processes at once if need be, and leave nothing open.
+
+        A server may fork its workers right after this.
+        """
+        for attempt in range(1, _PREPARE_TRIES + 1):
+            try:
+                with self.borrow() as connection:
+                    _prepare(connection, tables, layout)
+                break
+            except sqlite3.OperationalError as error:
+                if attempt == _PREPARE_TRIES or "locked" not in str(error):
+                    raise
+                time.sleep(_PREPARE_PAUSE_S)
+        self.close()
+
+    def close(self) -> None:
+        """Close what is not in use."""
+        _close_all(self._idle)
+
+    def _take(self) -> sqlite3.Connection | None:
+        return next(_own(self._idle), None)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._file, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+
+#: Connections inherited by a fork. Neither used nor closed: either could harm the parent's.
+_inherited: list[sqlite3.Connection] = []
+_everyones: list[weakref.ref[Connections]] = []
+
+
+def _prepare(connection: sqlite3.Connection, tables: str, layout: int) -> None:
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if found not in (0, layout):
+        raise StoreError(
+            f"The store has layout {found}, this version of the package writes layout {layout}. "
+            "Stop the server, move the file away (people will be asked for a code again) and start."
+        )
+    connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    connection.executescript(tables)
+
+
+def _own(idle: _Idle) -> Iterator[sqlite3.Connection]:
+    """Take connections off the heap, passing over those that a parent process opened."""
+    while idle:
+        try:
+            pid, connection = idle.pop()
+        except IndexError:  # another thread took the last one
+            return
+        if pid == os.getpid():
+            yield connection
+        else:
+            _inherited.append(connection)
+
+
+def _close_all(idle: _Idle) -> None:
+    for connection in _own(idle):
+        connection.close()
+
+
+def _close_everyones() -> None:
+    """Close what is idle before a fork, which SQLite's locks do not survive (sqlite.org/howtocorrupt)."""
+    for pool in [ref() for ref in _everyones]:
+        if pool is not None:
+            pool.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_close_everyones)

@@ -1,0 +1,72 @@
+"""Writes a fitted model as the bundle that the scorer loads."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sklearn
+
+from ..motion import FEATURE_NAMES
+from ..scoring import ARRAYS, MANIFEST, SCHEMA, features_sha256
+from .fit import Artefact
+
+
+def write_bundle(
+    folder: str | Path,
+    artefact: Artefact,
+    *,
+    name: str = "custom",
+    provenance: dict[str, Any] | None = None,
+    metrics: dict[str, Any] | None = None,
+) -> str:
+    """Write arrays and manifest; return the SHA-256 of the manifest (``ZEROTRUST_MODEL_SHA256``).
+
+    The same artefact gives the same bytes.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    data = _arrays(artefact)
+    manifest = {
+        "schema": SCHEMA,
+        "name": name,
+        "features": list(FEATURE_NAMES),
+        "features_sha256": features_sha256(),
+        "arrays_sha256": hashlib.sha256(data).hexdigest(),
+        "policy": asdict(artefact.policy),
+        "seed": artefact.seed,
+        "libraries": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "scikit-learn": sklearn.__version__,
+        },
+        "provenance": {**artefact.provenance, **(provenance or {})},
+        "metrics": {**artefact.metrics, **(metrics or {})},
+    }
+    text = (json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    (folder / ARRAYS).write_bytes(data)
+    (folder / MANIFEST).write_bytes(text)
+    return hashlib.sha256(text).hexdigest()
+
+
+def _arrays(artefact: Artefact) -> bytes:
+    trees = artefact.trees
+    inner, leaves = 2**trees.depth - 1, 2**trees.depth
+    out = io.BytesIO()
+    np.savez_compressed(
+        out,
+        feature=trees.feature.reshape(-1, inner).astype(np.int16),
+        threshold=trees.threshold.reshape(-1, inner),
+        missing_left=trees.missing_left.reshape(-1, inner),
+        leaf=trees.leaf.reshape(-1, leaves),
+        baseline=np.float64(trees.baseline),
+        knots=artefact.knots,
+        log_odds_at=artefact.log_odds_at,
+    )
+    return out.getvalue()

@@ -1,0 +1,92 @@
+"""What a model does on recordings: sessions as the server would score them, and tables of figures."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import assess, risk
+from ..assess import Scorer
+from .batching import batches
+from .capture import render
+from .recordings import Recording
+
+# Strokes after which a session is reported, beside its end.
+COUNTS = (1, 3, 5, 10, 20)
+HALF_LIFE_S = 900.0
+
+
+def score_session(
+    recording: Recording,
+    scorer: Scorer,
+    *,
+    render_rng: np.random.Generator | None = None,
+    half_life_s: float = HALF_LIFE_S,
+) -> dict[str, Any]:
+    """Return the line that ``score --json`` prints: what the shipped policy says after 1, 3, 5 ... strokes.
+
+    ``after`` holds only the counts that the session reaches, and ``all``. Time is the recording's
+    own. ``step_up`` is true where a guarded view would have asked for a factor: *high*, once seen,
+    stays; *unknown* is asked as well.
+    """
+    if render_rng is not None:
+        recording = render(recording, rng=render_rng)
+    state, seen, latched, after = risk.RiskState(), 0, False, {}
+    last = assess.describe(state, policy=scorer.policy)
+    for batch in batches(recording):
+        now = batch.sent_ms / 1_000.0
+        before = state
+        last = assess.assess(batch, state, scorer=scorer, now=now, half_life_s=half_life_s)
+        for said in last.strokes:
+            before = risk.update(before, [said], now=now, half_life_s=half_life_s, policy=scorer.policy)
+            seen += 1
+            if seen in COUNTS:
+                after[str(seen)] = _entry(before, scorer.policy, latched)
+        state = last.state
+        latched = latched or last.level == "high"
+    after["all"] = _entry(state, scorer.policy, latched)
+    return {
+        "session": recording.session,
+        "user": recording.user,
+        "label": recording.label,
+        "source": recording.source,
+        "strokes": seen,
+        "after": after,
+        "reasons": list(last.reasons),
+    }
+
+
+def _entry(state: risk.RiskState, policy: risk.Policy, latched: bool) -> dict[str, Any]:
+    level = risk.level(state, policy)
+    terms = risk.Terms(max_risk=policy.high_at, grant_s=0.0, unknown_grant_s=0.0)
+    value = risk.value(state, policy)
+    decision = risk.decide(risk.Standing(level=level, value=value, latched=latched), terms)
+    return {"risk": round(value, 4), "level": level, "step_up": not decision.allowed}
+
+
+def upper_bound(stopped: int, of: int, *, confidence: float = 0.95) -> float:
+    """Return the one-sided Clopper-Pearson upper bound of a share; 1.0 when nothing was tried."""
+    if of == 0 or stopped >= of:
+        return 1.0
+    low, high = stopped / of, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2.0
+        if _binomial_cdf(stopped, of, middle) > 1.0 - confidence:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _binomial_cdf(k: int, n: int, p: float) -> float:
+    logs = [
+        math.lgamma(n + 1)
+        - math.lgamma(i + 1)
+        - math.lgamma(n - i + 1)
+        + i * math.log(p)
+        + (n - i) * math.log1p(-p)
+        for i in range(k + 1)
+    ]
+    return math.fsum(math.exp(v) for v in logs)

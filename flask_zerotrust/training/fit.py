@@ -1,0 +1,173 @@
+"""Fits the model: rows to trees, out-of-fold scores to calibration and policy."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from .. import motion
+from ..errors import ConfigError
+from ..risk import Policy
+from ..scoring import BundleScorer, Trees
+from . import calibrate
+from .recordings import Recording
+from .table import PERSON_VIEWS, Floats, Progress, Table, tabulate
+from .trees import flatten
+
+DEPTH = 4
+TREES = 120
+FOLDS = 3
+_LEARNING_RATE = 0.13
+_L2 = 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Artefact:
+    """Everything a fit brought: what a bundle is written from, and what a report is made of.
+
+    Attributes
+    ----------
+    model : HistGradientBoostingClassifier
+    trees : Trees
+        The same model as flat arrays.
+    knots, log_odds_at : ndarray
+        Calibration of raw scores.
+    policy : Policy
+    out_of_fold : ndarray of float64, shape (m,)
+        Calibrated log-odds of the training rows by models that saw neither their person nor family.
+    table : Table
+    seed : int
+    """
+
+    model: Any
+    trees: Trees
+    knots: Floats
+    log_odds_at: Floats
+    policy: Policy
+    out_of_fold: Floats
+    table: Table
+    seed: int
+    provenance: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    def scorer(self) -> BundleScorer:
+        """Return what loading the written bundle would give."""
+        return BundleScorer(self.trees, self.knots, self.log_odds_at, self.policy, {})
+
+
+def train(
+    recordings: Iterable[Recording],
+    *,
+    seed: int,
+    jobs: int = 1,
+    render: bool = True,
+    calibration: Iterable[Recording] = (),
+    trees: int = TREES,
+    person_views: int = PERSON_VIEWS,
+    progress: Progress | None = None,
+) -> Artefact:
+    """Fit trees, calibration and policy to people (label human) and bots (label bot).
+
+    Parameters
+    ----------
+    recordings : iterable of Recording
+        At least ``FOLDS`` people and ``FOLDS`` families of bots.
+    calibration : iterable of Recording
+        People on whom only the policy's thresholds are set, beside the out-of-fold ones.
+    progress : callable, optional
+        Told ``(what, done, of)``.
+
+    Raises
+    ------
+    ConfigError
+        When there are too few people or families to hold any out.
+    """
+    table = tabulate(
+        recordings, seed=seed, jobs=jobs, render=render, person_views=person_views, progress=progress
+    )
+    _check(table)
+    raw = _out_of_fold(table, seed=seed, trees=trees, progress=progress)
+    model = _fit(table, seed=seed, trees=trees)
+    if progress is not None:
+        progress("trees", FOLDS + 1, FOLDS + 1)
+    flat = flatten(model, depth=DEPTH)
+    knots, log_odds_at = calibrate.log_odds(raw, table.bot, weights(table))
+    said = np.interp(raw, knots, log_odds_at)
+    people = tabulate(calibration, seed=seed + 1, jobs=jobs, render=render, person_views=1)
+    others = np.interp(flat.raw(people.features), knots, log_odds_at)
+    policy = calibrate.policy(table, said, people, others)
+    return Artefact(model, flat, knots, log_odds_at, policy, said, table, seed)
+
+
+def weights(table: Table) -> Floats:
+    """Return row weights: both labels weigh the same in all, groups by the root of their rows.
+
+    Equal weights would let a person with ten strokes shout; plain rows would let one person with
+    thousands be the population.
+    """
+    _, number, count = np.unique(table.group, return_inverse=True, return_counts=True)
+    weight = 1.0 / np.sqrt(count[number])
+    for bot in (False, True):
+        rows = table.bot == bot
+        weight[rows] *= len(table) / 2.0 / max(float(weight[rows].sum()), 1e-12)
+    return np.asarray(weight)
+
+
+def folds(table: Table) -> NDArray[np.int64]:
+    """Return the fold of each row: people and families are dealt out whole, ordered by a hash."""
+    fold = np.zeros(len(table), dtype=np.int64)
+    for bot in (False, True):
+        names = np.unique(table.group[table.bot == bot]).tolist()
+        dealt = sorted(names, key=lambda name: (zlib.crc32(name.encode()), name))
+        for i, name in enumerate(dealt):
+            fold[table.group == name] = i % FOLDS
+    return fold
+
+
+def _out_of_fold(table: Table, *, seed: int, trees: int, progress: Progress | None) -> Floats:
+    raw = np.zeros(len(table))
+    fold = folds(table)
+    for k in range(FOLDS):
+        model = _fit(table.part(fold != k), seed=seed, trees=trees)
+        raw[fold == k] = model.decision_function(table.features[fold == k])
+        if progress is not None:
+            progress("trees", k + 1, FOLDS + 1)
+    return raw
+
+
+def _fit(table: Table, *, seed: int, trees: int) -> Any:
+    model = HistGradientBoostingClassifier(
+        max_depth=DEPTH,
+        max_leaf_nodes=2**DEPTH,
+        max_iter=trees,
+        learning_rate=_LEARNING_RATE,
+        l2_regularization=_L2,
+        min_samples_leaf=max(2, min(80, len(table) // 200)),
+        early_stopping=False,
+        random_state=seed,
+    )
+    return model.fit(table.features, table.bot, sample_weight=weights(table))
+
+
+def _check(table: Table) -> None:
+    people = np.unique(table.group[~table.bot]).size
+    families = np.unique(table.group[table.bot]).size
+    if people < FOLDS or families < FOLDS:
+        raise ConfigError(
+            f"Training needs strokes of at least {FOLDS} people (label 'human', told apart by source and "
+            f"user) and {FOLDS} families of bots (label 'bot', told apart by source), got {people} and "
+            f"{families}. Add recordings, or simulated ones from the generate command."
+        )
+    if not np.isfinite(table.features).all():
+        raise ConfigError(f"Features must be finite: {_bad_columns(table)}.")
+
+
+def _bad_columns(table: Table) -> str:
+    bad = np.flatnonzero(~np.isfinite(table.features).all(axis=0))
+    return ", ".join(motion.FEATURE_NAMES[i] for i in bad)

@@ -1,0 +1,89 @@
+"""Which recordings a report is about, and what part each plays in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from .. import datasets, recipe, recordings, simulate
+from ..recordings import Recording
+
+#: Seed of the simulated bots of a report; the model that ships was trained on another.
+SEED = 20261123
+# Visits of each simulated family.
+VISITS = 20
+SLIDER = "slider-captcha-1500.txt.gz"
+CALIBRATED = "kh2017 (thresholds set on)"
+LEAK = "replay"
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Recordings with the parts they play.
+
+    Attributes
+    ----------
+    recordings : sequence of Recording
+    apart : dict
+        Sources of people or bots that are shown but pooled with no other, with the reason.
+    borrowed : frozenset
+        Sources made from recordings of people: not unseen generators, and not people.
+    leak : tuple of (str, str) or None
+        Source of people, and of their moved and rendered replays, for the leak check.
+    seed : int or None
+        Of what was simulated for the report.
+    """
+
+    recordings: Sequence[Recording]
+    apart: dict[str, str] = field(default_factory=dict)
+    borrowed: frozenset[str] = frozenset()
+    leak: tuple[str, str] | None = None
+    seed: int | None = None
+
+
+def given(found: Iterable[Recording]) -> Corpus:
+    """Return labelled recordings that a user names; those without a label are left out."""
+    borrowed = frozenset({"replay", *(f"morph-{name}" for name in simulate.MORPHS)})
+    listed = [r for r in found if r.label in ("human", "bot") or r.source in borrowed]
+    return Corpus(listed, borrowed=borrowed)
+
+
+def published(folder: str | Path) -> Corpus:
+    """Return everything that the model that ships is measured on, from the published archives."""
+    folder = Path(folder)
+    people = list(recipe.held_out(folder))
+    known = [r for r in people if r.source == "sapimouse"]
+    ours = [*_ours(), *_made_over(known)]
+    return Corpus(
+        [*people, *_calibration(folder), *datasets.slider(folder / SLIDER), *_generators(folder), *ours],
+        apart={
+            CALIBRATED: "thresholds were set on these people",
+            "slider": "drags on a coarse lattice; bots by unknown means",
+        },
+        borrowed=frozenset({LEAK, *(f"morph-{name}" for name in simulate.MORPHS)}),
+        leak=("sapimouse", LEAK),
+        seed=SEED,
+    )
+
+
+def _calibration(folder: Path) -> Iterator[Recording]:
+    return (replace(r, source=CALIBRATED) for r in recipe.calibration(folder))
+
+
+def _generators(folder: Path) -> Iterator[Recording]:
+    return recordings.read(sorted(map(str, folder.glob("bots/*.jsonl.gz"))))
+
+
+def _ours() -> Iterator[Recording]:
+    return recipe.bots(seed=SEED, n=VISITS * len(simulate.families()))
+
+
+def _made_over(people: list[Recording]) -> Iterator[Recording]:
+    rng = np.random.default_rng((SEED, 1))
+    yield from simulate.replays(people, rng=rng)
+    short = [r for r in people if r.session.endswith("1min")]
+    for name in simulate.MORPHS:
+        yield from simulate.morphs(short, rng=rng, kinds=[name])

@@ -1,0 +1,8 @@
+"""Simulated visits: bots for training, people for demos and tests only, and made-over recordings."""
+
+from .borrowed import MORPHS as MORPHS
+from .borrowed import morphs as morphs
+from .borrowed import replays as replays
+from .bots import bots as bots
+from .bots import families as families
+from .people import people as people

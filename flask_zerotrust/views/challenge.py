@@ -1,0 +1,231 @@
+"""The challenge: choose a factor, send a code, answer it, and go back to what was wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint, current_app, request, url_for
+from flask.typing import ResponseReturnValue
+
+from .. import answers, signals
+from ..challenge import MESSAGES, Pending
+from ..errors import ChallengeError, SenderError, StoreError
+from ..factors.base import Factor
+from ..guard import Guard, log, this_app, this_guard
+from .forms import app_csrf, check_form, form_token, shown_fields
+
+View = Callable[..., ResponseReturnValue]
+
+# What the answer to a wrong try is called in HTTP.
+STATUS = {
+    "gone": 404,
+    "not_yours": 403,
+    "too_many": 429,
+    "factor_paused": 429,
+    "slow_down": 429,
+    "too_soon": 429,
+    "budget": 429,
+    "locked": 429,
+}
+
+
+def register(blueprint: Blueprint) -> None:
+    """Add the challenge's routes."""
+    path = "/challenge/<challenge_id>"
+    blueprint.add_url_rule(path, "challenge", show, methods=["GET"])
+    blueprint.add_url_rule(path, "answer", answer, methods=["POST"])
+    blueprint.add_url_rule(path + "/send", "send", send, methods=["POST"])
+    blueprint.add_url_rule(path + "/confirm", "confirm", confirm, methods=["GET"])
+
+
+def pending_view(inner: Callable[[Guard, Pending], ResponseReturnValue]) -> View:
+    """Run a view with the pending challenge of its URL, if that is this person's."""
+
+    @wraps(inner)
+    def view(challenge_id: str) -> ResponseReturnValue:
+        guard = this_guard()
+        user = guard.user()
+        if user is None:
+            return answers.unauthorized()
+        try:
+            return inner(guard, _load(guard, challenge_id, user))
+        except ChallengeError as error:
+            return _over(error)
+        except StoreError:
+            log.exception("the risk store did not answer; a challenge waits")
+            return answers.unavailable()
+
+    return view
+
+
+@pending_view
+def show(guard: Guard, pending: Pending) -> ResponseReturnValue:
+    """Show the challenge. Opening the page sends nothing: prefetchers get nothing."""
+    if pending.passed_at is not None or _answered_elsewhere(guard, pending):
+        return _onward(guard, pending)
+    return _page(guard, pending, _chosen(guard, pending, request.args.get("factor")))
+
+
+@pending_view
+def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
+    """Send a code because the person pressed the button."""
+    check_form(guard, pending.id)
+    factor = _chosen(guard, pending, request.form.get("factor"))
+    try:
+        guard.challenges.send(
+            pending, factor, now=guard.clock(), host=_host(), address=request.remote_addr or ""
+        )
+    except (ChallengeError, SenderError) as error:
+        reason = error.reason if isinstance(error, ChallengeError) else "sender"
+        _tell(signals.code_refused, pending, factor, kind=factor.kind, reason=reason)
+        if isinstance(error, SenderError):
+            log.warning("a code could not be sent: %s", error)
+        return _page(guard, pending, factor, error=error)
+    _tell(signals.code_sent, pending, factor, kind=factor.kind)
+    return answers.go(url_for(".challenge", challenge_id=pending.id, factor=factor.id))
+
+
+@pending_view
+def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
+    """Check a code; on success the session is granted and the person goes where they wanted."""
+    check_form(guard, pending.id)
+    factor = _chosen(guard, pending, request.form.get("factor"))
+    code = request.form.get("code", "")
+    try:
+        guard.challenges.check(pending, factor, code, now=guard.clock(), address=request.remote_addr or "")
+    except ChallengeError as error:
+        _tell(signals.challenge_failed, pending, factor, reason=error.reason)
+        return _page(guard, pending, factor, error=error)
+    guard.grant(user=pending.user, factor_id=factor.id)
+    _tell(signals.challenge_passed, pending, factor, action=pending.action)
+    return _onward(guard, pending)
+
+
+@pending_view
+def confirm(_: Guard, pending: Pending) -> ResponseReturnValue:
+    """Show a parked form again; the person submits it themself, nothing is replayed."""
+    parked = pending.parked
+    if pending.passed_at is None or parked is None:
+        return answers.go(url_for(".challenge", challenge_id=pending.id))
+    if parked.too_large:
+        text = "Thank you, that worked. Your form was too large to keep, so nothing of it was sent."
+        link = ("Back to the form", pending.return_path)
+        return answers.message("Fill in the form again", text, 200, link)
+    return answers.page(
+        "confirm",
+        action=pending.action,
+        target=parked.path,
+        fields=shown_fields(parked),
+        files=list(parked.files),
+        form_url=pending.return_path,
+    )
+
+
+def _load(guard: Guard, challenge_id: str, user: str) -> Pending:
+    """Return the pending challenge bound to this browser, or opened for this user by a script."""
+    now = guard.clock()
+    try:
+        return guard.challenges.load(challenge_id, user=user, session_id=guard.thread(user), now=now)
+    except ChallengeError as error:
+        if error.reason != "not_yours":
+            raise
+    return guard.challenges.load(challenge_id, user=user, session_id=guard.user_thread(user), now=now)
+
+
+def _answered_elsewhere(guard: Guard, pending: Pending) -> bool:
+    """Say whether a step-up in another tab has answered this challenge too.
+
+    An older one has not: the view knew of it and asked all the same.
+    """
+    age = guard.standing(pending.user).grant_age_s
+    return age is not None and guard.clock() - age >= pending.opened_at
+
+
+def _onward(guard: Guard, pending: Pending) -> ResponseReturnValue:
+    """Go back to what was wanted: straight for a page, over the confirm page for a form."""
+    if pending.parked is not None:
+        if pending.passed_at is None:
+            guard.challenges.passed(pending, session_id=guard.thread(pending.user), now=guard.clock())
+        return answers.go(url_for(".confirm", challenge_id=pending.id))
+    guard.challenges.close(pending)
+    return answers.go(pending.return_path)
+
+
+def _chosen(guard: Guard, pending: Pending, wanted: str | None) -> Factor:
+    """Return the factor that the person picked, that the last code went to, or the first."""
+    factors = guard.factors(pending.user)
+    if not factors:
+        raise ChallengeError("no_factor")
+    by_id = {factor.id: factor for factor in factors}
+    return by_id.get(wanted or pending.factor_id or "", factors[0])
+
+
+def _page(
+    guard: Guard, pending: Pending, factor: Factor, *, error: ChallengeError | SenderError | None = None
+) -> ResponseReturnValue:
+    here = url_for(".challenge", challenge_id=pending.id)
+    retry_after_s = _wait(error)
+    page = answers.page(
+        "challenge",
+        _status(error),
+        action=pending.action,
+        factors=[_shown(f) for f in guard.factors(pending.user)],
+        factor=_shown(factor),
+        sent=pending.sent_at is not None and pending.factor_id == factor.id,
+        retry_after_s=retry_after_s,
+        error=_sentence(error),
+        zerotrust_csrf=form_token(guard, pending.id),
+        app_csrf=app_csrf(),
+        submit_url=here,
+        send_url=url_for(".send", challenge_id=pending.id),
+        choose_url=here,
+        cancel_url=request.script_root + "/",
+        field_name="code",
+    )
+    if retry_after_s is not None:
+        page.headers["Retry-After"] = str(retry_after_s)
+    return page
+
+
+def _shown(factor: Factor) -> dict[str, Any]:
+    return {"id": factor.id, "kind": factor.kind, "label": factor.label, "sends": factor.sends}
+
+
+def _sentence(error: ChallengeError | SenderError | None) -> str | None:
+    if isinstance(error, SenderError):
+        return MESSAGES["blocked" if error.blocked else "sender"]
+    return None if error is None else MESSAGES[error.reason]
+
+
+def _status(error: ChallengeError | SenderError | None) -> int:
+    if isinstance(error, SenderError):
+        return 503
+    return 200 if error is None else STATUS.get(error.reason, 422)
+
+
+def _wait(error: ChallengeError | SenderError | None) -> int | None:
+    wait = error.retry_after_s if isinstance(error, ChallengeError) else None
+    return None if wait is None else max(1, round(wait))
+
+
+def _over(error: ChallengeError) -> ResponseReturnValue:
+    """Say that there is nothing to answer here (any more)."""
+    status = STATUS.get(error.reason, 403)
+    back = ("Back", request.script_root + "/")
+    return answers.message("This check has ended", MESSAGES[error.reason], status, back)
+
+
+def _tell(signal: Any, pending: Pending, factor: Factor, **members: Any) -> None:
+    signal.send(this_app(), user=pending.user, factor_id=factor.id, **members)
+
+
+def _host() -> str:
+    """Return the host without its port, as WebOTP wants it.
+
+    The site's configured name comes first: whoever knows a password could otherwise write another
+    host into the message, and phones offer the code to the host it names.
+    """
+    host = current_app.config["SERVER_NAME"] or request.host
+    return host.rsplit(":", 1)[0] if not host.endswith("]") else host

@@ -1,0 +1,64 @@
+"""The extension's own forms: their CSRF tokens, and the parked form shown again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import abort, current_app, request
+from itsdangerous import BadSignature
+
+from .. import answers
+from ..challenge import Parked
+from ..guard import Guard
+
+CSRF_FIELD = "_zerotrust_csrf"
+
+# Fields that a site's own forms carry against forgery; shown to nobody, returned as they were. Every
+# other value is shown, hidden ones too: what the person confirms must be what is sent.
+MACHINE_FIELDS = ("csrf", "xsrf", "authenticity_token", "requestverificationtoken")
+
+
+def form_token(guard: Guard, purpose: str) -> str:
+    """Return a CSRF token for one form of this person."""
+    return str(guard.form_tokens.dumps([guard.user(), purpose]))
+
+
+def check_form(guard: Guard, purpose: str) -> None:
+    """Refuse a form that another site has posted, with 400 or 403."""
+    if answers.same_origin() is False:
+        abort(403, "This form was posted from another site.")
+    try:
+        said = guard.form_tokens.loads(
+            request.form.get(CSRF_FIELD, ""), max_age=int(guard.settings.challenge_s)
+        )
+    except BadSignature:
+        said = None
+    if said != [guard.user(), purpose]:
+        abort(400, "This form is too old. Go back, reload the page and try again.")
+
+
+def app_csrf() -> str | None:
+    """Return Flask-WTF's token where the app uses its CSRFProtect."""
+    make = current_app.jinja_env.globals.get("csrf_token")
+    return str(make()) if callable(make) else None
+
+
+def shown_fields(parked: Parked) -> list[dict[str, str]]:
+    """Return a parked form's fields for the confirm page, secrets as empty fields to fill again."""
+    kept = [
+        {"name": name, "label": _label(name), "value": value, "kind": _kind(name, value)}
+        for name, value in parked.fields
+    ]
+    asked = [{"name": n, "label": _label(n), "value": "", "kind": "secret"} for n in parked.left_out]
+    return kept + asked
+
+
+def _kind(name: str, value: str) -> str:
+    if any(part in name.lower() for part in MACHINE_FIELDS):
+        return "hidden"
+    return "multiline" if "\n" in value else "text"
+
+
+def _label(name: str) -> str:
+    words: Any = name.replace("_", " ").replace("-", " ").replace(".", " ").strip()
+    return words[:1].upper() + words[1:] if words else name

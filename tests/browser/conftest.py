@@ -1,0 +1,68 @@
+"""A real Chromium and a running bank for the browser tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+from .harness import FLAGS, Bank, find_chromium, missing, serve_bank
+
+
+@pytest.fixture(scope="package")
+def chromium() -> str:
+    """Path of the Chromium under test."""
+    found = find_chromium()
+    if found is None:
+        missing("Chromium", "apt-get install chromium, or point ZEROTRUST_TEST_CHROMIUM at one.")
+    assert found is not None
+    return found
+
+
+# Package scope, not session: the sync API keeps an event loop running in this thread, which the
+# tests of async views in the other folders must not meet.
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    """Playwright's driver."""
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    """One headless Chromium for all browser tests."""
+    running = playwright.chromium.launch(executable_path=chromium, headless=True, args=list(FLAGS))
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A fresh visitor: own cookies, own storage, 1280 x 800."""
+    fresh = browser.new_context(viewport={"width": 1280, "height": 800})
+    fresh.set_default_timeout(15_000)
+    yield fresh
+    fresh.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A page of that visitor."""
+    return context.new_page()
+
+
+@pytest.fixture
+def live_bank(tmp_path: Path) -> Iterator[Bank]:
+    """The bank as ``make demo`` runs it, on a free loopback port, with nobody's data but its own."""
+    with serve_bank(tmp_path) as bank:
+        yield bank
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in this folder ``browser``."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)

@@ -1,0 +1,192 @@
+"""A person at a desk: Xvfb for the screen, XTEST for hand and keyboard, a headed Chromium to look at.
+
+To the browser this is a mouse and a keyboard, nothing else: events are trusted, come from the X
+server and are paced by its own frames. Playwright only looks (URLs, layout, texts); it moves nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flask_zerotrust.training.recordings import Recording
+
+SCREEN = (1920, 1080)
+# time.sleep overshoots by up to a millisecond on a busy machine: sleep short of the mark, then spin.
+SPIN_S = 0.002
+# One person left the recording page alone for two minutes; a stroke ends long before this.
+LONGEST_REST_S = 5.0
+# Between the thumb of a fast typist and two fingers; key timing is not collected.
+KEY_HOLD_S, KEY_PAUSE_S = 0.04, 0.06
+
+#: Says of each [x, y] whether a press there would press nothing: no control, no text, no picture.
+EMPTY_GROUND = """points => points.map(([x, y]) => {
+  const hit = document.elementFromPoint(x, y);
+  return !!hit && ["HTML", "BODY", "MAIN", "DIV", "SECTION"].includes(hit.tagName);
+})"""
+
+
+def problem() -> str | None:
+    """Say what this machine lacks for OS-level input; None where it can do it."""
+    if shutil.which("Xvfb") is None:
+        return "Xvfb is missing: apt-get install xvfb"
+    try:
+        import Xlib  # noqa: F401
+    except ImportError:
+        return "python-xlib is missing: pip install python-xlib"
+    return None
+
+
+@contextmanager
+def screen() -> Iterator[str]:
+    """Run an X server of our own on a free display and give its name, such as ``:7``."""
+    read, write = os.pipe()
+    size = f"{SCREEN[0]}x{SCREEN[1]}x24"
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", size, "-nolisten", "tcp"]
+    server = subprocess.Popen(
+        command, pass_fds=[write], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    os.close(write)
+    try:
+        with os.fdopen(read) as answer:
+            number = answer.readline().strip()
+        if not number:
+            raise RuntimeError("Xvfb did not start; run it by hand to see why.")
+        yield f":{number}"
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A recorded path on our screen: seconds, whole pixels, one letter of m, d, u an event."""
+
+    t_s: NDArray[np.float64]
+    x: NDArray[np.int64]
+    y: NDArray[np.int64]
+    type: str
+
+    def until(self, last_s: float) -> Path:
+        """Return its beginning; a button that is down then is let go first."""
+        n = int(np.searchsorted(self.t_s, last_s, side="right"))
+        n = max(n, 1)
+        letters = self.type[:n]
+        if letters.rfind("d") > letters.rfind("u"):
+            letters = letters[: n - 1] + "u"
+        return Path(self.t_s[:n], self.x[:n], self.y[:n], letters)
+
+    def without_presses(self, unwanted: Sequence[bool]) -> Path:
+        """Return the path with those presses (by their order), and their releases, as mere moves."""
+        letters, skipping, presses = list(self.type), False, iter(unwanted)
+        for i, letter in enumerate(self.type):
+            if letter == "d":
+                skipping = next(presses)
+            if letter != "m" and skipping:
+                letters[i] = "m"
+        return Path(self.t_s, self.x, self.y, "".join(letters))
+
+    def presses(self) -> list[list[int]]:
+        """Return where the button goes down."""
+        return [[int(self.x[i]), int(self.y[i])] for i, letter in enumerate(self.type) if letter == "d"]
+
+
+def place(recording: Recording) -> Path:
+    """Put a recording on our screen: moved as a whole, never scaled, at its own times.
+
+    What still reaches beyond the screen stops at its edge, as a pointer does. Only rests of more than
+    ``LONGEST_REST_S`` are shortened to that.
+    """
+    keep = np.array([letter in "mdu" for letter in recording.type])
+    t, x, y = recording.t[keep], recording.x[keep], recording.y[keep]
+    letters = "".join(letter for letter in recording.type if letter in "mdu")
+    x = _moved(x, SCREEN[0])
+    y = _moved(y, SCREEN[1])
+    waits_s = np.minimum(np.diff(t, prepend=t[0]) / 1_000.0, LONGEST_REST_S)
+    return Path(np.cumsum(waits_s), x, y, letters)
+
+
+def _moved(values: NDArray[np.float64], size: int) -> NDArray[np.int64]:
+    low, high = values.min(), values.max()
+    shift = -low if low < 0 else min(0.0, size - 1 - high)
+    if high - low > size - 1:
+        shift = (size - 1 - high - low) / 2
+    return np.clip(np.round(values + shift), 0, size - 1).astype(np.int64)
+
+
+class Desk:
+    """Hand and keyboard on a display.
+
+    Parameters
+    ----------
+    name : str
+        The display, as :func:`screen` gives it.
+    """
+
+    def __init__(self, name: str) -> None:
+        from Xlib import XK, X, display
+        from Xlib.ext import xtest
+
+        self._display = display.Display(name)
+        self._fake = xtest.fake_input
+        self._x, self._keys = X, XK
+
+    def close(self) -> None:
+        """Let go of the display."""
+        self._display.close()
+
+    def replay(self, path: Path) -> NDArray[np.float64]:
+        """Move and press as recorded; return how late each event was given, in seconds."""
+        late = np.empty(len(path.type))
+        start = time.perf_counter() + 0.05
+        for i, letter in enumerate(path.type):
+            due = start + path.t_s[i]
+            wait_until(due)
+            self._fake(self._display, self._x.MotionNotify, x=int(path.x[i]), y=int(path.y[i]))
+            if letter != "m":
+                event = self._x.ButtonPress if letter == "d" else self._x.ButtonRelease
+                self._fake(self._display, event, 1)
+            self._display.flush()
+            late[i] = time.perf_counter() - due
+        return late
+
+    def click(self, x: int, y: int) -> None:
+        """Put the pointer there and click."""
+        self.replay(Path(np.array([0.0, 0.1, 0.2]), np.full(3, x), np.full(3, y), "mdu"))
+
+    def press(self, name: str) -> None:
+        """Press one key by its X name: ``a``, ``Tab``, ``Return``; ``A`` takes Shift with it."""
+        keysym = self._keys.string_to_keysym(name)
+        shift = len(name) == 1 and name.isupper()
+        code = self._display.keysym_to_keycode(keysym)
+        held = [self._display.keysym_to_keycode(self._keys.XK_Shift_L)] if shift else []
+        for key in [*held, code]:
+            self._fake(self._display, self._x.KeyPress, key)
+        self._display.flush()
+        time.sleep(KEY_HOLD_S)
+        for key in [code, *held]:
+            self._fake(self._display, self._x.KeyRelease, key)
+        self._display.flush()
+        time.sleep(KEY_PAUSE_S)
+
+    def type(self, text: str) -> None:
+        """Type letters and digits."""
+        for letter in text:
+            self.press({".": "period"}.get(letter, letter))
+
+
+def wait_until(due: float) -> None:
+    """Return at that moment of ``time.perf_counter``, to a fraction of a millisecond."""
+    left = due - time.perf_counter()
+    if left > SPIN_S:
+        time.sleep(left - SPIN_S)
+    while time.perf_counter() < due:
+        pass

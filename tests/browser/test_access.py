@@ -1,0 +1,150 @@
+"""People who use no mouse, or no scripts: asked for a code, never locked out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from .harness import Bank
+from .steps import answer_challenge, challenged, finish_transfer, log_in
+
+FITS = "document.documentElement.scrollWidth <= innerWidth"
+_COUNTED = re.compile(r"- [1-9]\d* strokes?\b")
+
+
+def tab_to(page: Page, selector: str, *, most: int = 40) -> None:
+    """Walk there with the Tab key, as somebody without a mouse does."""
+    for _ in range(most):
+        if page.evaluate("s => document.activeElement.matches(s)", selector):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"the Tab key does not reach {selector}")
+
+
+def test_the_keyboard_alone_does_everything(page: Page, live_bank: Bank) -> None:
+    """Log in, find the form, send, have a code sent, answer, confirm: without one pointer event."""
+    page.goto(live_bank.url + "/login")
+    page.keyboard.type("grace")
+    page.keyboard.press("Tab")
+    page.keyboard.type("nanosecond")
+    page.keyboard.press("Enter")
+    page.wait_for_url(live_bank.url + "/")
+    tab_to(page, "a[href='/transfer']")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/transfer")
+    tab_to(page, "#to")
+    page.keyboard.type("alan")
+    page.keyboard.press("Tab")
+    page.keyboard.type("40")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/zerotrust/challenge/*")
+    tab_to(page, "form[action$='/send'] button")
+    page.keyboard.press("Enter")
+    expect(page.locator("[name=code]")).to_be_focused()
+    phone = page.context.new_page()
+    phone.goto(live_bank.url + "/phone")
+    code = phone.locator("[data-code]").first.inner_text()
+    phone.close()
+    page.keyboard.type(code)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/confirm")
+    expect(page.locator("[name=to]")).to_have_value("alan")
+    tab_to(page, "main button")
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.success")).to_have_text("£40.00 is on its way to Alan Turing.")
+
+
+def test_the_first_tab_offers_to_skip_to_the_content(page: Page, live_bank: Bank) -> None:
+    """And takes one there."""
+    log_in(page, live_bank)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+@pytest.fixture
+def scriptless(browser: Browser) -> Iterator[Page]:
+    """A browser with JavaScript switched off."""
+    context = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(15_000)
+    yield context.new_page()
+    context.close()
+
+
+def test_without_scripts_the_way_is_the_same(scriptless: Page, live_bank: Bank) -> None:
+    """No movement can be seen then, so there is a code; everything else works by forms."""
+    page = scriptless
+    log_in(page, live_bank)
+    expect(page.locator("[data-zerotrust-status]")).to_have_text("unknown - move the mouse")
+    page.goto(live_bank.url + "/transfer")
+    page.fill("#to", "grace")
+    page.fill("#amount", "25.00")
+    page.get_by_role("button", name="Send money").click()
+    assert challenged(page)
+    answer_challenge(page, live_bank)
+    finish_transfer(page, live_bank, to="grace", amount="25.00")
+
+
+def test_statements_take_a_code_and_come_by_themselves(page: Page, live_bank: Bank) -> None:
+    """A page that was wanted needs no confirmation."""
+    log_in(page, live_bank)
+    page.goto(live_bank.url + "/statements")
+    assert challenged(page)
+    answer_challenge(page, live_bank)
+    page.wait_for_url("**/statements")
+    expect(page.get_by_role("heading", name="Statements")).to_be_visible()
+
+
+def test_the_phone_shows_a_new_code_by_itself(page: Page, live_bank: Bank) -> None:
+    """Nobody has to reload it."""
+    log_in(page, live_bank)
+    phone = page.context.new_page()
+    phone.goto(live_bank.url + "/phone")
+    expect(phone.locator("[data-code]")).to_have_count(0)
+    page.goto(live_bank.url + "/statements")
+    page.get_by_role("button", name="Send the code").click()
+    phone.bring_to_front()
+    expect(phone.locator("[data-code]")).to_have_count(1)
+
+
+def test_the_status_line_follows_the_movement(page: Page, live_bank: Bank) -> None:
+    """It counts strokes, without a reload, and the chart says the same in words."""
+    log_in(page, live_bank)
+    line = page.locator("[data-zerotrust-status]")
+    expect(line).to_have_text("unknown - move the mouse")
+    for x in (200, 900, 300):
+        page.mouse.move(x, 300, steps=20)
+        page.wait_for_timeout(250)
+    expect(line).to_have_text(_COUNTED)
+    expect(page.locator("#risk-words")).to_contain_text("Now:")
+
+
+def test_no_page_breaks_the_policy_it_is_served_with(page: Page, live_bank: Bank) -> None:
+    """Chromium reports no violation and no error on the way through the bank."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    log_in(page, live_bank)
+    page.goto(live_bank.url + "/statements")
+    answer_challenge(page, live_bank)
+    for path in ("/", "/transfer", "/phone", "/zerotrust/enrol"):
+        page.goto(live_bank.url + path)
+        page.mouse.move(300, 300, steps=5)
+    page.wait_for_timeout(2_500)
+    assert said == []
+
+
+def test_pages_fit_a_screen_of_320_px(page: Page, live_bank: Bank) -> None:
+    """Nothing has to be scrolled sideways (WCAG 2.2, 1.4.10), the challenge page included."""
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(live_bank.url + "/login")
+    assert page.evaluate(FITS)
+    log_in(page, live_bank)
+    for path in ("/", "/transfer", "/phone", "/statements"):
+        page.goto(live_bank.url + path)
+        assert page.evaluate(FITS), path

@@ -1,0 +1,93 @@
+"""What a real Chromium shows of programs that drive it, and of input at the level of the system."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page
+
+from flask_zerotrust.events import decode
+from flask_zerotrust.motion import Integrity, inspect
+from flask_zerotrust.motion.integrity import PRESS_CAP
+
+from .harness import Bank
+from .site import Site, serve_site
+from .steps import log_in, settled_status
+
+TWO_BUTTONS = """<style>button { position: absolute; left: 100px; top: 200px }
+#far { left: 900px; top: 500px }</style><button id=near>Near</button><button id=far>Far</button>"""
+
+# Three reaches of 25 moves, one a frame, as a script in the page makes them.
+SCRIPT = """async () => {
+  const fire = (type, x) => document.body.dispatchEvent(new PointerEvent(type, {
+    clientX: x, clientY: x / 2, pointerType: "mouse", bubbles: true}));
+  for (const start of [50, 150, 250]) {
+    for (let i = 0; i < 25; i++) {
+      fire("pointermove", start + 20 * i);
+      await new Promise(requestAnimationFrame);
+    }
+    fire("pointerdown", start + 500);
+    fire("pointerup", start + 500);
+  }
+}"""
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A page with the collector on it, that keeps what it sends."""
+    with serve_site() as running:
+        yield running
+
+
+def seen(site: Site) -> Integrity:
+    """Return what all batches so far say together."""
+    found = Integrity()
+    for request in site.seen:
+        if request.path == "/zerotrust/events":
+            found = found.then(inspect(decode(request.envelope(), max_events=4_000)))
+    return found
+
+
+def test_clicks_by_playwright_are_odd(page: Page, site: Site, report: Callable[[str], None]) -> None:
+    """It jumps to each button and lets go at once; alone, that raises no risk."""
+    page.goto(site.page(TWO_BUTTONS))
+    for _ in range(4):
+        page.click("#near")
+        page.click("#far")
+    page.wait_for_timeout(2_500)
+    found = seen(site)
+    report(f"Playwright, clicks: {found}")
+    assert found.press == PRESS_CAP
+    assert found.untrusted == 0.0
+
+
+def test_its_moves_and_clicks_agree(page: Page, site: Site, report: Callable[[str], None]) -> None:
+    """Its moves reach their handlers in step, at least while the machine is not too busy for that."""
+    page.goto(site.page(TWO_BUTTONS))
+    for _ in range(12):
+        for x in (150, 950):
+            page.mouse.move(x, 700 - x // 2, steps=60)
+            page.mouse.down()
+            page.mouse.up()
+        page.wait_for_timeout(2_200)
+        if seen(site).timing:
+            break
+    found = seen(site)
+    report(f"Playwright, moves and clicks: {found}")
+    assert found.press == PRESS_CAP
+    assert found.timing > PRESS_CAP
+
+
+def test_scripted_movement_is_high_at_the_bank(
+    page: Page, live_bank: Bank, report: Callable[[str], None]
+) -> None:
+    """A script in the page is told by the browser, though no movement of a mouse was ever seen."""
+    log_in(page, live_bank)
+    page.goto(live_bank.url + "/transfer")
+    page.evaluate(SCRIPT)
+    page.wait_for_timeout(2_500)
+    found = settled_status(page)
+    report(f"Script events: level {found['level']}, risk {found['risk']:.3f}, {found['reasons']}")
+    assert (found["level"], found["strokes"]) == ("high", 0)
+    assert "untrusted_events" in found["reasons"]

@@ -1,0 +1,166 @@
+"""Recorded people at the bank, by OS-level input: they are let through.
+
+The people are SapiMouse users whom no model has seen. Their path is replayed freely over the page at
+its own times, with their clicks wherever they meet empty ground; then the keyboard fills in the form.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import BrowserContext, Page, Playwright
+
+from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT, sapimouse
+from flask_zerotrust.training.recordings import Recording
+
+from . import os_input
+from .harness import FLAGS, Bank, missing
+from .os_input import Desk
+from .steps import challenged
+
+#: Three in CI, all twenty in the evaluation.
+PEOPLE = SAPIMOUSE_HELD_OUT[: int(os.environ.get("ZEROTRUST_TEST_PEOPLE", "3"))]
+#: A minute is what was asked of them; some took longer.
+MOST_S = 75.0
+# A new window takes a moment until the X server shows it, which no page can see.
+SETTLE_S = 0.5
+#: An offer to save the password would lie over the page and take clicks that are not meant for it.
+NO_BUBBLES = {"credentials_enable_service": False, "profile": {"password_manager_enabled": False}}
+#: Empty ground on every page of the bank.
+CORNER = (12, 540)
+
+
+@pytest.fixture(scope="module")
+def recordings(shared_data: Path) -> dict[str, Recording]:
+    """The second session of every SapiMouse person, by user."""
+    archive = shared_data / "sapimouse-users1-72.tar.xz"
+    return {str(r.user): r for r in sapimouse(archive) if r.session.endswith("1min")}
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    """A screen of our own."""
+    lacking = os_input.problem()
+    if lacking is not None:
+        missing(*lacking.split(" is missing: "))
+    with os_input.screen() as name:
+        yield name
+
+
+@pytest.fixture
+def desk(display: str) -> Iterator[Desk]:
+    """Hand and keyboard at that screen."""
+    hands = Desk(display)
+    yield hands
+    hands.close()
+
+
+@pytest.fixture
+def window(playwright: Playwright, chromium: str, display: str) -> Iterator[BrowserContext]:
+    """A Chromium that fills the screen; nothing of it is emulated."""
+    size = ",".join(map(str, os_input.SCREEN))
+    with TemporaryDirectory() as profile:
+        preferences = Path(profile, "Default", "Preferences")
+        preferences.parent.mkdir()
+        preferences.write_text(json.dumps(NO_BUBBLES))
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=chromium,
+            headless=False,
+            no_viewport=True,
+            args=[*FLAGS, "--kiosk", "--window-position=0,0", f"--window-size={size}"],
+            env={**os.environ, "DISPLAY": display},
+        )
+        context.set_default_timeout(20_000)
+        yield context
+        context.close()
+
+
+def log_in(page: Page, desk: Desk, bank: Bank) -> None:
+    """Log in by keyboard, after a click beside the form: a new window types into its address bar."""
+    page.goto(bank.url + "/login")
+    page.evaluate("addEventListener('pointerup', () => (window.wasClicked = true), true)")
+    for _ in range(20):
+        desk.click(*CORNER)
+        time.sleep(SETTLE_S)
+        if page.evaluate("!!window.wasClicked"):
+            break
+    type_into(page, desk, "username", "ada")
+    type_into(page, desk, "password", "analytical")
+    desk.press("Return")
+    page.wait_for_url(bank.url + "/")
+
+
+def type_into(page: Page, desk: Desk, name: str, text: str) -> None:
+    """Press Tab until the field of that name has the focus, and type."""
+    for _ in range(40):
+        if page.evaluate("document.activeElement.name || ''") == name:
+            break
+        desk.press("Tab")
+    desk.type(text)
+    page.wait_for_function("([n, v]) => document.getElementsByName(n)[0].value === v", arg=[name, text])
+
+
+def move_freely(page: Page, desk: Desk, recording: Recording) -> np.ndarray:
+    """Replay the recording over the page; return how late each event was, in seconds."""
+    path = os_input.place(recording).until(MOST_S)
+    empty = page.evaluate(os_input.EMPTY_GROUND, path.presses())
+    return desk.replay(path.without_presses([not free for free in empty]))
+
+
+def history(page: Page) -> list[dict[str, Any]]:
+    """Return what the status line showed, in order."""
+    found: list[dict[str, Any]] = page.evaluate(
+        "JSON.parse(sessionStorage.getItem('bank.risk.ada') ?? '[]')"
+    )
+    return found
+
+
+def told(points: list[dict[str, Any]]) -> str:
+    """Say how the risk stood when 3, 5, 10 and 20 strokes had been seen, and at the end."""
+    parts = []
+    for wanted in (3, 5, 10, 20):
+        point = next((p for p in points if p["strokes"] >= wanted), None)
+        if point is not None:
+            parts.append(f"{point['strokes']}: {point['level']} {point['risk']:.3f}")
+    last = points[-1]
+    return f"{'; '.join(parts)}; end ({last['strokes']}): {last['level']} {last['risk']:.3f}"
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("user", PEOPLE)
+def test_recorded_people_send_money_without_a_code(
+    user: str,
+    recordings: dict[str, Recording],
+    window: BrowserContext,
+    desk: Desk,
+    live_bank: Bank,
+    report: Callable[[str], None],
+) -> None:
+    """They move as they did when they were recorded, type the transfer, press Enter, and it is sent."""
+    page = window.pages[0]
+    log_in(page, desk, live_bank)
+    page.goto(live_bank.url + "/transfer")
+    late = move_freely(page, desk, recordings[user])
+    time.sleep(2.5)
+    points = history(page)
+    type_into(page, desk, "to", "grace")
+    type_into(page, desk, "amount", "25")
+    desk.press("Return")
+    page.wait_for_url(lambda url: not url.endswith("/transfer"))
+    verdict = "challenged" if challenged(page) else "passed"
+    report(
+        f"SapiMouse person {user} by XTEST: {verdict}. Strokes: risk {told(points)}. "
+        f"Events late by {1e3 * float(np.median(late)):.1f} ms in the median."
+    )
+    assert points[-1]["strokes"] >= 10, "so little movement proves nothing"
+    assert verdict == "passed"
+    assert "£25.00 is on its way to Grace Hopper." in page.locator(".notice.success").inner_text()

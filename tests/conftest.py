@@ -1,0 +1,74 @@
+"""Fixtures for every folder of tests, and one way of drawing examples."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from flask_zerotrust.stores import MemoryStore, SQLiteStore
+from tests.clock import Clock
+from tests.desk import Desk
+
+# The same examples every time, and no clock that decides on a busy machine.
+settings.register_profile("same-everywhere", derandomize=True, deadline=None)
+settings.load_profile("same-everywhere")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the recordings and API descriptions that are kept beside the repository.
+
+    ``ZEROTRUST_TEST_DATA`` names another one. Without any, the test fails in CI and is skipped elsewhere.
+    """
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("ZEROTRUST_TEST_DATA") or beside)
+    if not folder.is_dir():
+        reason = f"no test data in {folder}: set ZEROTRUST_TEST_DATA to the folder that holds it"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+_FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Note a measured figure, to be printed below the results whether the test passes or not."""
+    return request.config.stash.setdefault(_FIGURES, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what was measured."""
+    figures = config.stash.get(_FIGURES, [])
+    if figures:
+        terminalreporter.section("measured")
+        for figure in figures:
+            terminalreporter.write_line(figure)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def make_desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    """Make a desk with settings of one's own, over each store: a promise for one of them is none."""
+    clock = Clock()
+    store = (
+        MemoryStore(clock=clock) if request.param == "memory" else SQLiteStore(tmp_path / "s", clock=clock)
+    )
+
+    def make(**settings: Any) -> Desk:
+        return Desk(store=store, clock=clock, **settings)
+
+    yield make
+    store.close()
+
+
+@pytest.fixture
+def desk(make_desk: Callable[..., Desk]) -> Desk:
+    """Challenges with the default settings."""
+    return make_desk()

@@ -1,0 +1,36 @@
+"""Fixtures: a small app with logins and protected views, its clock, and Ada in her browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.clock import Clock
+
+from .sites import FixedScorer, Site, Visitor, build_app
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def make_site(clock: Clock) -> Callable[..., Site]:
+    def make(**config: Any) -> Site:
+        return build_app(clock, FixedScorer(), **config)
+
+    return make
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    return make_site()
+
+
+@pytest.fixture
+def ada(site: Site) -> Visitor:
+    """Ada, logged in, not yet moved."""
+    return site.visitor().login()

@@ -1,0 +1,319 @@
+"""The example app over HTTP: a bank that works from a fresh checkout and asks when it should."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from example_app import create_app, store
+from example_app.seed import PASSWORDS
+from tests.forms import form_to, form_with
+
+BROWSER = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
+PAGES = ("/login", "/", "/transfer", "/phone", "/zerotrust/enrol")
+
+
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance folder after its first start, made once: hashing passwords is slow on purpose."""
+    folder = tmp_path_factory.mktemp("bank") / "instance"
+    create_app({"TESTING": True, "INSTANCE": folder})
+    return folder
+
+
+@pytest.fixture
+def instance(seeded: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(seeded, tmp_path / "instance"))
+
+
+@pytest.fixture
+def app(instance: Path) -> Flask:
+    return create_app({"TESTING": True, "INSTANCE": instance})
+
+
+@pytest.fixture
+def ada(app: Flask) -> FlaskClient:
+    return login(app, "ada")
+
+
+def login(app: Flask, name: str) -> FlaskClient:
+    """Return a browser in which that customer has logged in."""
+    client = app.test_client()
+    answer = submit(client, "/login", username=name, password=PASSWORDS[name])
+    assert answer.status_code == 200
+    assert answer.request.path == "/"
+    return client
+
+
+def submit(client: FlaskClient, path: str, **values: str) -> Any:
+    """Open a page, fill in its main form and follow where that leads."""
+    form = form_with(client.get(path, headers=BROWSER).text, next(iter(values)))
+    return client.post(form.action, data={**form.fields, **values}, headers=BROWSER, follow_redirects=True)
+
+
+def answer_challenge(client: FlaskClient, page: Any) -> Any:
+    """Have a code sent, read it from the phone and hand it in."""
+    sending = form_to(page.text, "/send")
+    client.post(sending.action, data=sending.fields, headers=BROWSER)
+    form = form_with(client.get(page.request.path, headers=BROWSER).text, "code")
+    code = re.findall(r"data-code>(\d{6})<", client.get("/phone", headers=BROWSER).text)[0]
+    return client.post(
+        form.action, data={**form.fields, "code": code}, headers=BROWSER, follow_redirects=True
+    )
+
+
+def pence(app: Flask, name: str) -> int:
+    with app.app_context():
+        return store.balance(name)
+
+
+def test_a_fresh_checkout_needs_no_set_up(tmp_path: Path) -> None:
+    """The first start makes the folder, the key and the data; nothing else has to be there."""
+    instance = tmp_path / "fresh"
+    answer = create_app({"TESTING": True, "INSTANCE": instance}).test_client().get("/login")
+    assert answer.status_code == 200
+    assert {"secret_key", "bank.sqlite"} <= {file.name for file in instance.iterdir()}
+
+
+def test_the_secret_key_is_made_once_and_for_the_owner_only(instance: Path) -> None:
+    """A second start keeps people logged in; another instance has another key."""
+    first, second = (create_app({"TESTING": True, "INSTANCE": instance}).secret_key for _ in range(2))
+    other = create_app({"TESTING": True, "INSTANCE": instance.with_name("other")}).secret_key
+    assert first == second != other
+    assert stat.S_IMODE((instance / "secret_key").stat().st_mode) == 0o600
+
+
+def test_workers_that_start_together_share_one_key_and_one_database(tmp_path: Path) -> None:
+    """Whoever comes second takes what is there, complete."""
+    make = [{"TESTING": True, "INSTANCE": tmp_path / "fresh"}] * 4
+    with ThreadPoolExecutor(4) as pool:
+        apps = list(pool.map(create_app, make))
+    assert len({app.secret_key for app in apps}) == 1
+    assert len({pence(app, "ada") for app in apps}) == 1
+
+
+def test_a_second_start_keeps_what_happened(app: Flask, instance: Path) -> None:
+    """Seeding is for an empty database only."""
+    with app.app_context():
+        store.transfer("ada", to="grace", pence=100, today=store.date(2026, 1, 1))
+    again = create_app({"TESTING": True, "INSTANCE": instance})
+    assert pence(again, "ada") == pence(app, "ada")
+
+
+@pytest.mark.parametrize("name", PASSWORDS)
+def test_customers_log_in_with_what_the_login_page_shows(app: Flask, name: str) -> None:
+    """What a stranger needs to try the demo stands on its first page."""
+    shown = re.findall(r"<code>(\w+)</code>", app.test_client().get("/login").text)
+    assert (name, PASSWORDS[name]) in zip(shown[::2], shown[1::2], strict=True)
+    assert "Log out" in login(app, name).get("/").text
+
+
+def test_the_database_holds_no_password(app: Flask, instance: Path) -> None:
+    """Only salted hashes, although these passwords are public."""
+    held = (instance / "bank.sqlite").read_bytes()
+    assert not any(password.encode() in held for password in PASSWORDS.values())
+
+
+@pytest.mark.parametrize(("name", "password"), [("ada", "wrong"), ("nobody", "analytical"), ("", "")])
+def test_a_wrong_login_does_not_say_which_half_was_wrong(app: Flask, name: str, password: str) -> None:
+    """An unknown name and a wrong password read alike."""
+    answer = submit(app.test_client(), "/login", username=name, password=password)
+    assert answer.status_code == 401
+    assert "That name and password do not go together." in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/transfer", "/statements"])
+def test_strangers_are_sent_to_the_login_page(app: Flask, path: str) -> None:
+    """The phone stands in for a thing in one's pocket and is open; all else is not."""
+    answer = app.test_client().get(path)
+    assert (answer.status_code, answer.location.partition("?")[0]) == (302, "/login")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reached"),
+    [
+        ("/statements", "/statements"),
+        ("//evil.example", "/"),
+        (r"/\evil.example", "/"),
+        ("https:evil", "/"),
+    ],
+)
+def test_the_way_back_from_the_login_stays_in_the_bank(app: Flask, wanted: str, reached: str) -> None:
+    """Only the bank's own pages are gone back to."""
+    client = app.test_client()
+    form = form_with(client.get("/login").text, "username")
+    data = {**form.fields, "username": "ada", "password": PASSWORDS["ada"], "next": wanted}
+    assert client.post("/login", data=data).location == reached
+
+
+def test_logging_out_takes_a_post(ada: FlaskClient) -> None:
+    """A link or a prefetcher cannot log anybody out."""
+    assert ada.get("/logout").status_code == 405
+    assert "You are logged out" in submit_logout(ada).text
+    assert ada.get("/").status_code == 302
+
+
+def submit_logout(client: FlaskClient) -> Any:
+    form = form_to(client.get("/").text, "/logout")
+    return client.post(form.action, data=form.fields, headers=BROWSER, follow_redirects=True)
+
+
+def test_a_post_without_the_token_of_the_session_is_refused(ada: FlaskClient, app: Flask) -> None:
+    """Neither without a token nor with somebody else's."""
+    other = form_with(login(app, "grace").get("/transfer").text, "to").fields["csrf_token"]
+    values = {"to": "alan", "amount": "1"}
+    assert ada.post("/transfer", data=values).status_code == 400
+    assert ada.post("/transfer", data={**values, "csrf_token": other}).status_code == 400
+
+
+def test_a_transfer_without_movement_takes_a_code_and_then_keeps_its_values(
+    app: Flask, ada: FlaskClient
+) -> None:
+    """The whole way: challenge, code from the phone, own values again, done."""
+    had = pence(app, "ada"), pence(app, "grace")
+    challenge = submit(ada, "/transfer", to="grace", amount="12.34")
+    assert "send a transfer" in challenge.text
+    confirm = answer_challenge(ada, challenge)
+    form = form_to(confirm.text, "/transfer")
+    assert (form.fields["to"], form.fields["amount"]) == ("grace", "12.34")
+    assert (pence(app, "ada"), pence(app, "grace")) == had, "nothing is sent behind the person's back"
+    done = ada.post(form.action, data=form.fields, headers=BROWSER, follow_redirects=True)
+    assert "£12.34 is on its way to Grace Hopper." in done.text
+    assert (pence(app, "ada"), pence(app, "grace")) == (had[0] - 1_234, had[1] + 1_234)
+
+
+def test_statements_always_take_a_code_and_then_open(ada: FlaskClient) -> None:
+    """After the code the page that was wanted comes by itself: a GET needs no confirmation."""
+    challenge = ada.get("/statements", headers=BROWSER, follow_redirects=True)
+    assert "Paid out" not in challenge.text
+    assert "Paid out" in answer_challenge(ada, challenge).text
+
+
+def test_the_phone_shows_newest_first_and_only_what_is_its_own(app: Flask, ada: FlaskClient) -> None:
+    """Codes of others do not land on one's phone."""
+    for path in ("/statements", "/statements"):
+        page = ada.get(path, headers=BROWSER, follow_redirects=True)
+        sending = form_to(page.text, "/send")
+        ada.post(sending.action, data=sending.fields, headers=BROWSER)
+    outbox = app.extensions["zerotrust"].sender.outbox
+    shown = re.findall(r"data-code>(\d{6})<", ada.get("/phone").text)
+    assert shown == [message.code for message in outbox][::-1]
+    assert "data-code" not in login(app, "grace").get("/phone").text
+    assert "data-code" in app.test_client().get("/phone").text
+
+
+@pytest.mark.parametrize(
+    ("amount", "problem"),
+    [
+        ("", "Enter an amount in pounds"),
+        ("abc", "Enter an amount in pounds"),
+        ("1e3", "Enter an amount in pounds"),
+        ("-5", "Enter an amount in pounds"),
+        ("1.234", "Enter an amount in pounds"),
+        ("12,34", "Enter an amount in pounds"),
+        ("٣", "Enter an amount in pounds"),
+        ("0", "from £0.01"),
+        ("10000.01", "from £0.01"),
+    ],
+)
+def test_amounts_that_mean_nothing_are_explained_at_the_field(
+    granted: FlaskClient, amount: str, problem: str
+) -> None:
+    """What was typed stays in the form."""
+    answer = submit(granted, "/transfer", to="grace", amount=amount)
+    assert answer.status_code == 422
+    assert problem in answer.text
+    assert form_with(answer.text, "to").fields == {
+        **form_with(answer.text, "to").fields,
+        "to": "grace",
+        "amount": amount,
+    }
+
+
+@pytest.mark.parametrize(("amount", "moved"), [("0.01", 1), ("7", 700), ("£1,234.5", 123_450)])
+def test_amounts_are_read_as_people_write_them(
+    app: Flask, granted: FlaskClient, amount: str, moved: int
+) -> None:
+    """Pounds, with or without pence, sign and thousands."""
+    had = pence(app, "ada")
+    submit(granted, "/transfer", to="The Lamp Room", amount=amount)
+    assert pence(app, "ada") == had - moved
+
+
+@pytest.mark.parametrize("to", ["", "   ", "x" * 71, "ada", "ADA LOVELACE", "18151210"])
+def test_money_goes_to_somebody_else_who_has_a_name(app: Flask, granted: FlaskClient, to: str) -> None:
+    """Nobody, a novel and oneself are not payees."""
+    had = pence(app, "ada")
+    assert submit(granted, "/transfer", to=to, amount="5").status_code == 422
+    assert pence(app, "ada") == had
+
+
+@pytest.fixture
+def granted(ada: FlaskClient) -> FlaskClient:
+    """Ada, who has just answered a challenge."""
+    answer_challenge(ada, ada.get("/statements", headers=BROWSER, follow_redirects=True))
+    return ada
+
+
+def test_nobody_can_send_the_same_money_twice(app: Flask) -> None:
+    """Eight transfers of the whole balance at once: one goes through."""
+    had = pence(app, "ada")
+
+    def send(_: int) -> bool:
+        with app.app_context():
+            try:
+                store.transfer("ada", to="grace", pence=had, today=store.date(2026, 1, 1))
+            except store.TransferRefused:
+                return False
+            return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(send, range(8))) == 1
+    assert pence(app, "ada") == 0
+
+
+def test_pages_hold_nothing_inline_and_say_so_to_the_browser(ada: FlaskClient) -> None:
+    """The strict policy stands on every page, the extension's too, and no page would break it."""
+    challenge = ada.get("/statements", headers=BROWSER).location
+    for path in (*PAGES, challenge):
+        answer = ada.get(path, headers=BROWSER, follow_redirects=True)
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'self';"), path
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\bsrc=)", answer.text), path
+
+
+def test_every_page_carries_the_collector(ada: FlaskClient) -> None:
+    """Movement on any page counts."""
+    for path in PAGES[1:]:
+        answer = ada.get(path, headers=BROWSER, follow_redirects=True)
+        assert "data-zerotrust=" in answer.text, path
+
+
+def test_the_status_line_works_without_scripts_and_owns_up_to_being_a_demo(ada: FlaskClient) -> None:
+    """The first text comes from the server; the page says that a real site would not show it."""
+    text = ada.get("/").text
+    assert re.search(r"data-zerotrust-status[^>]*>unknown - move the mouse<", text)
+    assert "this demo only" in text
+
+
+def test_the_live_status_is_the_session_of_who_asks(ada: FlaskClient) -> None:
+    """It needs no page of its own, and says unknown before anything has moved."""
+    status = ada.get("/zerotrust/status").json
+    assert (status["level"], status["strokes"], status["granted"]) == ("unknown", 0, False)
+
+
+def test_statements_add_up(app: Flask) -> None:
+    """The newest closing balance is the balance; every month closes where the next begins."""
+    with app.app_context():
+        months = store.statements("grace")
+        assert months[0].closing == store.balance("grace")
+    for newer, older in pairwise(months):
+        assert newer.closing == older.closing + newer.paid_in - newer.paid_out

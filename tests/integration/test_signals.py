@@ -1,0 +1,123 @@
+"""Signals: the app hears what happened, with the members that the docs name and nothing secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from flask_zerotrust import signals
+from tests.forms import form_to
+
+from .sites import NUMBER, Site, Visitor
+
+NAMES = (
+    "risk_assessed",
+    "decision_made",
+    "challenge_opened",
+    "code_sent",
+    "code_refused",
+    "challenge_failed",
+    "challenge_passed",
+)
+
+
+class Heard(list[tuple[str, dict[str, Any]]]):
+    """Every signal of one app, in order."""
+
+    def of(self, name: str) -> list[dict[str, Any]]:
+        return [members for heard, members in self if heard == name]
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    return make_site(ZEROTRUST_SMS_SENDER="console")
+
+
+@pytest.fixture
+def heard(site: Site) -> Iterator[Heard]:
+    found = Heard()
+    receivers = []
+    for name in NAMES:
+
+        def hear(sender: Flask, _name: str = name, **members: Any) -> None:
+            assert sender is site.app
+            found.append((_name, members))
+
+        getattr(signals, name).connect(hear, site.app)
+        receivers.append((getattr(signals, name), hear))
+    yield found
+    for signal, receiver in receivers:
+        signal.disconnect(receiver, site.app)
+
+
+def test_a_scored_batch(ada: Visitor, heard: Heard) -> None:
+    ada.move(1, says=4.0).move(1, says=4.0)
+    first, second = heard.of("risk_assessed")
+    assert (first["user"], first["level"], first["strokes"]) == ("ada", "unknown", 1)
+    assert second["level"] == "high"
+    assert second["reasons"] == ("machine_like_movement",)
+    assert set(second) == {"user", "level", "risk", "strokes", "reasons"}
+
+
+def test_a_decision(ada: Visitor, heard: Heard) -> None:
+    ada.open("/secret")
+    ada.move(3, says=-2.0).open("/secret")
+    refused, allowed = heard.of("decision_made")
+    assert refused == {
+        "user": "ada",
+        "endpoint": "secret",
+        "allowed": False,
+        "reason": "unknown",
+        "level": "unknown",
+        "risk": 0.5,
+        "mode": "enforce",
+    }
+    assert (allowed["allowed"], allowed["reason"], allowed["level"]) == (True, "risk", "low")
+
+
+def test_a_challenge_from_opening_to_passing(ada: Visitor, heard: Heard) -> None:
+    asked = ada.open("/transfer")
+    challenge_id = asked.location.rsplit("/", 1)[1]
+    assert heard.of("challenge_opened") == [
+        {"user": "ada", "action": "send a transfer", "challenge_id": challenge_id}
+    ]
+    ada.answer(asked.location, "000000")
+    ada.answer(asked.location)
+    assert heard.of("challenge_failed") == [{"user": "ada", "factor_id": "totp", "reason": "wrong"}]
+    assert heard.of("challenge_passed") == [
+        {"user": "ada", "factor_id": "totp", "action": "send a transfer"}
+    ]
+
+
+def test_a_message_sent_and_one_refused(site: Site, heard: Heard) -> None:
+    sue = site.visitor().login("sue")
+    asked = sue.open("/secret")
+    form = form_to(sue.open(asked.location).text, "/send")
+    for _ in range(2):
+        sue.submit(form.action, form.fields)
+    about = {"user": "sue", "factor_id": "sms", "kind": "sms"}
+    assert heard.of("code_sent") == [about]
+    assert heard.of("code_refused") == [{**about, "reason": "too_soon"}]
+
+
+def test_a_visitors_movement_names_no_user(site: Site, heard: Heard) -> None:
+    visitor = site.visitor()
+    visitor.open("/")
+    visitor.move(1)
+    assert heard.of("risk_assessed")[0]["user"] is None
+
+
+def test_no_signal_carries_a_code_a_number_or_movement(site: Site, heard: Heard) -> None:
+    sue = site.visitor().login("sue").move(3)
+    asked = sue.open("/admin")
+    form = form_to(sue.open(asked.location).text, "/send")
+    sue.submit(form.action, form.fields)
+    code = site.app.extensions["zerotrust"].sender.outbox[-1].code
+    sue.answer(asked.location, code)
+    assert len(heard) >= 6
+    text = repr(list(heard))
+    assert code not in text
+    assert NUMBER[-9:] not in text

@@ -1,0 +1,188 @@
+"""Codes by text message: nothing is sent before the button is pressed, and the code works once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from flask_zerotrust.errors import SenderError
+from flask_zerotrust.factors.senders import Message
+from flask_zerotrust.factors.sms import SmsFactor
+from tests.forms import form_to
+
+from .sites import NUMBER, Site, Visitor
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    return make_site(ZEROTRUST_SMS_SENDER="console")
+
+
+@pytest.fixture
+def sue(site: Site) -> Visitor:
+    return site.visitor().login("sue")
+
+
+def outbox(site: Site) -> list[Message]:
+    return list(site.app.extensions["zerotrust"].sender.outbox)
+
+
+def press_send(sue: Visitor, url: str, **fields: str) -> Any:
+    form = form_to(sue.open(url).text, "/send")
+    return sue.submit(form.action, {**form.fields, **fields})
+
+
+def test_the_whole_way(sue: Visitor, site: Site) -> None:
+    asked = sue.open("/transfer")
+    page = sue.open(asked.location).text
+    assert "Send the code" in page
+    assert 'name="code"' not in page
+    sent = press_send(sue, asked.location)
+    assert (sent.status_code, sent.location) == (303, asked.location + "?factor=sms")
+    page = sue.open(sent.location).text
+    assert 'name="code"' in page
+    assert "Send a new code" in page
+    message = outbox(site)[-1]
+    assert (message.to, message.at) == (NUMBER, site.clock.now)
+    assert "send a transfer" in message.text
+    assert message.text.endswith(f"@localhost #{message.code}")
+    assert sue.answer(sent.location, message.code).location == "/transfer"
+    assert not sue.asked("/transfer")
+
+
+def test_opening_the_page_sends_nothing(sue: Visitor, site: Site) -> None:
+    asked = sue.open("/secret")
+    for _ in range(3):
+        sue.open(asked.location)
+        sue.open(asked.location + "?factor=sms")
+    assert sue.open(asked.location + "/send").status_code == 405
+    assert sue.client.head(asked.location).status_code == 200
+    assert outbox(site) == []
+
+
+def test_a_button_of_another_site_sends_nothing(sue: Visitor, site: Site) -> None:
+    asked = sue.open("/secret")
+    form = form_to(sue.open(asked.location).text, "/send")
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    assert sue.submit(form.action, form.fields, headers=headers).status_code == 403
+    assert sue.submit(form.action, {"factor": "sms"}).status_code == 400
+    assert outbox(site) == []
+
+
+def test_the_number_is_nowhere_on_the_page(sue: Visitor) -> None:
+    asked = sue.open("/secret")
+    press_send(sue, asked.location)
+    page = sue.open(asked.location).text
+    assert NUMBER[1:] not in page
+    assert "ending in 23" in page
+
+
+def test_a_second_code_comes_after_a_pause_and_voids_the_first(sue: Visitor, site: Site) -> None:
+    asked = sue.open("/secret")
+    press_send(sue, asked.location)
+    page = press_send(sue, asked.location)
+    assert page.status_code == 429
+    assert "You can try again in 30 seconds" in page.text
+    assert page.headers["Retry-After"] == "30"
+    assert 'name="code"' in page.text
+    site.clock.tick(31)
+    assert press_send(sue, asked.location).status_code == 303
+    first, second = (message.code for message in outbox(site))
+    assert sue.answer(asked.location, first).status_code == 422
+    assert sue.answer(asked.location, second).status_code == 303
+
+
+def test_a_code_of_five_minutes_ago_is_too_old(sue: Visitor, site: Site) -> None:
+    asked = sue.open("/secret")
+    press_send(sue, asked.location)
+    site.clock.tick(301)
+    page = sue.answer(asked.location, outbox(site)[-1].code)
+    assert page.status_code == 422
+    assert "too old" in page.text
+
+
+def test_a_code_is_of_its_own_challenge(sue: Visitor, site: Site) -> None:
+    first, second = sue.open("/secret"), sue.open("/secret")
+    press_send(sue, first.location)
+    site.clock.tick(31)
+    press_send(sue, second.location)
+    code = outbox(site)[0].code
+    assert sue.answer(second.location, code).status_code == (303 if code == outbox(site)[1].code else 422)
+
+
+def test_too_many_messages_are_refused(sue: Visitor, site: Site) -> None:
+    asked = sue.open("/secret")
+    answers = []
+    for _ in range(7):
+        answers.append(press_send(sue, asked.location).status_code)
+        site.clock.tick(31)
+    assert answers[0] == 303
+    assert answers[-1] == 429
+    assert len(outbox(site)) == 5
+
+
+def test_an_authenticator_app_has_nothing_to_send(site: Site) -> None:
+    tess = site.visitor().login("tess")
+    asked = tess.open("/secret")
+    page = press_send(tess, asked.location + "?factor=sms", factor="totp")
+    assert page.status_code == 422
+    assert "Nothing needs to be sent" in page.text
+    assert outbox(site) == []
+
+
+def test_the_other_factor_opens_the_same_challenge(site: Site) -> None:
+    tess = site.visitor().login("tess")
+    asked = tess.open("/secret")
+    press_send(tess, asked.location + "?factor=sms")
+    assert tess.answer(asked.location + "?factor=totp").status_code == 303
+
+
+class BrokenSender:
+    """A provider that takes nothing."""
+
+    def __init__(self, *, blocked: bool) -> None:
+        self.blocked = blocked
+
+    def send(self, number: str, text: str) -> None:
+        raise SenderError("provider says no", blocked=self.blocked)
+
+
+@pytest.mark.parametrize(
+    ("blocked", "words"), [(False, "could not be sent"), (True, "cannot get our messages")]
+)
+def test_a_provider_that_fails_is_a_clear_page(site: Site, sue: Visitor, blocked: bool, words: str) -> None:
+    site.zt.factors_loader(lambda user: [SmsFactor(NUMBER, BrokenSender(blocked=blocked))])
+    page = press_send(sue, sue.open("/secret").location)
+    assert page.status_code == 503
+    assert words in page.text
+    assert 'role="alert"' in page.text
+    assert "provider says no" not in page.text
+
+
+def test_nobody_is_told_of_a_code_that_never_went_out(site: Site, sue: Visitor) -> None:
+    """The pause holds after a failure, too, and for the person's other challenges."""
+    site.zt.factors_loader(lambda user: [SmsFactor(NUMBER, BrokenSender(blocked=False))])
+    asked = sue.open("/secret").location
+    press_send(sue, asked)
+    again = press_send(sue, asked)
+    assert again.status_code == 429
+    assert "A code was asked for a moment ago" in again.text
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [("bank.example:8443", "@bank.example #"), ("[::1]:5000", "@[::1] #"), ("[::1]", "@[::1] #")],
+)
+def test_the_message_names_the_host_without_its_port(
+    site: Site, sue: Visitor, host: str, shown: str
+) -> None:
+    asked = sue.open("/secret")
+    form = form_to(sue.open(asked.location).text, "/send")
+    headers = {"Sec-Fetch-Site": "same-origin", "Host": host}
+    cookie = {"Cookie": f"session={sue.cookie()}"}
+    client = site.app.test_client(use_cookies=False)
+    answer = client.post(form.action, data=form.fields, headers={**headers, **cookie})
+    assert answer.status_code == 303, answer.text
+    assert shown in outbox(site)[-1].text

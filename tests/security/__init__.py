@@ -1,0 +1,1 @@
+"""One file per promise of docs/threat-model: each test fails without its defence."""

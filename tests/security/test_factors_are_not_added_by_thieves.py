@@ -1,0 +1,81 @@
+"""Row 18: a login alone, which is what a thief of passwords has, adds no factor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.forms import form_with
+from tests.integration.sites import Site, Visitor, totp
+
+
+def factors(site: Site, user: str) -> int:
+    return len(site.app.extensions["zerotrust"].enrolled.factors(user))
+
+
+@pytest.mark.parametrize("mode", ["enforce", "observe"])
+def test_whoever_has_a_factor_needs_it_to_add_another(make_site: Callable[..., Site], mode: str) -> None:
+    """Also while the site only observes: what guards the factors is never off."""
+    site = make_site(ZEROTRUST_MODE=mode, ZEROTRUST_ENROL="first-use")
+    ada = site.visitor().login().move(8, says=-3.0)
+    for answer in (ada.open("/zerotrust/enrol"), ada.submit("/zerotrust/enrol", {"code": "123456"})):
+        assert answer.status_code == 303
+        assert "/zerotrust/challenge/" in answer.location
+    assert factors(site, "ada") == 0
+
+
+def test_switched_off_it_enrols_nobody(make_site: Callable[..., Site]) -> None:
+    site = make_site(ZEROTRUST_MODE="off", ZEROTRUST_ENROL="first-use")
+    ada = site.visitor().login()
+    assert "svg" not in ada.open("/zerotrust/enrol").text
+
+
+def test_a_first_factor_comes_from_the_app_by_default(site: Site) -> None:
+    bob = site.visitor().login("bob")
+    assert bob.open("/zerotrust/enrol").status_code == 403
+    assert bob.submit("/zerotrust/enrol", {"code": "123456"}).status_code == 403
+
+
+def test_a_remembered_login_is_not_fresh_enough(make_site: Callable[..., Site]) -> None:
+    site = make_site(ZEROTRUST_ENROL="first-use")
+    bob = site.visitor()
+    bob.submit("/login", {"username": "bob", "remember": "1"})
+    bob.client.delete_cookie("session")
+    assert bob.open("/zerotrust/enrol").status_code == 403
+    bob.login("bob")
+    assert bob.open("/zerotrust/enrol").status_code == 200
+
+
+def test_another_sessions_secret_cannot_be_confirmed(make_site: Callable[..., Site]) -> None:
+    """The thief enrols in one browser and makes the owner's browser post the code."""
+    site = make_site(ZEROTRUST_ENROL="first-use")
+    thief, owner = site.visitor().login("bob"), site.visitor().login("bob")
+    form = form_with(thief.open("/zerotrust/enrol").text, "code")
+    owner.open("/zerotrust/enrol")
+    guard = site.app.extensions["zerotrust"]
+    secret = guard.challenges.enrol_secret("bob", thief.entry()["c"], now=site.clock.now)
+    fields = {**form.fields, "code": totp(site.clock.now, secret)}
+    owner.submit("/zerotrust/enrol", fields)
+    crossed = thief.submit("/zerotrust/enrol", fields, headers={"Sec-Fetch-Site": "cross-site"})
+    assert crossed.status_code == 403
+    assert factors(site, "bob") == 0
+
+
+def test_the_owner_is_told(make_site: Callable[..., Site]) -> None:
+    from flask_zerotrust import signals
+
+    site = make_site(ZEROTRUST_ENROL="first-use")
+    heard: list[str] = []
+
+    def hear(_: object, user: str, **__: object) -> None:
+        heard.append(user)
+
+    signals.factor_enrolled.connect(hear, site.app)
+    bob: Visitor = site.visitor().login("bob")
+    form = form_with(bob.open("/zerotrust/enrol").text, "code")
+    guard = site.app.extensions["zerotrust"]
+    secret = guard.challenges.enrol_secret("bob", bob.entry()["c"], now=site.clock.now)
+    bob.submit("/zerotrust/enrol", {**form.fields, "code": totp(site.clock.now, secret)})
+    assert heard == ["bob"]
+    assert factors(site, "bob") == 1

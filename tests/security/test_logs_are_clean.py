@@ -1,0 +1,118 @@
+"""Row 25: nothing that helps a thief is written to a log, at any level, on any way through."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from flask_zerotrust.errors import StoreError
+from tests.forms import read_forms
+from tests.integration.sites import NUMBER, SECRET, Site, Visitor
+
+
+@pytest.fixture
+def written(caplog: Any) -> Callable[[], str]:
+    """Return a function that returns all that was logged, tracebacks and arguments included."""
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("flask_zerotrust").setLevel(logging.DEBUG)
+
+    def text() -> str:
+        formatter = logging.Formatter("%(levelname)s %(name)s %(message)s")
+        lines = [formatter.format(record) for record in caplog.records]
+        return "\n".join([*lines, *(repr(record.args) for record in caplog.records)])
+
+    return text
+
+
+def is_clean(text: str, *secrets: str) -> bool:
+    assert all(len(secret) >= 6 for secret in secrets)
+    return not any(secret in text for secret in secrets)
+
+
+def test_a_day_with_an_authenticator_app(site: Site, ada: Visitor, written: Callable[[], str]) -> None:
+    bodies = [ada.body(1), ada.body(1, token="forged-token-value"), "not json, but secret-ish"]
+    for body in (*bodies, bodies[0], bodies[0].ljust(70_000)):
+        ada.send(body)
+    ada.submit("/transfer", {"to": "bob", "password": "hunter22", "zerotrust_batch": bodies[1]})
+    url = ada.submit("/transfer", {"to": "bob", "password": "hunter22"}).location
+    code = ada.code()
+    ada.answer(url, code="999999")
+    ada.answer(url, code=code)
+    ada.answer(ada.open("/admin").location, code=code) if ada.asked("/admin") else None
+    ada.submit("/logout", {})
+    sent = json.loads(bodies[0])
+    secrets = (SECRET, code, "999999", "hunter22", sent["token"], sent["planes"][:40], sent["nonce"])
+    assert is_clean(written(), *secrets, ada.nonce, "forged-token-value", "secret-ish")
+    assert "movement in a form post was left out" in written(), "the log was read"
+
+
+def test_a_day_with_a_phone(make_site: Callable[..., Site], written: Callable[[], str]) -> None:
+    site = make_site(ZEROTRUST_SMS_SENDER="console")
+    sue = site.visitor().login("sue")
+    url = sue.open("/admin").location
+    form = next(form for form in read_forms(sue.open(url).text) if form.action.endswith("/send"))
+    for _ in range(2):
+        sue.submit(form.action, form.fields)
+    (message,) = site.app.extensions["zerotrust"].sender.outbox
+    assert sue.answer(url, code=message.code).status_code == 303
+    assert is_clean(written(), message.code, NUMBER, NUMBER.lstrip("+"), message.text)
+
+
+def test_a_day_with_a_broken_store(
+    site: Site, ada: Visitor, written: Callable[[], str], monkeypatch: Any
+) -> None:
+    """Tracebacks show code, not values."""
+    body, url = ada.body(1), ada.open("/admin").location
+    fields = next(iter(read_forms(ada.open(url).text))).fields
+    store = site.app.extensions["zerotrust"].store
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise StoreError("the disk is gone")
+
+    for name in ("get", "put", "swap", "claim", "increment", "delete"):
+        monkeypatch.setattr(store, name, fails)
+    code = ada.code()
+    assert ada.send(body).status_code == 503
+    assert ada.submit(url, {**fields, "code": code}).status_code == 503
+    assert ada.submit("/transfer", {"to": "bob", "password": "hunter22"}).status_code == 503
+    assert "the disk is gone" in written()
+    assert is_clean(written(), code, SECRET, "hunter22", json.loads(body)["token"])
+
+
+def test_enrolling_an_app(make_site: Callable[..., Site], written: Callable[[], str]) -> None:
+    site = make_site(ZEROTRUST_ENROL="first-use")
+    bob = site.visitor().login("bob")
+    page = bob.open("/zerotrust/enrol").text
+    guard = site.app.extensions["zerotrust"]
+    secret = guard.challenges.enrol_secret("bob", bob.entry()["c"], now=site.clock.now)
+    assert " ".join(secret[i : i + 4] for i in range(0, len(secret), 4)) in page
+    bob.submit("/zerotrust/enrol", {**read_forms(page)[-1].fields, "code": "123456"})
+    assert is_clean(written(), secret, "123456")
+
+
+def test_a_field_name_cannot_forge_a_line(ada: Visitor, written: Callable[[], str]) -> None:
+    forged = "x\nERROR flask_zerotrust the store was opened"
+    ada.submit("/transfer", {"to": "bob", "zerotrust_batch": ada.body(1, **{forged: 1})})
+    assert "left out" in written()
+    assert "\nERROR flask_zerotrust the store" not in written()
+
+
+def test_signals_carry_no_secrets(site: Site, ada: Visitor) -> None:
+    from flask_zerotrust import signals
+
+    heard: list[str] = []
+    names = [name for name in vars(signals) if hasattr(getattr(signals, name), "connect")]
+    receivers = [lambda sender, **values: heard.append(repr(values))]
+    for name in names:
+        getattr(signals, name).connect(receivers[0], site.app)
+    ada.move(3)
+    url = ada.open("/admin").location
+    ada.answer(url, code="999999")
+    code = ada.code()
+    ada.answer(url, code=code)
+    assert len(heard) >= 6
+    assert is_clean("\n".join(heard), code, "999999", SECRET, ada.nonce)

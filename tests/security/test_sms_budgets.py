@@ -1,0 +1,132 @@
+"""Nobody can make the site pay: allowed prefixes; budgets by number, user, prefix, in all (threat 13)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from flask_zerotrust.errors import ChallengeError
+from flask_zerotrust.factors.sms import SmsFactor
+from tests.desk import Desk
+
+HOUR_S = 3_600.0
+
+
+def press(desk: Desk, number: str, user: str = "ada", n: int = 0) -> str | None:
+    """Ask for a code as a user, from an address of their own; return why it is refused."""
+    pending = desk.open(user=user, session_id=f"{user}-{n}")
+    return desk.reason(desk.send, pending, SmsFactor(number, desk.phone), f"198.51.100.{n % 250}")
+
+
+def number(n: int, prefix: str = "+447700") -> str:
+    return f"{prefix}{n:06d}"
+
+
+def test_one_number_gets_five_messages_an_hour_whoever_asks(make_desk):
+    desk = make_desk(resend_s=0.0)
+    answers = [press(desk, number(1), user=f"u{n}", n=n) for n in range(7)]
+    assert answers == [None] * 5 + ["budget"] * 2
+    assert press(desk, number(2)) is None
+
+
+def test_one_user_gets_six_messages_an_hour_to_whatever_numbers(make_desk):
+    desk = make_desk(resend_s=0.0)
+    answers = [press(desk, number(n, prefix=f"+4477{n:02d}"), n=n) for n in range(8)]
+    assert answers == [None] * 6 + ["budget"] * 2
+    assert press(desk, number(9), user="bob") is None
+
+
+def test_numbers_with_the_same_first_six_digits_share_a_budget(make_desk):
+    desk = make_desk(resend_s=0.0, sms_per_prefix_hour=10)
+    answers = [press(desk, number(n), user=f"u{n}", n=n) for n in range(12)]
+    assert answers == [None] * 10 + ["budget"] * 2
+    assert press(desk, number(1, prefix="+447701"), user="v") is None
+
+
+def test_all_messages_together_have_a_budget(make_desk):
+    desk = make_desk(resend_s=0.0, sms_total_hour=10)
+    answers = [press(desk, number(n, prefix=f"+44{n:04d}"), user=f"u{n}", n=n) for n in range(12)]
+    assert answers == [None] * 10 + ["budget"] * 2
+
+
+def test_a_number_asked_for_over_and_over_does_not_spend_the_budget_of_all(make_desk):
+    desk = make_desk(resend_s=0.0, sms_total_hour=10)
+    for n in range(40):
+        press(desk, number(1), user=f"u{n}", n=n)
+    answers = [press(desk, number(n, prefix="+337000"), user=f"v{n}", n=n) for n in range(2, 8)]
+    assert answers == [None] * 5 + ["budget"]
+
+
+def test_no_hour_has_more_messages_than_its_budget(make_desk):
+    """Also not one that begins at the worst moment: 30 s apart over three hours."""
+    desk = make_desk(sms_per_user_hour=1_000)
+    sent: list[float] = []
+    for n in range(360):
+        if press(desk, number(1), n=n) is None:
+            sent.append(desk.clock())
+        desk.clock.tick(30)
+    busiest = max(sum(start <= at < start + HOUR_S for at in sent) for start in sent)
+    assert busiest == desk.settings.sms_per_number_hour
+    assert len(sent) >= 2 * desk.settings.sms_per_number_hour
+
+
+def test_a_spent_budget_says_when_to_come_back_and_keeps_its_word(make_desk):
+    desk = make_desk(resend_s=0.0)
+    for n in range(5):
+        press(desk, number(1), n=n)
+    with pytest.raises(ChallengeError, match="budget") as refused:
+        desk.send(desk.open(user="bob"), SmsFactor(number(1), desk.phone))
+    wait_s = refused.value.retry_after_s
+    assert HOUR_S <= wait_s <= HOUR_S + 300
+    desk.clock.tick(wait_s - 1)
+    assert press(desk, number(1), user="bob", n=7) == "budget"
+    desk.clock.tick(1)
+    assert press(desk, number(1), user="bob", n=8) is None
+
+
+def test_presses_at_once_do_not_overdraw_a_budget(make_desk):
+    desk = make_desk(resend_s=0.0, code_tries=10)
+    challenges = [desk.open(user=f"u{n}", session_id=f"s{n}") for n in range(20)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda p: desk.reason(desk.send, p, address=None), challenges))
+    assert answers.count(None) == len(desk.phone.messages) == 5
+    assert answers.count("budget") == 15
+
+
+def test_a_spent_budget_leaves_the_other_factor_open(make_desk):
+    desk = make_desk(resend_s=0.0, sms_per_user_hour=1)
+    desk.send(desk.open())
+    pending = desk.open()
+    assert desk.reason(desk.send, pending) == "budget"
+    desk.check(pending, desk.app_code(), desk.totp)
+
+
+@pytest.mark.parametrize(
+    ("to", "reason"),
+    [
+        ("+447700900123", None),
+        ("+33612345678", None),
+        ("+88213000000", "not_allowed"),
+        ("+4812345678", "not_allowed"),
+    ],
+)
+def test_only_numbers_with_an_allowed_prefix_get_messages(make_desk, to, reason):
+    desk = make_desk(sms_prefixes=("+44", "+33"))
+    assert press(desk, to) == reason
+    assert len(desk.phone.messages) == (reason is None)
+
+
+def test_a_number_that_is_not_allowed_spends_nothing(make_desk):
+    desk = make_desk(sms_prefixes=("+44",), sms_total_hour=1, resend_s=0.0)
+    for n in range(5):
+        press(desk, "+88213000000", n=n)
+    assert press(desk, number(1)) is None
+
+
+def test_opening_challenges_spends_nothing(make_desk):
+    desk = make_desk(sms_total_hour=1)
+    for n in range(30):
+        desk.open(session_id=f"s{n}")
+    assert press(desk, number(1)) is None
+    assert len(desk.phone.messages) == 1

@@ -1,0 +1,196 @@
+"""A report as a whole: the server's own decisions, a stable layout, pages that need nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from flask_zerotrust.cli import group
+from flask_zerotrust.scoring import DEFAULT_SHA256, load_bundle
+from flask_zerotrust.training import recordings, simulate
+from flask_zerotrust.training.evaluate import score_session
+from flask_zerotrust.training.report import corpus, page, results, sessions, tables, targets
+from flask_zerotrust.training.report.trace import Moment, Trace, trace
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+KEPT = json.loads((DOCS / "evaluation.json").read_text(encoding="utf-8"))
+
+
+def visits() -> list[recordings.Recording]:
+    rng = np.random.default_rng(5)
+    people = [replace(r, user=str(i // 2)) for i, r in enumerate(simulate.people(6, rng=rng, strokes=11))]
+    bots = list(simulate.bots(6, rng=rng, families=("linear", "wind"), strokes=11))
+    return [*people, *bots, *simulate.replays(people[:2], rng=rng)]
+
+
+@pytest.fixture(scope="module")
+def report():
+    scorer = load_bundle()
+    return results.build(corpus.given(visits()), scorer, seed=3, manifest=scorer.manifest, sha256="abc")
+
+
+def test_a_trace_decides_as_the_server_does():
+    scorer = load_bundle()
+    for visit in visits():
+        ours, theirs = trace(visit, scorer), score_session(visit, scorer)
+        assert ours.said.size == theirs["strokes"]
+        assert {
+            count: {"risk": round(m.value, 4), "level": m.level, "step_up": m.asked}
+            for count, m in ours.after.items()
+        } == theirs["after"]
+
+
+def test_the_same_seed_gives_the_same_report(report):
+    scorer = load_bundle()
+    again = results.build(
+        corpus.given(visits()), scorer, seed=3, jobs=2, manifest=scorer.manifest, sha256="abc"
+    )
+    assert again == report
+
+
+def test_the_layout_of_the_json_is_the_one_that_was_promised(report):
+    """Readers rely on it: a change raises SCHEMA."""
+    assert report["schema"] == 1
+    assert set(report) == {
+        "schema", "model", "method", "apart", "people", "bots", "means", "curves", "by_family",
+        "reliability", "leak", "held_out_families",
+    }  # fmt: skip
+    (people,) = report["people"]["captured"].values()
+    assert set(people) == {"sessions", "persons", "strokes", "without_strokes", "after", "detection"}
+    assert set(people["after"]["3"]) == {"sessions", "asked", "high", "unknown", "low"}
+    assert set(people["after"]["3"]["asked"]) == {
+        "sessions", "share", "interval", "persons", "of_persons", "persons_interval", "persons_upper_95",
+    }  # fmt: skip
+    assert set(report["curves"]["seen"]["3"]) == {
+        "stretches_of_people", "people", "stretches_of_bots", "sessions_of_bots", "auc", "interval", "at",
+        "curve", "trivial",
+    }  # fmt: skip
+    assert set(report["by_family"]["wind"]["3"]) == {"0.01", "0.001", "trivial"}
+    assert set(report) <= set(KEPT) | {"held_out_data_sets"}
+
+
+def test_sessions_are_counted_under_their_person(report):
+    (people,) = report["people"]["captured"].values()
+    assert (people["sessions"], people["persons"]) == (6, 3)
+    assert people["after"]["1"]["asked"]["persons_interval"] == [pytest.approx(0.2924, abs=1e-4), 1.0]
+
+
+def test_replays_are_neither_people_nor_unseen_generators(report):
+    assert report["bots"]["replay"]["kind"] == "made from recordings"
+    assert report["bots"]["wind"]["kind"] == "seen"
+    assert report["means"].keys() == {"seen", "made from recordings"}
+
+
+def made(*levels: tuple[str, bool], session: str = "s") -> Trace:
+    """Return a trace whose first moments have these levels."""
+    after = {str(n): Moment(0.5, *level) for n, level in zip((1, 3, 5), levels, strict=False)}  # type: ignore[arg-type]
+    after["all"] = list(after.values())[-1]
+    first = next((n for n, (level, _) in enumerate(levels, 1) if level == "high"), None)
+    passed = next((n for n, (_, asked) in enumerate(levels, 1) if not asked), None)
+    seconds = None if first is None else first * 2.0
+    return Trace("x", "bot", session, session, np.zeros(5), np.zeros((5, 5)), after, first, seconds, passed)
+
+
+def test_unknown_is_counted_apart_from_high():
+    unknown, high, low = made(("unknown", True)), made(("high", True), session="t"), made(("low", False))
+    found = sessions.moment([unknown, high, replace(low, session="u")], "1", seed=1, persons=False)
+    assert [found[claim]["sessions"] for claim in ("asked", "high", "unknown", "low")] == [2, 1, 1, 1]
+
+
+def test_time_to_detection_is_that_of_the_sessions_that_were_detected():
+    caught = made(("unknown", True), ("high", True))
+    through = made(("unknown", True), ("low", False), session="t")
+    found = sessions.detection([caught, through])
+    assert (found["high"], found["never_let_through"]) == (1, 1)
+    assert found["strokes"] == {"median": 2.0, "p90": 2.0}
+    assert found["seconds"] == {"median": 4.0, "p90": 4.0}
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "said"),
+    [
+        (0.90, [0.90, 0.95], "met"),
+        (0.95, [0.89, 1.0], "met, not proven"),
+        (0.95, None, "met, not proven"),
+        (0.8999, [0.85, 0.95], "**not met**"),
+    ],
+)
+def test_a_target_is_met_only_by_the_whole_interval(value, interval, said):
+    assert targets.Bound(low=0.9).verdict(value, interval) == said
+
+
+def test_no_set_of_people_is_left_out_of_the_targets_but_the_one_thresholds_were_set_on():
+    """The slider set does badly, and says so; the mean is shown with it and without it."""
+    rows = targets.table(KEPT).rows
+    told = {row[0].partition(": ")[2] for row in rows if row[0].startswith("false step-ups after 5")}
+    sets = KEPT["people"]["captured"].keys()
+    assert told == sets - {corpus.CALIBRATED}
+    (slider,) = [row for row in rows if row[0] == "false step-ups after 5 strokes: slider"]
+    assert slider[3] == "**not met**"
+
+
+def test_a_data_set_left_out_that_does_badly_is_a_target_missed():
+    rows = {row[0]: row[3] for row in targets.table(KEPT).rows}
+    assert rows["... by a smaller model never shown balabit, 20 strokes"] == "**not met**"
+
+
+def test_what_is_not_built_yet_is_not_measured(report):
+    said = {row[0]: row[3] for row in targets.table(report).rows}
+    for name, _, why in targets.UNMEASURED:
+        assert said[name] == f"not measured yet ({why})"
+
+
+def test_the_page_needs_nothing_else_and_its_plots_are_xml(report, tmp_path):
+    page.write(tmp_path, report)
+    html = (tmp_path / "report.html").read_text()
+    assert not re.findall(r"<(?:script|link|img|iframe)\b|@import|src=", html)
+    found = re.findall(r"<svg.*?</svg>", html, re.DOTALL)
+    assert len(found) == 2 * len(report["curves"]) + (report["reliability"] is not None)
+    for svg in found:
+        ET.fromstring(svg)
+    assert all(f"<h2>{table.title}</h2>" in html for table in tables.every(report))
+    assert json.loads((tmp_path / "report.json").read_text()) == report
+    assert page.html(report) == html
+
+
+def test_names_from_files_cannot_write_html(report):
+    (name,) = report["people"]["captured"]
+    evil = json.loads(json.dumps(report).replace(name, "<script>alert(1)</script>"))
+    assert "<script>" not in page.html(evil)
+
+
+def test_the_command_writes_a_report_and_prints_where(tmp_path):
+    file = tmp_path / "visits.jsonl.gz"
+    recordings.write(file, visits())
+    said = CliRunner().invoke(
+        group, ["evaluate", str(file), "--report", str(tmp_path / "out"), "--seed", "3"]
+    )
+    assert said.exit_code == 0, said.output
+    assert "seed 3" in said.output
+    written = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert written["model"] == {"name": "default", "sha256": DEFAULT_SHA256}
+    assert written["method"]["seed"] == 3
+
+
+def test_a_report_on_people_alone_can_be_written(tmp_path):
+    people = [r for r in visits() if r.label == "human"][:2]
+    built = results.build(corpus.given(people), load_bundle(), seed=1)
+    page.write(tmp_path, built)
+    assert built["curves"] == built["bots"] == {}
+
+
+def test_the_page_of_targets_is_that_of_the_figures_that_were_kept():
+    script = runpy.run_path(str(DOCS / "make_detection.py"))
+    assert script["page"](KEPT) == (DOCS / "detection.md").read_text(), "run: make docs"
+
+
+def test_the_model_that_ships_is_the_one_that_was_measured():
+    assert KEPT["model"]["sha256"] == DEFAULT_SHA256, "run: make evaluate"

@@ -1,0 +1,309 @@
+"""Simulated visits are what they say: seeded, labelled, varied, and shaped as published."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flask_zerotrust import motion
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.training import simulate
+from flask_zerotrust.training.capture import batches
+from flask_zerotrust.training.recordings import Recording, dump, parse
+from flask_zerotrust.training.simulate import progress, visits
+from flask_zerotrust.training.simulate.bots import _SHAPES
+from flask_zerotrust.training.simulate.bots import FAMILIES as FAMILY_MAKERS
+from flask_zerotrust.training.simulate.people import person
+from flask_zerotrust.training.simulate.progress import EASE_OUT
+from flask_zerotrust.training.simulate.reaches import Reach
+from flask_zerotrust.training.simulate.shapes import ShapeFamily, _bezier
+
+from .made import made
+
+FAMILIES = simulate.families()
+
+
+def rng(seed: int = 1) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def bots(family: str, n: int = 6, seed: int = 1) -> list[Recording]:
+    return list(simulate.bots(n, rng=rng(seed), families=[family]))
+
+
+def strokes(recording: Recording) -> int:
+    return sum(len(motion.split(batch)) for batch in batches(recording))
+
+
+def moves(recording: Recording) -> Iterator[np.ndarray]:
+    """Yield times and places, shape (3, n), of the runs of moves between pauses and presses."""
+    plane = np.stack([recording.t, recording.x, recording.y])
+    move = np.array([kind == "m" for kind in recording.type])
+    cuts = np.flatnonzero((np.diff(recording.t) > 150.0) | ~move[1:]) + 1
+    for part, is_move in zip(np.split(plane, cuts, axis=1), np.split(move, cuts), strict=True):
+        if is_move.sum() > 5:
+            yield part[:, is_move]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_makes_recordings_of_the_format(family: str) -> None:
+    """Ascending, finite, labelled, named after the family, of 20 to 30 reaches."""
+    for number, visit in enumerate(bots(family, 3), 1):
+        assert (visit.label, visit.source, visit.session) == ("bot", family, f"{family}-{number}")
+        back = parse(dump(visit), file="f", number=1)
+        assert len(back) == len(visit) >= 20
+        margin = 0.5 * max(visit.viewport)
+        assert -margin < visit.x.min()
+        assert visit.x.max() < visit.viewport[0] + margin
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_same_seed_makes_the_same_visits(family: str) -> None:
+    """And another seed others."""
+    first, again, other = bots(family, 1), bots(family, 1), bots(family, 1, seed=2)
+    assert [dump(v) for v in first] == [dump(v) for v in again]
+    assert dump(first[0]) != dump(other[0])
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "teleport"])
+def test_most_visits_of_a_family_can_be_scored(family: str) -> None:
+    """They have strokes enough to be judged by; a teleport has none by nature."""
+    assert np.median([strokes(visit) for visit in bots(family, 4)]) >= 10
+
+
+def test_a_teleport_says_nothing() -> None:
+    """It ends as unknown: most such visits have no stroke at all."""
+    assert np.median([strokes(visit) for visit in bots("teleport", 10)]) == 0
+
+
+def test_every_family_says_where_it_comes_from() -> None:
+    """The docstring tells what it is and, for what was published, by whom."""
+    for name, family in FAMILY_MAKERS.items():
+        assert len(inspect.getdoc(family) or "") > 40, name
+
+
+def test_visits_of_one_family_differ_widely() -> None:
+    """Rates and paces are drawn for each visit: the fastest family emits ten times the slowest."""
+    steps = [np.median(np.diff(visit.t)[np.diff(visit.t) > 0]) for visit in bots("bezier", 30)]
+    assert max(steps) > 10 * min(steps)
+
+
+def test_families_are_dealt_in_turn() -> None:
+    """Balanced to one visit, in the given order."""
+    found = simulate.bots(5, rng=rng(), families=["linear", "wind"])
+    assert [v.source for v in found] == ["linear", "wind", "linear", "wind", "linear"]
+    everyone = {v.source for v in simulate.bots(len(FAMILIES), rng=rng(), strokes=1)}
+    assert everyone == set(FAMILIES)
+
+
+@pytest.mark.parametrize("families", [["bezier", "robot"], []])
+def test_a_family_that_does_not_exist_is_refused(families: list[str]) -> None:
+    """Naming those that do."""
+    with pytest.raises(ConfigError, match="is no family of bots; there are teleport, linear"):
+        list(simulate.bots(1, rng=rng(), families=families))
+
+
+@pytest.mark.parametrize("name", sorted(EASE_OUT))
+def test_an_easing_starts_at_the_start_and_ends_at_the_end(name: str) -> None:
+    """Exactly, or a program would never arrive."""
+    np.testing.assert_allclose(EASE_OUT[name](np.array([0.0, 1.0])), [0.0, 1.0], atol=1e-3)
+
+
+def test_minimum_jerk_peaks_in_the_middle_at_fifteen_eighths() -> None:
+    """The published profile (Flash & Hogan, 1985): peak speed is 1.875 times the mean."""
+    u = np.linspace(0.0, 1.0, 2_001)
+    speed = np.gradient(progress.minimum_jerk(rng())(u, rng()), u)
+    assert speed.max() == pytest.approx(1.875, abs=1e-4)
+    assert u[speed.argmax()] == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("shape", _SHAPES, ids=lambda shape: shape.__name__)
+def test_a_shape_leads_from_start_to_target(shape: ShapeFamily) -> None:
+    """Whatever it does between."""
+    for seed in range(10):
+        way = shape(rng(seed))(rng(seed))
+        np.testing.assert_allclose(way[:, [0, -1]], [[0.0, 1.0], [0.0, 0.0]], atol=1e-9)
+
+
+def test_a_quadratic_bezier_halves_its_bend() -> None:
+    """At u = 1/2 the curve is half as far out as its control point: B(1/2) = P1/2 + (P0 + P2)/4."""
+    way = _bezier(np.array([[0.0, 0.4, 1.0], [0.0, 0.6, 0.0]]))
+    np.testing.assert_allclose(way[:, 64], [0.2 + 0.25, 0.3])
+
+
+# People
+
+
+def test_people_are_told_apart_from_recordings_by_their_source() -> None:
+    """Training can refuse them: they are for demos and tests."""
+    (visit,) = simulate.people(1, rng=rng())
+    assert (visit.label, visit.source) == ("human", "simulated_people")
+
+
+def test_people_press_and_rest_like_people() -> None:
+    """Dwell of 60 to 150 ms in the median, clicks and wheel, 20 to 30 reaches."""
+    found = list(simulate.people(10, rng=rng()))
+    held = [v.t[i + 1] - v.t[i] for v in found for i, kind in enumerate(v.type) if kind == "d"]
+    assert 60 < np.median(held) < 150
+    assert min(held) >= 34
+    assert {"m", "d", "u", "w"} == set("".join(v.type for v in found))
+    assert all(strokes(v) >= 15 for v in found)
+
+
+def test_people_slow_down_longer_than_they_speed_up() -> None:
+    """A log-normal impulse peaks before its middle (Plamondon, 1995); corrections make the end longer."""
+    peaks = []
+    for visit in simulate.people(10, rng=rng()):
+        for t_x_y in moves(visit):
+            speed = np.hypot(*np.diff(t_x_y[1:])) / np.diff(t_x_y[0])
+            peaks.append((t_x_y[0, speed.argmax()] - t_x_y[0, 0]) / np.ptp(t_x_y[0]))
+    assert 0.2 < np.median(peaks) < 0.5
+
+
+def test_people_arrive() -> None:
+    """Corrections bring a reach close to its target, mostly within its width."""
+    misses = []
+    for seed in range(40):
+        reach = Reach((100.0, 100.0), (900.0, 500.0), 40.0)
+        end = person(rng(seed))(reach, rng(seed))[1:, -1]
+        misses.append(np.hypot(*(end - np.array(reach.end))))
+    assert np.mean(np.array(misses) < 40.0) > 0.9
+
+
+def test_the_same_seed_makes_the_same_people() -> None:
+    """Everything comes from the generator that is passed in."""
+    first, again = ([dump(v) for v in simulate.people(2, rng=rng(7))] for _ in range(2))
+    assert first == again
+
+
+# Replays and morphs
+
+
+@pytest.fixture
+def walk() -> Recording:
+    """A crooked way with a rest in it, in whole px."""
+    steps = rng(3).integers(-9, 10, (2, 80))
+    t = np.cumsum(rng(4).uniform(8, 18, 80))
+    t[40:] += 600.0
+    x, y = 600 + np.cumsum(steps, axis=1)
+    return made(t.tolist(), x.tolist(), y.tolist(), "m" * 79 + "d")
+
+
+def morphed(walk: Recording, kind: str, seed: int = 1) -> Recording:
+    (after,) = simulate.morphs([walk], rng=rng(seed), kinds=[kind])
+    assert (after.label, after.source, after.user, after.type) == (None, f"morph-{kind}", "7", walk.type)
+    assert (np.diff(after.t) >= 0).all()
+    assert after.t.min(initial=0.0) >= 0
+    return after
+
+
+def lengths(recording: Recording) -> np.ndarray:
+    return np.hypot(np.diff(recording.x), np.diff(recording.y))
+
+
+def test_a_replay_is_the_same_movement_elsewhere(walk: Recording) -> None:
+    """Shifted in space and time as a whole, and nobody's label on it."""
+    (after,) = simulate.replays([walk], rng=rng())
+    np.testing.assert_allclose(np.diff(after.x), np.diff(walk.x), atol=1e-9)
+    np.testing.assert_allclose(np.diff(after.t), np.diff(walk.t), atol=2e-3)
+    assert after.x[0] != walk.x[0]
+    assert (after.label, after.source, after.session) == (None, "replay", "replay-s1")
+
+
+@pytest.mark.parametrize("kind", ["translate", "rotate", "mirror"])
+def test_what_is_only_moved_keeps_its_lengths(walk: Recording, kind: str) -> None:
+    """Distances and times stay; places do not."""
+    after = morphed(walk, kind)
+    np.testing.assert_allclose(lengths(after), lengths(walk), atol=5e-3)
+    np.testing.assert_allclose(np.diff(after.t), np.diff(walk.t), atol=2e-3)
+    shape = [np.array([v.x - v.x[0], v.y - v.y[0]]) for v in (walk, after)]
+    assert np.allclose(shape[0], shape[1]) == (kind == "translate")
+
+
+def test_mirroring_turns_left_into_right_or_up_into_down(walk: Recording) -> None:
+    """Every turn is reversed, or, mirrored twice, none is."""
+    for seed in range(5):
+        before, after = turns(walk), turns(morphed(walk, "mirror", seed))
+        assert (after == before).all() or (after == -before).all()
+
+
+def turns(recording: Recording) -> np.ndarray:
+    """Return for every corner whether it goes left or right."""
+    dx, dy = np.diff(recording.x), np.diff(recording.y)
+    return np.sign(dx[:-1] * dy[1:] - dx[1:] * dy[:-1])
+
+
+def test_scaling_scales_everything_alike(walk: Recording) -> None:
+    """One factor for all distances."""
+    before, after = lengths(walk), lengths(morphed(walk, "scale", 2))
+    factor = after.sum() / before.sum()
+    np.testing.assert_allclose(after, factor * before, atol=5e-3)
+    assert abs(factor - 1.0) > 0.01
+
+
+def test_time_scaling_leaves_the_way(walk: Recording) -> None:
+    """One factor for all times."""
+    after = morphed(walk, "time_scale")
+    np.testing.assert_array_equal(after.x, walk.x)
+    factor = np.diff(after.t) / np.diff(walk.t)
+    np.testing.assert_allclose(factor, factor[0], atol=1e-3)
+    assert abs(factor[0] - 1.0) > 0.01
+
+
+def test_warping_bends_time_unevenly(walk: Recording) -> None:
+    """Faster here, slower there, the way untouched."""
+    after = morphed(walk, "warp")
+    np.testing.assert_array_equal(after.x, walk.x)
+    factor = np.diff(after.t) / np.diff(walk.t)
+    assert factor.max() > 1.1 * factor.min()
+
+
+def test_smoothing_shortens_the_way_a_little(walk: Recording) -> None:
+    """Corners are cut, places stay near."""
+    after = morphed(walk, "smooth")
+    assert lengths(after).sum() < lengths(walk).sum()
+    assert np.abs(after.x - walk.x).max() < 30
+
+
+def test_jitter_moves_every_event_a_little(walk: Recording) -> None:
+    """Some px and ms, not more."""
+    after = morphed(walk, "jitter")
+    assert 0.2 < np.std(after.x - walk.x) < 4.0
+    assert 0.2 < np.std(np.diff(after.t) - np.diff(walk.t)) < 12.0
+
+
+def test_all_kinds_of_morphs_are_drawn(walk: Recording) -> None:
+    """When none is asked for; an unknown one is refused."""
+    found = {v.source for v in simulate.morphs([walk] * 100, rng=rng())}
+    assert found == {f"morph-{kind}" for kind in simulate.MORPHS}
+    with pytest.raises(ConfigError, match="explode is no kind of morph"):
+        list(simulate.morphs([walk], rng=rng(), kinds=["explode"]))
+
+
+@pytest.mark.parametrize("kind", simulate.MORPHS)
+def test_an_empty_recording_can_be_made_over(kind: str) -> None:
+    """It stays empty."""
+    assert len(morphed(made([]), kind)) == 0
+
+
+def test_next_targets_are_inside_the_window() -> None:
+    """Whatever the habits; so that every click is one a page could get."""
+    for seed in range(30):
+        habits = visits.habits(rng(seed))
+        here = (0.0, 0.0)
+        for k in range(20):
+            reach = visits._next_reach(here, habits, rng(seed + k))
+            assert 0 < reach.end[0] < habits.viewport[0]
+            assert 0 < reach.end[1] < habits.viewport[1]
+            here = reach.end
+
+
+def test_the_docs_list_the_families() -> None:
+    """All of them, in their order."""
+    page = Path(__file__).parents[2] / "docs" / "simulators.md"
+    assert tuple(re.findall(r"^\| `(\w+)` \|", page.read_text(), re.MULTILINE)) == FAMILIES

@@ -1,0 +1,220 @@
+"""ZEROTRUST_* keys: every one is checked, and a refusal says what to write instead."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_zerotrust.config import PREFIX, Settings
+from flask_zerotrust.errors import ConfigError
+
+FIELDS = {PREFIX + f.name.upper(): f for f in dataclasses.fields(Settings)}
+RANGED = [key for key, f in FIELDS.items() if f.metadata["low"] is not None]
+WHOLE = [key for key in RANGED if isinstance(FIELDS[key].default, int)]
+LISTS = ["ZEROTRUST_NEVER_PARK", "ZEROTRUST_SMS_PREFIXES"]
+# Longer than the longest grant, so that grants can be tried over their whole range.
+LONG = {"ZEROTRUST_UNKNOWN_GRANT_S": 86_400}
+
+TWILIO = {
+    "ZEROTRUST_SMS_SENDER": "twilio",
+    "ZEROTRUST_TWILIO_ACCOUNT_SID": "AC1",
+    "ZEROTRUST_TWILIO_AUTH_TOKEN": "hush-hush",
+    "ZEROTRUST_TWILIO_FROM": "+15005550006",
+    "ZEROTRUST_SMS_PREFIXES": ["+44", "+1"],
+}
+
+
+def read(**keys: object) -> Settings:
+    return Settings.from_mapping(keys)
+
+
+def refusal(**keys: object) -> str:
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_mapping(keys)
+    return str(caught.value)
+
+
+def test_an_app_without_keys_gets_the_defaults():
+    assert Settings.from_mapping({"SECRET_KEY": "x", "DEBUG": True}) == Settings()
+
+
+def test_the_defaults_pass_their_own_checks():
+    """Every default, written out as a key, is accepted and changes nothing."""
+    written = {key: f.default for key, f in FIELDS.items()}
+    assert Settings.from_mapping(written) == Settings()
+
+
+def test_the_defaults_of_the_security_promises():
+    """Numbers that the security design fixes; NIST 800-63B allows a sent code 600 s at most."""
+    settings = Settings()
+    assert (settings.mode, settings.enrol, settings.expose_risk) == ("enforce", "factor", False)
+    assert (settings.grant_s, settings.unknown_grant_s) == (300, 1_800)
+    assert (settings.code_s, settings.code_tries) == (300, 5)
+    assert (settings.max_batch_bytes, settings.max_batch_events) == (65_536, 4_000)
+    assert settings.store.startswith("sqlite:///")
+
+
+def test_settings_cannot_be_changed_afterwards():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().mode = "off"  # type: ignore[misc]
+
+
+def test_every_key_says_what_it_means():
+    assert all(len(f.metadata["doc"]) > 10 for f in FIELDS.values())
+
+
+# --- keys that do not exist ---------------------------------------------------------------------
+
+
+def test_a_mistyped_key_is_refused_with_the_nearest_one():
+    said = refusal(ZEROTRUST_GRANT_SECS=60)
+    assert (
+        said == "ZEROTRUST_GRANT_SECS is not a setting of Flask-ZeroTrust. Did you mean ZEROTRUST_GRANT_S?"
+    )
+
+
+def test_a_key_like_no_other_points_to_the_docs():
+    assert "configuration page" in refusal(ZEROTRUST_XYZ_QQQQQQQQQQQQQQQQ=1)
+
+
+def test_keys_of_others_are_left_alone():
+    assert Settings.from_mapping({"ZERO_TRUST": 1, "zerotrust_mode": "?", 5: 1}) == Settings()
+
+
+# --- ranges: both sides of both ends ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", RANGED)
+def test_both_ends_of_a_range_are_allowed_and_a_step_beyond_is_not(key):
+    low, high = FIELDS[key].metadata["low"], FIELDS[key].metadata["high"]
+    extra = LONG if key == "ZEROTRUST_GRANT_S" else {}
+    step = 1 if key in WHOLE else 1e-6 * high
+    name = FIELDS[key].name
+    floor = max(low, Settings().grant_s) if key == "ZEROTRUST_UNKNOWN_GRANT_S" else low
+    for value in (floor, high):
+        assert getattr(read(**{key: value}, **extra), name) == value
+    for value in (low - step, high + step):
+        said = refusal(**{key: value}, **extra)
+        assert said.startswith(f"{key} must be between {low} and {high}, got ")
+
+
+@pytest.mark.parametrize("key", [key for key in RANGED if key not in WHOLE])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 10**400], ids=repr)
+def test_a_number_that_is_no_number_is_out_of_range(key, value):
+    assert refusal(**{key: value}).startswith(f"{key} must be between")
+
+
+def test_a_whole_number_will_do_for_seconds():
+    half_life_s = read(ZEROTRUST_HALF_LIFE_S=60).half_life_s
+    assert (half_life_s, type(half_life_s)) == (60.0, float)
+
+
+# --- types --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "wanted", "got"),
+    [
+        ("ZEROTRUST_GRANT_S", "300", "float", "str '300'"),
+        ("ZEROTRUST_GRANT_S", True, "float", "bool True"),
+        ("ZEROTRUST_GRANT_S", None, "float", "NoneType None"),
+        ("ZEROTRUST_CODE_TRIES", 5.0, "int", "float 5.0"),
+        ("ZEROTRUST_CODE_TRIES", True, "int", "bool True"),
+        ("ZEROTRUST_EXPOSE_RISK", 1, "bool", "int 1"),
+        ("ZEROTRUST_EXPOSE_RISK", "false", "bool", "str 'false'"),
+        ("ZEROTRUST_STORE", None, "str", "NoneType None"),
+        ("ZEROTRUST_MODEL", 3, "str", "int 3"),
+        ("ZEROTRUST_MAX_RISK", "0.5", "float", "str '0.5'"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named_with_what_was_wanted(key, value, wanted, got):
+    assert refusal(**{key: value}) == f"{key} must be {wanted}, got {got}."
+
+
+@pytest.mark.parametrize("value", ["enforced", "", None, True, ["enforce"]])
+def test_a_choice_lists_what_may_be_chosen(value):
+    said = refusal(ZEROTRUST_MODE=value)
+    assert said == f"ZEROTRUST_MODE must be one of 'enforce', 'observe', 'off', got {value!r}."
+
+
+@pytest.mark.parametrize("key", LISTS)
+@pytest.mark.parametrize("value", ["+44", 44, None, b"", b"+44", [44], [""], {"+44": 1}], ids=repr)
+def test_a_list_of_strings_is_nothing_else(key, value):
+    assert refusal(**{key: value}).startswith(f"{key} must be a list of strings")
+
+
+def test_lists_become_tuples():
+    assert read(ZEROTRUST_SMS_PREFIXES=["+44", "+1"]).sms_prefixes == ("+44", "+1")
+
+
+@given(
+    key=st.sampled_from(sorted(FIELDS)),
+    value=st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(),
+        st.binary(),
+        st.lists(st.integers() | st.text()),
+        st.dictionaries(st.text(), st.text()),
+    ),
+)
+def test_whatever_is_written_it_is_a_setting_or_a_config_error_that_names_the_key(key, value):
+    try:
+        kept = getattr(read(**{key: value}), FIELDS[key].name)
+    except ConfigError as error:
+        said = str(error)
+    else:
+        said = key
+        assert kept == (tuple(value) if key in LISTS else value)
+    assert key in said
+
+
+# --- keys that must go together -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", ["zerotrust", "/", "/zerotrust/", ""])
+def test_the_prefix_starts_with_a_slash_and_does_not_end_with_one(value):
+    assert refusal(ZEROTRUST_URL_PREFIX=value).startswith("ZEROTRUST_URL_PREFIX must start with '/'")
+
+
+def test_people_without_a_pointer_are_not_asked_more_often_than_others():
+    assert read(ZEROTRUST_GRANT_S=1_800).grant_s == 1_800
+    said = refusal(ZEROTRUST_GRANT_S=1_801)
+    assert "ZEROTRUST_UNKNOWN_GRANT_S (1800)" in said
+    assert "ZEROTRUST_GRANT_S (1801)" in said
+
+
+def test_twilio_with_everything_it_needs():
+    assert Settings.from_mapping(TWILIO).sms_sender == "twilio"
+
+
+@pytest.mark.parametrize("key", sorted(TWILIO.keys() - {"ZEROTRUST_SMS_SENDER"}))
+def test_twilio_names_what_is_missing(key):
+    rest = {name: value for name, value in TWILIO.items() if name != key}
+    said = refusal(**rest)
+    assert said.startswith(f"ZEROTRUST_SMS_SENDER = 'twilio' also needs {key}.")
+
+
+@pytest.mark.parametrize("prefix", ["44", "+", "+44 7", "0044", "+4 4", "+٤٤", "+44\n"])
+def test_a_prefix_that_no_number_starts_with_is_refused(prefix):
+    assert refusal(ZEROTRUST_SMS_PREFIXES=[prefix]).startswith("ZEROTRUST_SMS_PREFIXES must hold '+'")
+
+
+# --- secrets --------------------------------------------------------------------------------------
+
+
+def test_the_auth_token_is_shown_neither_in_the_repr_nor_in_errors():
+    assert "hush-hush" not in repr(Settings.from_mapping(TWILIO))
+    assert "hush" not in refusal(ZEROTRUST_TWILIO_AUTH_TOKEN=b"hush")
+
+
+def test_every_key_that_sounds_like_a_secret_is_marked_as_one():
+    secret = re.compile(r"auth_token|secret|password|private")
+    assert [f.name for f in FIELDS.values() if secret.search(f.name) and f.repr] == []

@@ -1,0 +1,201 @@
+"""The docs say what is so: their code runs, their tables match, their links lead somewhere."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import runpy
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+
+from flask_zerotrust import cli, events
+from flask_zerotrust.config import Settings
+from flask_zerotrust.training.simulate import families
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+# Variables of the environment that the tests read; everything else is a setting.
+ENVIRONMENT = {"ZEROTRUST_TEST_CHROMIUM", "ZEROTRUST_TEST_DATA", "ZEROTRUST_FUZZ"}
+PAGES = [ROOT / "README.md", ROOT / "CHANGES.md", *sorted(DOCS.glob("*.md"))]
+
+
+def snippets(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def cells(page: Path, column: int = 0) -> list[str]:
+    """Return one column of all tables of a page, without heads and rulers."""
+    rows = [
+        line.strip("| ").split(" | ") for line in page.read_text().splitlines() if line.startswith("| ")
+    ]
+    return [row[column].strip() for row in rows]
+
+
+# What a visitor meets in the README's app, asked from outside of it.
+VISIT = """
+import app as readme
+readme.app.testing = True
+client = readme.app.test_client()
+html = client.get("/").text
+assert 'data-zerotrust="/zerotrust"' in html, html
+assert "Your risk is unknown" in html, html
+assert client.post("/transfer").status_code == 401
+with client.session_transaction() as session:
+    session["user"] = "ada"
+assert client.post("/transfer").status_code == 403  # nobody vouches for a factor yet
+
+from flask_zerotrust.factors.base import new_secret
+from flask_zerotrust.factors.totp import TotpFactor
+readme.zt.factors_loader(lambda user: [TotpFactor(new_secret())])
+answer = client.post("/transfer", data={"to": "Grace"})
+assert answer.status_code == 303, answer.status
+assert answer.location.startswith("/zerotrust/challenge/"), answer.location
+
+answer = client.post("/transfer", headers={"Accept": "application/json"})
+print(answer.status_code, answer.headers["WWW-Authenticate"], sorted(answer.json))
+"""
+
+
+@pytest.fixture(scope="module")
+def visit(tmp_path_factory):
+    """Run the README's app in a folder of its own and return what the last answer said."""
+    folder = tmp_path_factory.mktemp("readme")
+    (code,) = snippets(ROOT / "README.md", "python")
+    (folder / "app.py").write_text(code)
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", VISIT],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_the_app_of_the_readme_runs_and_guards(visit):
+    assert visit.startswith("401 ")
+
+
+def test_a_program_is_answered_as_the_http_page_says(visit):
+    page = (DOCS / "http-api.md").read_text()
+    (wanted,) = re.findall(r"WWW-Authenticate: (Bearer .*?)\n    Content-Type", page, re.DOTALL)
+    one_line = re.sub(r",\s+", ", ", wanted).replace("totp sms", "totp")
+    names = sorted(set(re.findall(r'"(\w+)": ', page.partition("on one line")[0])))
+    assert visit.strip() == f"401 {one_line} {names}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_snippet_is_python(page):
+    for code in snippets(page, "python"):
+        compile(code, str(page), "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page):
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    assert [link for link in links if not (page.parent / link).is_file()] == []
+
+
+def test_every_page_is_in_the_index():
+    index = (DOCS / "index.md").read_text()
+    assert [
+        page.name for page in DOCS.glob("*.md") if page.name != "index.md" and page.name not in index
+    ] == []
+
+
+def test_the_table_of_settings_is_that_of_the_code():
+    script = runpy.run_path(str(DOCS / "make_config_table.py"))
+    text = script["PAGE"].read_text()
+    assert script["page"](text) == text, "run: make docs"
+
+
+def test_the_figures_are_those_of_the_model_that_ships():
+    script = runpy.run_path(str(DOCS / "make_model_card.py"))
+    for page, text in script["pages"]().items():
+        assert page.read_text() == text, "run: make docs"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_key_that_is_mentioned_exists(page):
+    mentioned = set(re.findall(r"ZEROTRUST_[A-Z0-9]+(?:_[A-Z0-9]+)*", page.read_text()))
+    known = {"ZEROTRUST_" + name.upper() for name in Settings.__dataclass_fields__}
+    assert mentioned - known - ENVIRONMENT == set()
+
+
+def test_the_fields_of_a_batch_are_those_of_the_wire_page():
+    named = [cell.strip("`") for cell in cells(DOCS / "wire-format.md") if cell.startswith("`")]
+    batch = dict.fromkeys(named, "") | {"v": 1, "one_more": 1}
+    with pytest.raises(events.PayloadError, match=r"^one_more: is not a field"):
+        events.open_envelope(str(batch).replace("'", '"'), max_bytes=1_000)
+    assert set(named) == {"v", "token", "nonce", "seq", "t0", "sent", "viewport", "planes"}
+
+
+def test_the_kinds_of_the_wire_page_are_those_of_the_code():
+    page = (DOCS / "wire-format.md").read_text()
+    for number, word in ((events.GAP, "gap"), (events.MOVE, "move"), (events.WHEEL, "wheel")):
+        assert f"{number} {word}" in page
+    for number, word in ((events.MOUSE, "mouse"), (events.TOUCH, "touch"), (events.PEN, "pen")):
+        assert f"{number} {word}" in page
+
+
+def test_the_table_of_parts_stands_in_the_order_of_the_import_contract():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in contracts if contract["id"] == "layers")
+    height = {name: -i for i, layer in enumerate(layers) for name in re.findall(r"\w+", layer)}
+    table = [re.findall(r"`(\w+)/?`", cell) for cell in cells(DOCS / "architecture.md")]
+    rows = [names for names in table if names and set(names) <= height.keys()]
+    heights = [max(height[name] for name in row) for row in rows]
+    assert heights == sorted(heights)
+    told = {name for row in rows for name in row}
+    assert height.keys() - told <= {"__main__", "version", "identity"}
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    """Return (page, words) of every command line that the docs show."""
+    found = []
+    for page in PAGES:
+        for line in re.findall(
+            r"(?:flask zerotrust|python -m flask_zerotrust) ([^`\n]*)", page.read_text()
+        ):
+            words = line.replace("\\", " ").split("#")[0].split()
+            if words and re.fullmatch(r"[a-z-]+", words[0]):
+                found.append((page.name, words))
+    return found
+
+
+def test_the_readme_shows_commands():
+    assert {words[0] for page, words in commands() if page == "README.md"} >= {"generate", "train", "score"}
+
+
+@pytest.mark.parametrize(
+    ("page", "words"), commands(), ids=lambda v: v if isinstance(v, str) else " ".join(v)
+)
+def test_a_command_that_is_shown_exists_with_its_options(page, words):
+    command = cli.group
+    while words and isinstance(command, click.Group):
+        command = command.commands[words.pop(0)]
+    options = {name for param in command.params for name in [*param.opts, *param.secondary_opts]}
+    assert {word.partition("=")[0] for word in words if word.startswith("-")} <= options | {"--help"}
+
+
+def test_every_command_is_on_its_page():
+    named = {cell.strip("`") for cell in cells(DOCS / "command-line.md") if cell.startswith("`")}
+    assert named == set(cli.group.commands)
+
+
+def test_families_that_are_shown_exist():
+    shown = {
+        name
+        for _, words in commands()
+        for option, value in itertools.pairwise(words)
+        if option == "--families"
+        for name in value.split(",")
+    }
+    assert shown
+    assert shown <= set(families())

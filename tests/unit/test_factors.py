@@ -1,0 +1,498 @@
+"""Factors know codes; senders deliver them; what people enrolled is kept encrypted."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import http.server
+import json
+import logging
+import re
+import sys
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from dataclasses import FrozenInstanceError, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+from twilio.http.http_client import TwilioHttpClient
+
+from flask_zerotrust.errors import ConfigError, SenderError, StoreError
+from flask_zerotrust.factors.base import Factor
+from flask_zerotrust.factors.enrolled import MAX_FACTORS, Enrolled
+from flask_zerotrust.factors.senders import ConsoleSender, TwilioSender
+from flask_zerotrust.factors.sms import SmsFactor, canonical_number, message
+from flask_zerotrust.factors.totp import TotpFactor, new_secret
+from flask_zerotrust.keys import KeyRing
+from flask_zerotrust.stores import MemoryStore
+from tests.clock import START
+
+NUMBER = "+447700900123"
+RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()
+
+# Authenticator apps
+
+
+@pytest.mark.parametrize(
+    ("now", "code"),
+    [
+        (59, "287082"),
+        (1_111_111_109, "081804"),
+        (1_111_111_111, "050471"),
+        (1_234_567_890, "005924"),
+        (2_000_000_000, "279037"),
+        (20_000_000_000, "353130"),
+    ],
+)
+def test_the_codes_of_rfc_6238_are_right(now, code):
+    """Appendix B, SHA-1, the last six of the eight digits."""
+    assert TotpFactor(RFC_SECRET).check(code, now=now) is not None
+
+
+@pytest.mark.parametrize(("steps", "right"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)])
+def test_a_code_is_good_one_step_early_and_late(steps, right):
+    code = pyotp.TOTP(RFC_SECRET).at(int(START) + 30 * steps)
+    assert (TotpFactor(RFC_SECRET).check(code, now=START) is not None) is right
+
+
+def test_a_code_has_the_same_use_in_every_step_that_accepts_it():
+    factor = TotpFactor(RFC_SECRET)
+    code = pyotp.TOTP(RFC_SECRET).at(int(START))
+    uses = {factor.check(code, now=START + late) for late in (-30, -0.5, 0, 29, 30, 59)}
+    assert len(uses) == 1
+    assert None not in uses
+
+
+def test_the_next_code_is_another_use_and_so_is_another_secret():
+    now, other = TotpFactor(RFC_SECRET), TotpFactor(new_secret())
+    use = now.check(pyotp.TOTP(RFC_SECRET).at(int(START)), now=START)
+    later = now.check(pyotp.TOTP(RFC_SECRET).at(int(START) + 30), now=START)
+    theirs = other.check(pyotp.TOTP(other.secret).at(int(START)), now=START)
+    assert len({use, later, theirs}) == 3
+
+
+def test_one_secret_under_two_ids_has_one_use_a_step():
+    code = pyotp.TOTP(RFC_SECRET).at(int(START))
+    first, second = TotpFactor(RFC_SECRET, id="a"), TotpFactor(RFC_SECRET.lower() + " ", id="b")
+    assert first.check(code, now=START) == second.check(code, now=START)
+
+
+def test_a_new_secret_has_160_bits_and_no_twin():
+    assert len(base64.b32decode(new_secret())) == 20
+    assert len({new_secret() for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize("n_bytes", [14, 15])
+def test_a_secret_below_128_bits_is_refused(n_bytes):
+    with pytest.raises(ConfigError, match="128 bits"):
+        TotpFactor(base64.b32encode(bytes(n_bytes)).decode())
+
+
+def test_a_secret_of_128_bits_is_taken_without_its_padding():
+    padded = base64.b32encode(b"0123456789abcdef").decode()
+    assert TotpFactor(padded).check(pyotp.TOTP(padded.rstrip("=")).at(0), now=40) is not None
+
+
+def test_a_secret_that_is_not_base32_is_refused_and_not_echoed():
+    with pytest.raises(ConfigError, match="base32") as refused:
+        TotpFactor("not-base32-at-all-0189")
+    assert "0189" not in str(refused.value)
+
+
+def test_the_address_for_the_qr_code_names_issuer_and_account():
+    uri = TotpFactor(RFC_SECRET).provisioning_uri(account="ada@example.org", issuer="The Bank")
+    parts = urllib.parse.urlsplit(uri)
+    assert (parts.scheme, parts.netloc) == ("otpauth", "totp")
+    assert urllib.parse.unquote(parts.path) == "/The Bank:ada@example.org"
+    assert dict(urllib.parse.parse_qsl(parts.query)) == {"secret": RFC_SECRET, "issuer": "The Bank"}
+
+
+def test_nothing_can_be_sent_to_an_authenticator_app():
+    with pytest.raises(ConfigError, match="authenticator app"):
+        TotpFactor(RFC_SECRET).send("123456", action="a", host="h")
+
+
+# Text messages
+
+
+@dataclass
+class Outbox:
+    """A sender that keeps what it is given."""
+
+    sent: list[tuple[str, str]] = field(default_factory=list)
+
+    def send(self, number: str, text: str) -> None:
+        self.sent.append((number, text))
+
+
+def test_a_message_names_the_action_warns_and_ends_with_the_webotp_line():
+    outbox = Outbox()
+    SmsFactor("+44 7700 900123", outbox).send("012345", action="send a transfer", host="bank.example:5000")
+    ((number, text),) = outbox.sent
+    assert number == NUMBER
+    assert text.startswith('Your code for "send a transfer" is 012345. Never share it')
+    assert text.splitlines()[-2:] == ["", "@bank.example #012345"]
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("bank.example", "bank.example"),
+        ("127.0.0.1:80", "127.0.0.1"),
+        ("[::1]:8080", "[::1]"),
+        ("[::1]", "[::1]"),
+    ],
+)
+def test_the_webotp_line_has_no_port(host, shown):
+    assert message("123456", action="a", host=host).endswith(f"\n@{shown} #123456")
+
+
+@pytest.mark.parametrize(
+    "action", ["pay\n\n@evil.example #999999", 'pay" now', "x" * 200, "pay\u2028\x00all"]
+)
+def test_the_name_of_an_action_cannot_change_the_shape_of_a_message(action):
+    lines = message("123456", action=action, host="bank.example").splitlines()
+    assert len(lines) == 3
+    assert lines[0].count("#") == lines[0].count("@") == 0
+    assert lines[0].count('"') == 2
+
+
+def test_a_message_fits_into_one_of_160_characters():
+    assert len(message("123456", action="x" * 200, host="a-rather-long-name.bank.example")) <= 160
+
+
+def test_a_label_shows_two_digits_of_the_number_unless_the_app_has_a_better_one():
+    assert SmsFactor(NUMBER, Outbox()).label == "Text message to the number ending in 23"
+    assert SmsFactor(NUMBER, Outbox(), label="Work phone").label == "Work phone"
+
+
+def test_numbers_are_brought_into_one_form():
+    assert canonical_number(" +44 (7700) 900-123 ") == NUMBER
+
+
+@pytest.mark.parametrize(
+    "number", ["07700 900123", "+0123456789", "+123456", "+1234567890123456", "+44x", "", "+٤٤٧٧٠٠٩٠٠١٢٣"]
+)
+def test_a_number_that_is_not_international_is_refused_and_not_echoed(number):
+    with pytest.raises(ConfigError, match="international form") as refused:
+        canonical_number(number)
+    assert not number or number not in str(refused.value)
+
+
+def test_a_text_message_factor_judges_no_code():
+    assert SmsFactor(NUMBER, Outbox()).check("123456", now=START) is None
+
+
+# The console
+
+
+def test_the_console_prints_and_keeps_what_it_sends(capsys, caplog):
+    caplog.set_level(logging.DEBUG)
+    sender = ConsoleSender(True, clock=lambda: START)
+    SmsFactor(NUMBER, sender).send("123456", action="pay", host="bank.example")
+    (kept,) = sender.outbox
+    assert (kept.to, kept.code, kept.at) == (NUMBER, "123456", START)
+    assert kept.text in capsys.readouterr().out
+    assert caplog.records == []
+
+
+def test_the_outbox_is_bounded_and_keeps_the_newest(capsys):
+    sender = ConsoleSender(True)
+    for number in range(60):
+        sender.send(NUMBER, f"@h #{number:06d}")
+    assert [m.code for m in sender.outbox] == [f"{n:06d}" for n in range(10, 60)]
+
+
+def test_messages_cannot_be_changed_and_hide_their_code(capsys):
+    sender = ConsoleSender(True)
+    sender.send(NUMBER, "@h #123456")
+    with pytest.raises(FrozenInstanceError):
+        sender.outbox[0].code = "other"
+    assert "123456" not in repr(sender.outbox)
+    assert NUMBER not in repr(sender.outbox)
+
+
+def test_a_text_without_a_code_has_none(capsys):
+    sender = ConsoleSender(True)
+    sender.send(NUMBER, "Hello")
+    assert sender.outbox[0].code == ""
+
+
+def test_the_console_refuses_outside_debug_and_testing():
+    with pytest.raises(ConfigError, match="DEBUG or TESTING"):
+        ConsoleSender(False)
+
+
+# Twilio, over real HTTP to this machine
+
+SID = "AC" + "0123456789abcdef" * 2
+SERVICE = "MG" + "0123456789abcdef" * 2
+TEXT = message("123456", action="pay", host="bank.example")
+
+
+@dataclass
+class FakeTwilio:
+    """An HTTP server that answers as it is told and keeps what it was asked."""
+
+    url: str
+    status: int = 201
+    body: bytes = b'{"sid": "SM123", "status": "queued"}'
+    wait: threading.Event | None = None
+    requests: list[tuple[str, str, dict[str, str], dict[str, list[str]]]] = field(default_factory=list)
+
+    def answer(self, status: int, body: object) -> None:
+        self.status, self.body = status, json.dumps(body).encode()
+
+    def client(self, timeout_s: float = 5.0) -> TwilioHttpClient:
+        base = self.url
+
+        class ToThisMachine(TwilioHttpClient):
+            def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+                return super().request(method, url.replace("https://api.twilio.com", base), *args, **kwargs)
+
+        return ToThisMachine(timeout=timeout_s)
+
+    def sender(self, from_: str = "+15005550006", timeout_s: float = 5.0) -> TwilioSender:
+        return TwilioSender(SID, "token-of-the-account", from_, timeout_s, self.client(timeout_s))
+
+
+@pytest.fixture
+def twilio(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTwilio]:
+    monkeypatch.setenv("NO_PROXY", "*")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            fake.requests.append(("POST", self.path, dict(self.headers), urllib.parse.parse_qs(body)))
+            if fake.wait is not None:
+                fake.wait.wait(30)
+                return
+            self.send_response(fake.status)
+            self.end_headers()
+            self.wfile.write(fake.body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    fake = FakeTwilio(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield fake
+    if fake.wait is not None:
+        fake.wait.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def messages_api(shared_data: Path) -> dict[str, Any]:
+    """What Twilio's OpenAPI description says of creating a message."""
+    with gzip.open(shared_data / "twilio" / "twilio_api_v2010.json.gz") as file:
+        path: dict[str, Any] = json.load(file)["paths"]["/2010-04-01/Accounts/{AccountSid}/Messages.json"]
+    return path
+
+
+def problems(
+    api: dict[str, Any], method: str, path: str, headers: dict[str, str], form: dict[str, list[str]]
+) -> list[str]:
+    """Return what in a request is not as the description says."""
+    operation = api[method.lower()]
+    (account,) = [p["schema"]["pattern"] for p in operation["parameters"] if p["name"] == "AccountSid"]
+    content = operation["requestBody"]["content"]
+    found = []
+    match = re.fullmatch(r"/2010-04-01/Accounts/([^/]+)/Messages\.json", path)
+    if match is None or not re.fullmatch(account, match[1]):
+        found.append(f"path {path}")
+    if headers["Content-Type"] not in content:
+        found.append(f"content type {headers['Content-Type']}")
+    schema = content["application/x-www-form-urlencoded"]["schema"]
+    found += [f"{name} is missing" for name in schema["required"] if name not in form]
+    for name, values in form.items():
+        known = schema["properties"].get(name)
+        if known is None or len(values) != 1:
+            found.append(f"{name} is unknown or repeated")
+        elif not re.fullmatch(known.get("pattern", ".*"), values[0], re.DOTALL):
+            found.append(f"{name} does not match {known['pattern']}")
+        elif known.get("format") == "phone-number" and not re.fullmatch(r"\+[1-9][0-9]{1,14}", values[0]):
+            found.append(f"{name} is not a number")
+    return found
+
+
+@pytest.mark.parametrize("from_", ["+15005550006", SERVICE])
+def test_a_request_to_twilio_is_as_its_description_says(twilio, messages_api, from_):
+    twilio.sender(from_).send(NUMBER, TEXT)
+    ((method, path, headers, form),) = twilio.requests
+    assert problems(messages_api, method, path, headers, form) == []
+    sender = "MessagingServiceSid" if from_ == SERVICE else "From"
+    assert form == {"To": [NUMBER], "Body": [TEXT], sender: [from_]}
+    credentials = base64.b64encode(f"{SID}:token-of-the-account".encode()).decode()
+    assert headers["Authorization"] == f"Basic {credentials}"
+
+
+def test_the_check_against_the_description_sees_mistakes(messages_api):
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    form = {"Text": ["x"], "From": ["me"], "MessagingServiceSid": ["MGshort"]}
+    found = problems(messages_api, "POST", "/2010-04-01/Accounts/AC1/Messages.json", kind, form)
+    assert found == [
+        "path /2010-04-01/Accounts/AC1/Messages.json",
+        "To is missing",
+        "Text is unknown or repeated",
+        "From is not a number",
+        "MessagingServiceSid does not match ^MG[0-9a-fA-F]{32}$",
+    ]
+
+
+def refusal(twilio: FakeTwilio, timeout_s: float = 5.0) -> SenderError:
+    with pytest.raises(SenderError) as refused:
+        twilio.sender(timeout_s=timeout_s).send(NUMBER, TEXT)
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("code", "blocked"), [(21610, True), (21614, True), (21211, True), (20003, False), (30001, False)]
+)
+def test_what_twilio_refuses_is_told_without_number_and_code(twilio, code, blocked):
+    twilio.answer(
+        400, {"code": code, "message": f"The number {NUMBER} is not right: {TEXT}", "status": 400}
+    )
+    error = refusal(twilio)
+    assert error.blocked is blocked
+    assert str(code) in str(error)
+    assert NUMBER not in str(error)
+    assert "123456" not in str(error)
+
+
+def test_the_exception_that_knows_the_number_is_not_chained(twilio):
+    twilio.answer(400, {"code": 21610, "message": f"Stopped by {NUMBER}", "status": 400})
+    error = refusal(twilio)
+    assert error.__cause__ is None
+    assert error.__suppress_context__
+
+
+def test_a_twilio_that_does_not_answer_is_given_up(twilio):
+    twilio.wait = threading.Event()
+    error = refusal(twilio, timeout_s=0.2)
+    assert "within 0.2 s" in str(error)
+    assert not error.blocked
+    assert len(twilio.requests) == 1
+
+
+def test_a_twilio_that_is_not_there_is_a_sender_error(twilio):
+    twilio.url = "http://127.0.0.1:9"
+    assert "ConnectionError" in str(refusal(twilio))
+
+
+@pytest.mark.parametrize("status", [201, 500, 503])
+def test_an_answer_that_is_no_json_is_a_sender_error(twilio, status):
+    twilio.status, twilio.body = status, b"<html>down for maintenance"
+    assert "twilio.com" in str(refusal(twilio))
+
+
+def test_nothing_that_twilios_client_logs_holds_number_or_code(twilio, caplog):
+    caplog.set_level(logging.DEBUG)
+    twilio.sender().send(NUMBER, TEXT)
+    assert caplog.records
+    assert "7700900123" not in caplog.text
+    assert "123456" not in caplog.text.replace(SID, "")
+    assert "token-of-the-account" not in caplog.text
+
+
+def test_the_timeout_reaches_the_client_that_is_made_here():
+    sender = TwilioSender(SID, "token", "+15005550006", 7.5)
+    assert sender._messages._version.domain.twilio.http_client.timeout == 7.5
+
+
+def test_without_the_twilio_package_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "twilio.rest", None)
+    with pytest.raises(ConfigError, match=r'pip install "Flask-ZeroTrust\[sms\]"'):
+        TwilioSender(SID, "token", "+15005550006", 10)
+
+
+# What people enrolled
+
+
+@pytest.fixture
+def enrolled() -> Enrolled:
+    return Enrolled(MemoryStore(), KeyRing(["key"]))
+
+
+def ids(factors: list[Factor]) -> list[str]:
+    return [factor.id for factor in factors]
+
+
+def test_factors_come_back_in_the_order_in_which_they_were_added(enrolled):
+    secret, sender = new_secret(), Outbox()
+    assert enrolled.add_totp("ada", secret, "My app") == "totp"
+    assert enrolled.add_sms("ada", "+44 7700 900123") == "sms"
+    totp, sms = enrolled.factors("ada", sender=sender)
+    assert (totp.id, totp.kind, totp.label, totp.secret) == ("totp", "totp", "My app", secret)
+    assert (sms.id, sms.kind, sms.recipient, sms.sender) == ("sms", "sms", NUMBER, sender)
+
+
+def test_a_number_is_left_out_when_there_is_no_sender(enrolled):
+    enrolled.add_sms("ada", NUMBER)
+    assert enrolled.factors("ada") == []
+
+
+def test_a_second_factor_of_a_kind_has_an_id_of_its_own_that_stays(enrolled):
+    for _ in range(3):
+        enrolled.add_totp("ada", new_secret())
+    enrolled.remove("ada", "totp-2")
+    assert ids(enrolled.factors("ada")) == ["totp", "totp-3"]
+    assert enrolled.add_totp("ada", new_secret()) == "totp-2"
+
+
+def test_people_have_their_own_factors(enrolled):
+    enrolled.add_totp("ada", new_secret())
+    assert enrolled.factors("bob") == []
+
+
+def test_removing_what_is_not_there_changes_nothing(enrolled):
+    enrolled.add_totp("ada", new_secret())
+    enrolled.remove("ada", "sms")
+    assert ids(enrolled.factors("ada")) == ["totp"]
+
+
+def test_the_number_of_factors_is_bounded(enrolled):
+    for _ in range(MAX_FACTORS):
+        enrolled.add_totp("ada", new_secret())
+    with pytest.raises(ConfigError, match="Remove one first"):
+        enrolled.add_totp("ada", new_secret())
+
+
+def test_a_bad_secret_or_number_is_not_enrolled(enrolled):
+    with pytest.raises(ConfigError):
+        enrolled.add_totp("ada", "SHORT")
+    with pytest.raises(ConfigError):
+        enrolled.add_sms("ada", "0123")
+    assert enrolled.factors("ada", sender=Outbox()) == []
+
+
+def test_a_record_moved_under_another_user_is_refused():
+    store = MemoryStore()
+    enrolled = Enrolled(store, KeyRing(["key"]))
+    enrolled.add_totp("mallory", new_secret())
+    store.put("factors:ada", store.get("factors:mallory"), ttl_s=60)
+    with pytest.raises(StoreError, match="another user"):
+        enrolled.factors("ada")
+
+
+def test_factors_belong_to_their_user_in_the_store():
+    store = MemoryStore()
+    Enrolled(store, KeyRing(["key"])).add_totp("ada", new_secret())
+    assert store.disown("user:ada") == 1
+    assert Enrolled(store, KeyRing(["key"])).factors("ada") == []
+
+
+def test_factors_do_not_expire():
+    now = START
+    store = MemoryStore(clock=lambda: now)
+    enrolled = Enrolled(store, KeyRing(["key"]))
+    enrolled.add_totp("ada", new_secret())
+    now += 50 * 365 * 86_400
+    assert ids(enrolled.factors("ada")) == ["totp"]

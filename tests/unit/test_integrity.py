@@ -1,0 +1,400 @@
+"""What the browser's stream says of a bot, and every innocent stream that must not be taken for one."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_zerotrust import assess, risk
+from flask_zerotrust.events import DOWN, ENTER, LEAVE, MOVE, TOUCH, UP, WHEEL, EventBatch
+from flask_zerotrust.motion import Integrity, inspect
+from flask_zerotrust.motion import integrity as module
+from flask_zerotrust.scoring import load_bundle
+from flask_zerotrust.training import batching, capture, datasets, recipe
+from tests.unit.stream import Stream
+
+POLICY = load_bundle().policy
+HIGH = float(np.log(POLICY.high_at / (1 - POLICY.high_at)) - POLICY.prior_log_odds)
+NOTHING = risk.RiskState()
+#: A session that has moved like a person for six strokes.
+PERSON = risk.RiskState(log_odds=-3.0, weight=6.0)
+Batches = list[EventBatch]
+
+
+def seen(batches: Iterable[EventBatch]) -> Integrity:
+    """Return what all batches of a session say together."""
+    found = Integrity()
+    for batch in batches:
+        found = found.then(inspect(batch))
+    return found
+
+
+def told(batches: Iterable[EventBatch], state: risk.RiskState = NOTHING) -> assess.Assessment:
+    """Return how a session stands after these batches, whose movement is left out."""
+    found = assess.describe(state, policy=POLICY)
+    for batch in batches:
+        found = assess.fold(
+            (), found.state, seen=inspect(batch), policy=POLICY, now=state.at, half_life_s=900.0
+        )
+    return found
+
+
+def visit(stream: Stream, *, clicks: int = 6, held_ms: float = 90.0) -> Batches:
+    """Reach for places and click there; like the collector, send at every press."""
+    batches = []
+    for i in range(clicks):
+        stream.reach(200.0 + 700.0 * (i % 2), 100.0 + 90.0 * i).wait(400.0).happen(DOWN)
+        batches.append(stream.batch())
+        stream.happen(UP, wait_ms=held_ms).wait(500.0)
+    return [*batches, stream.batch()]
+
+
+# Innocent streams
+
+
+def zoomed() -> Batches:
+    """Zoom of 125 %: fractional coordinates (whole px on the wire, unevenly stepped)."""
+    stream = Stream()
+    places = [(np.floor(8.0 * i) / 1.25, np.floor(5.0 * i) / 1.25) for i in range(60)]
+    for place in places:
+        stream.jump(*place, wait_ms=13.3)
+    return [stream.click(held_ms=80.0).batch()]
+
+
+def whole_milliseconds() -> Batches:
+    """Firefox and X11: whole ms, and delays that may all be 0 or 1."""
+    return visit(Stream(tick_ms=1.0)) + visit(Stream(tick_ms=1.0, in_step=True))
+
+
+def resisting_fingerprinting() -> Batches:
+    """Time in frames of 16.67 ms: delays of 0 or a frame, presses of 0 or a frame."""
+    slow = visit(Stream(tick_ms=module.CLOCK_TICKS_MS[1]), held_ms=15.0)
+    beside = Stream(tick_ms=100.0)
+    for _ in range(6):
+        beside.click(held_ms=60.0)
+    return [*slow, *visit(Stream(tick_ms=100.0), held_ms=60.0), beside.batch()]
+
+
+def one_coalesced_event() -> Batches:
+    """A mouse of 64 Hz: one event a frame."""
+    stream = Stream()
+    stream.reach(800.0, 500.0, moves=60, step_ms=1_000 / 64)
+    return [stream.click(held_ms=100.0).batch()]
+
+
+def keyboard() -> Batches:
+    """Tab and Enter: trusted clicks, no pointer events; only the wheel of a page that scrolled."""
+    return [Stream().happen(WHEEL).batch()]
+
+
+def reloads() -> Batches:
+    """The page is loaded again under a resting pointer: a press with no moves, every time."""
+    pages = [Stream(at=(400.0, 300.0), now_ms=900.0 + 31 * i) for i in range(12)]
+    return [page.click(held_ms=75.0).batch() for page in pages]
+
+
+def reloads_with_one_move() -> Batches:
+    """Chromium tells the page once where the pointer rests."""
+    pages = [Stream(now_ms=900.0 + 31 * i).jump(400.0, 300.0) for i in range(12)]
+    return [page.click(held_ms=75.0).batch() for page in pages]
+
+
+def taps() -> Batches:
+    """Fingers jump, and hold for as good as no time."""
+    stream = Stream(pointer=TOUCH)
+    for x in (100.0, 700.0) * 10:
+        stream.jump(x, 400.0).click(held_ms=0.5, after_ms=0.1).wait(700.0)
+    return [stream.batch()]
+
+
+def autofill() -> Batches:
+    """A password manager presses by script where it fills; nothing moves."""
+    stream = Stream(trusted=False, pressure=False)
+    for _ in range(20):
+        stream.click(held_ms=0.1)
+    return [stream.batch()]
+
+
+def remote_desktop() -> Batches:
+    """Events at 9 Hz, in step with frames, by a person who holds as people do."""
+    stream = Stream(in_step=True)
+    for x in (100.0, 900.0) * 8:
+        stream.reach(x, 300.0, moves=4, step_ms=110.0).click(held_ms=110.0)
+    return [stream.batch()]
+
+
+def smooth_remote_desktop() -> Batches:
+    """Events at 60 Hz, exactly in step with frames."""
+    stream = Stream(in_step=True)
+    for x in (100.0, 900.0) * 8:
+        stream.reach(x, 300.0, step_ms=16.6).click(held_ms=110.0)
+    return [stream.batch()]
+
+
+def screen_reader() -> Batches:
+    """Presses without moves, let go at once, wherever the reader is."""
+    stream = Stream()
+    for place in itertools.product((50.0, 900.0), (100.0, 400.0, 700.0)):
+        stream.at = place
+        stream.click(held_ms=0.2, after_ms=900.0)
+    return [stream.batch()]
+
+
+def pointing_by_voice() -> Batches:
+    """The pointer jumps to what was named and clicks: also taps on a tablet behind a remote desktop."""
+    stream = Stream()
+    for place in itertools.product((50.0, 900.0), (100.0, 400.0, 700.0)):
+        stream.wait(2_000.0).jump(*place).click(held_ms=0.3, after_ms=0.2)
+    return [stream.batch()]
+
+
+def light_touch() -> Batches:
+    """Presses of 15 ms: the shortest that people were seen to hold in the median, touch pads apart."""
+    return visit(Stream(), held_ms=15.0)
+
+
+def touch_pad() -> Batches:
+    """One person of SapiMouse held for 7 ms in the median."""
+    return visit(Stream(), held_ms=7.0)
+
+
+def fast_screen() -> Batches:
+    """A screen of 144 Hz."""
+    return visit(Stream(frame_ms=1_000.0 / 144.0))
+
+
+def edge_of_the_window() -> Batches:
+    """The pointer leaves after a click and comes back beside the next control."""
+    stream = Stream()
+    for x in (100.0, 900.0) * 4:
+        stream.happen(LEAVE, wait_ms=300.0).wait(2_000.0)
+        stream.at = (x, 300.0)
+        stream.happen(ENTER).jump(x + 1, 300.0).click(held_ms=80.0)
+    return [stream.batch()]
+
+
+def mirrored_by_the_page() -> Batches:
+    """A library of the page sends every move on to an element of its own, as an event of its own."""
+    batch = visit(Stream(), clicks=1)[0]
+    twice = np.repeat(np.arange(len(batch)), 2)
+    columns = ("t_ms", "x", "y", "kind", "pointer", "pressure", "lag_ms", "wheel_x", "wheel_y")
+    doubled = {name: getattr(batch, name)[twice] for name in columns}
+    return [replace(batch, trusted=np.arange(twice.size) % 2 == 0, **doubled)] * 5
+
+
+INNOCENT: list[Callable[[], Batches]] = [
+    zoomed,
+    whole_milliseconds,
+    resisting_fingerprinting,
+    one_coalesced_event,
+    keyboard,
+    reloads,
+    reloads_with_one_move,
+    taps,
+    autofill,
+    remote_desktop,
+    smooth_remote_desktop,
+    screen_reader,
+    pointing_by_voice,
+    light_touch,
+    touch_pad,
+    fast_screen,
+    edge_of_the_window,
+    mirrored_by_the_page,
+]
+
+
+@pytest.mark.parametrize("stream", INNOCENT, ids=lambda make: make.__name__)
+def test_an_innocent_stream_changes_no_level(stream: Callable[[], Batches]) -> None:
+    """Without other movement it ends unknown; a person who has moved stays low."""
+    batches = stream()
+    assert told(batches).level == "unknown"
+    assert told(batches, PERSON).level == "low"
+    assert told(batches, PERSON).value == told([], PERSON).value
+
+
+#: The innocent streams that one kind of evidence speaks against, and how loudly.
+ONE_KIND = {
+    smooth_remote_desktop: (0.0, module.PACING_LOG_ODDS),
+    screen_reader: (module.PRESS_CAP, 0.0),
+    pointing_by_voice: (module.PRESS_CAP, 0.0),
+}
+
+
+@pytest.mark.parametrize("stream", INNOCENT, ids=lambda make: make.__name__)
+def test_an_innocent_stream_is_spoken_against_by_one_kind_at_most(stream: Callable[[], Batches]) -> None:
+    """Most are by none; those that are say why one kind alone must not count."""
+    found = seen(stream())
+    assert (found.press, found.pacing) == ONE_KIND.get(stream, (0.0, 0.0))
+
+
+# Streams of programs
+
+
+def playwright() -> Batches:
+    """Smooth moves in step, presses of 0.3 ms, a jump to each control."""
+    stream = Stream(in_step=True)
+    batches = visit(stream, clicks=2, held_ms=0.3)
+    for x in (100.0, 900.0, 100.0):
+        batches.append(stream.jump(x, 200.0).happen(DOWN, wait_ms=0.2).batch())
+        stream.happen(UP, wait_ms=0.3)
+    return [*batches, stream.batch()]
+
+
+def puppeteer() -> Batches:
+    """ghost-cursor's curves in step; presses without pressure, of 2 ms and more."""
+    return visit(Stream(in_step=True, pressure=False), held_ms=6.0)
+
+
+def selenium() -> Batches:
+    """One or two moves to a press of 2 ms; no movement whose delays could be compared."""
+    stream = Stream()
+    for x in (100.0, 900.0) * 4:
+        stream.jump(x, 200.0).jump(x + 2, 202.0, wait_ms=250.0).click(held_ms=2.0, after_ms=260.0)
+    return [stream.batch()]
+
+
+def scripted() -> Batches:
+    """25 moves a click, made in the page."""
+    return visit(Stream(in_step=True, trusted=False, pressure=False), clicks=4, held_ms=0.2)
+
+
+@pytest.mark.parametrize("stream", [playwright, puppeteer], ids=lambda make: make.__name__)
+def test_two_kinds_that_agree_raise_the_risk(stream: Callable[[], Batches]) -> None:
+    """A person-like movement no longer passes for one; without movement it is still only unknown."""
+    bold, shown = told(stream()), told(stream(), replace(PERSON, log_odds=-1.0))
+    assert seen(stream()).timing == module.PRESS_CAP + module.PACING_CAP
+    assert (bold.level, shown.level) == ("unknown", "unknown")
+    assert shown.reasons == ("machine_like_timing",)
+    assert "machine_like_timing" in bold.reasons
+
+
+def test_what_selenium_shows_is_one_kind_only() -> None:
+    """Its presses speak against it as loudly as a press can; nothing else does, so nothing follows."""
+    found = seen(selenium())
+    assert (found.press, found.pacing, found.timing) == (module.PRESS_CAP, 0.0, 0.0)
+
+
+def test_scripted_movement_is_high_without_any_other() -> None:
+    found = told(scripted())
+    assert found.level == "high"
+    assert found.reasons == ("no_movement", "untrusted_events")
+
+
+def test_one_scripted_reach_is_not_yet_high() -> None:
+    reach = Stream(trusted=False).reach(600.0, 300.0, moves=25).batch()
+    assert told([reach]).level == "unknown"
+    assert told([reach]).value > 0.9
+
+
+def test_a_press_is_paired_with_its_release_in_the_next_batch() -> None:
+    """The collector sends at a press, so nearly every dwell that counts lies between two batches."""
+    stream = Stream(at=(5.0, 5.0))
+    for held_ms, expected in ((4.0, module.PRESS_LOG_ODDS), (6.0, 0.0)):
+        cut = [stream.happen(DOWN).batch(), stream.happen(UP, wait_ms=held_ms).batch()]
+        assert seen(cut).press == expected
+        assert seen(cut[:1]).press == seen(cut[1:]).press == 0.0
+
+
+def test_a_jump_is_a_jump_on_both_sides_of_its_limits() -> None:
+    def press(px: float, moves: int) -> float:
+        stream = Stream().click(held_ms=90.0)
+        stream.reach(px, 0.0, moves=moves, step_ms=30.0)
+        return inspect(stream.click(held_ms=90.0).batch()).press
+
+    assert press(100.0, 2) == module.PRESS_LOG_ODDS
+    assert press(99.0, 2) == press(100.0, 3) == 0.0
+
+
+@pytest.mark.parametrize(("lag_ms", "counts"), [(0.0, False), (0.5, True), (2.0, True), (8.0, False)])
+def test_a_delay_that_never_varies_counts_only_where_it_can_have_been_measured(
+    lag_ms: float, counts: bool
+) -> None:
+    batch = Stream().reach(600.0, 300.0).batch()
+    assert (inspect(replace(batch, lag_ms=np.full(len(batch), lag_ms))).pacing > 0) is counts
+
+
+# How it counts
+
+
+def full(**changes: float) -> risk.RiskState:
+    """Return a state with as much evidence of every kind as there can be."""
+    caps = {"untrusted": module.UNTRUSTED_CAP, "press": module.PRESS_CAP, "pacing": module.PACING_CAP}
+    return risk.RiskState(integrity=Integrity(**{**caps, **changes}))
+
+
+@pytest.mark.parametrize("high_at", [0.55, 0.7, 0.9, POLICY.high_at, 0.999])
+@pytest.mark.parametrize("log_odds", [-5.0, -0.5, 0.0])
+def test_timing_alone_never_makes_a_session_high(high_at: float, log_odds: float) -> None:
+    """Whatever limit a site has set for itself."""
+    site = replace(POLICY, high_at=high_at, elevated_at=0.5, unclear_at=0.52)
+    assert risk.level(replace(full(untrusted=0.0), log_odds=log_odds), site) != "high"
+
+
+def test_timing_and_movement_together_can() -> None:
+    suspect = replace(full(untrusted=0.0), log_odds=0.7, weight=5.0)
+    assert risk.level(replace(suspect, integrity=Integrity()), POLICY) == "low"
+    assert risk.level(suspect, POLICY) == "high"
+
+
+amounts = st.floats(0.0, 50.0)
+
+
+@given(amounts, amounts, amounts, st.floats(-5.0, 9.0))
+def test_it_never_speaks_for_a_person_and_stays_within_its_cap(
+    untrusted: float, press: float, pacing: float, log_odds: float
+) -> None:
+    said = Integrity().then(Integrity(untrusted=untrusted, press=press, pacing=pacing))
+    without = risk.RiskState(log_odds=log_odds)
+    assert 0.0 <= said.log_odds(high=HIGH) <= module.UNTRUSTED_CAP
+    assert risk.value(replace(without, integrity=said), POLICY) >= risk.value(without, POLICY)
+
+
+def test_it_fades_with_the_rest_and_is_no_movement() -> None:
+    faded = risk.decay(full(), now=900.0, half_life_s=900.0)
+    assert faded.integrity.untrusted == pytest.approx(module.UNTRUSTED_CAP / 2)
+    assert faded.integrity.timing == pytest.approx((module.PRESS_CAP + module.PACING_CAP) / 2)
+    assert told(playwright()).state.weight == 0.0
+
+
+def test_a_state_with_it_survives_json() -> None:
+    state = replace(full(), integrity=replace(full().integrity, held_ms=12.5))
+    assert risk.RiskState.from_dict(json.loads(json.dumps(state.to_dict()))) == state
+
+
+# Recordings
+
+
+def held_out(shared_data: Path) -> Iterator[EventBatch]:
+    for recording in recipe.held_out(shared_data):
+        if recording.user in datasets.SAPIMOUSE_HELD_OUT:
+            yield from batching.batches(recording)
+            yield from batching.batches(capture.render(recording, rng=np.random.default_rng(3)))
+
+
+def test_people_held_out_of_training_are_never_spoken_against(shared_data: Path) -> None:
+    """As recorded and as another browser would have shown them; the whole lot as if it were one session."""
+    found = seen(held_out(shared_data))
+    assert found.log_odds(high=HIGH) == 0.0
+    assert (found.untrusted, found.pacing) == (0.0, 0.0)
+
+
+def test_a_recording_says_nothing_by_what_it_lacks() -> None:
+    """Delay, pressure and the wheel are filled in; they must not count, whoever moved."""
+    letters = "".join("m" * 40 + "w" + "d" + "m" * 3 + "u" for _ in range(8))
+    n = len(letters)
+    t = np.arange(n) * 16.7
+    recording = datasets.Recording(
+        "s", "u", "human", "test", "mouse", (1_280, 800), t, np.arange(n) * 3.0, np.arange(n) * 2.0, letters
+    )
+    batches = list(batching.batches(recording))
+    assert sum(int((batch.kind == MOVE).sum()) for batch in batches) > 300
+    assert seen(batches) == Integrity()

@@ -1,0 +1,138 @@
+"""How evidence adds up, fades and becomes a level; both sides of every threshold."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flask_zerotrust.risk import Policy, RiskState, decay, level, update, value
+
+HALF_LIFE_S = 900.0
+NOTHING = RiskState()
+POLICY = Policy(temper=0.5, early_at=0.3, elevated_at=0.4, unclear_at=0.6, high_at=0.9, window_high_at=2.5)
+log_odds = st.lists(st.floats(-30, 30), max_size=40)
+
+
+def after(*strokes, policy=POLICY, state=NOTHING, now=0.0):
+    return update(state, strokes, now=now, half_life_s=HALF_LIFE_S, policy=policy)
+
+
+def at_risk(risk, *, strokes=10.0):
+    """Return a state of so many strokes and exactly this risk."""
+    return RiskState(log_odds=math.log(risk / (1 - risk)), weight=strokes)
+
+
+def test_nothing_is_unknown():
+    assert level(RiskState(), POLICY) == "unknown"
+    assert value(RiskState(), POLICY) == 0.5
+
+
+def test_evidence_is_tempered_and_summed():
+    assert after(-1.0, -2.0).log_odds == pytest.approx(-1.5)
+    assert after(-1.0, -2.0).weight == 2.0
+
+
+def test_drift_makes_movement_that_speaks_for_nobody_suspicious():
+    wary = replace(POLICY, drift=1.0)
+    assert after(*[0.0] * 10, policy=wary).log_odds == pytest.approx(5.0)
+    assert level(after(*[0.0] * 10, policy=wary), wary) == "high"
+
+
+def test_one_stroke_can_only_say_so_much():
+    assert after(-100.0).log_odds == pytest.approx(-POLICY.stroke_cap_person * 0.5)
+    assert after(100.0).log_odds == pytest.approx(POLICY.stroke_cap_bot * 0.5)
+
+
+def test_good_movement_cannot_be_hoarded():
+    assert after(*[-3.0] * 100).log_odds == -POLICY.session_cap_person
+    assert POLICY.session_cap_person < POLICY.session_cap_bot
+
+
+def test_bad_strokes_after_many_good_ones_end_high():
+    assert level(after(*[-3.0] * 100, *[4.0] * 5), POLICY) == "high"
+
+
+def test_drowning_bad_strokes_in_good_ones_leaves_the_worst_window():
+    drowned = after(*[4.0] * 5, *[-3.0] * 100)
+    assert value(drowned, POLICY) < 0.1
+    assert level(drowned, POLICY) == "high"
+
+
+@pytest.mark.parametrize(
+    ("risk", "expected"),
+    [
+        (0.399, "low"),
+        (0.401, "elevated"),
+        (0.599, "elevated"),
+        (0.601, "unknown"),
+        (0.899, "unknown"),
+        (0.901, "high"),
+    ],
+)
+def test_levels_on_both_sides_of_every_cut(risk, expected):
+    assert level(at_risk(risk), POLICY) == expected
+
+
+@pytest.mark.parametrize(
+    ("strokes", "expected"), [(2.4, "unknown"), (2.6, "low"), (4.4, "low"), (5.0, "low")]
+)
+def test_nobody_is_low_before_the_third_stroke(strokes, expected):
+    assert level(at_risk(0.2, strokes=strokes), POLICY) == expected
+
+
+@pytest.mark.parametrize(("strokes", "expected"), [(3.0, "unknown"), (4.4, "unknown"), (4.6, "low")])
+def test_little_evidence_has_to_be_better(strokes, expected):
+    assert level(at_risk(0.35, strokes=strokes), POLICY) == expected
+
+
+def test_bad_evidence_counts_from_the_first_stroke():
+    assert level(at_risk(0.95, strokes=1.0), POLICY) == "high"
+
+
+def test_an_idle_session_ends_unknown_never_low():
+    state = after(*[-3.0] * 20)
+    seen = [level(decay(state, now=h * 900.0, half_life_s=HALF_LIFE_S), POLICY) for h in range(8)]
+    assert seen[0] == "low"
+    assert seen[-1] == "unknown"
+    assert "elevated" not in seen
+
+
+def test_half_is_left_after_half_a_life():
+    state = decay(after(-2.0, -2.0), now=HALF_LIFE_S, half_life_s=HALF_LIFE_S)
+    assert state.log_odds == pytest.approx(-1.0)
+    assert state.weight == pytest.approx(1.0)
+
+
+def test_a_clock_that_runs_backwards_counts_as_no_time():
+    state = after(-2.0, now=100.0)
+    assert decay(state, now=50.0, half_life_s=HALF_LIFE_S) == state
+
+
+@given(log_odds, log_odds)
+def test_any_order_of_batches_stays_within_the_caps(first, second):
+    state = after(*second, state=after(*first))
+    assert -POLICY.session_cap_person <= state.log_odds <= POLICY.session_cap_bot
+    assert 0 < value(state, POLICY) < 1
+    assert len(state.recent) <= POLICY.window
+
+
+@given(log_odds)
+def test_one_batch_or_many_make_no_difference(strokes):
+    state = RiskState()
+    for stroke in strokes:
+        state = after(stroke, state=state)
+    assert state == after(*strokes)
+
+
+@given(log_odds)
+def test_a_state_survives_json(strokes):
+    state = after(*strokes)
+    back = RiskState.from_dict(json.loads(json.dumps(state.to_dict(), allow_nan=False)))
+    assert back.log_odds == pytest.approx(state.log_odds)
+    assert back.recent == pytest.approx(state.recent, abs=1e-3)
+    assert level(back, POLICY) == level(state, POLICY)

@@ -1,0 +1,120 @@
+"""What `make demo` and `make test` say and do about things that pip cannot install."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / ".ci" / "system-packages"
+
+
+class Machine:
+    """A machine that has only the given commands, and perhaps root with apt-get."""
+
+    def __init__(self, folder: Path, *, root: bool, has: tuple[str, ...] = ()) -> None:
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        self.apt_log = folder / "apt.log"
+        for name in ("bash", "cat", "touch", "chmod"):
+            (self.bin / name).symlink_to(str(shutil.which(name)))
+        self.command("id", f"echo {0 if root else 1000}")
+        self.command("python", f'exec "{sys.executable}" "$@"')
+        for name in has:
+            self.command(name, ":")
+        if root:
+            self.apt()
+
+    def command(self, name: str, line: str) -> None:
+        path = self.bin / name
+        path.write_text(f"#!{self.bin}/bash\n{line}\n")
+        path.chmod(0o755)
+
+    def apt(self) -> None:
+        """Put an apt-get there that notes its words and installs empty programs."""
+        make = f'for p in "$@"; do p="{self.bin}/${{p/xvfb/Xvfb}}"; touch "$p"; chmod +x "$p"; done'
+        self.command(
+            "apt-get",
+            f'echo "$@" >> "{self.apt_log}"\n[ "$1" = install ] || exit 0\n'
+            f'while [ "${{1#-}}" != "$1" ] || [ "$1" = install ]; do shift; done\n{make}',
+        )
+
+    def set_up(self, *words: str, **variables: str) -> tuple[int, str]:
+        env = {"PATH": str(self.bin), "HOME": "/", **variables}
+        run = subprocess.run([SCRIPT, *words], env=env, capture_output=True, text=True, check=False)
+        return run.returncode, run.stderr
+
+
+def test_a_machine_that_has_everything_is_left_alone(tmp_path):
+    machine = Machine(tmp_path, root=True, has=("chromium", "Xvfb"))
+    assert machine.set_up("python", "tests") == (0, "")
+    assert not machine.apt_log.exists()
+
+
+def test_the_demo_needs_no_browser_on_the_server(tmp_path):
+    assert Machine(tmp_path, root=False).set_up("python") == (0, "")
+
+
+def test_root_installs_exactly_what_is_missing(tmp_path):
+    machine = Machine(tmp_path, root=True, has=("Xvfb",))
+    code, said = machine.set_up("python", "tests", CI="true")
+    assert (code, said) == (0, "Installing with apt-get: chromium\n")
+    update, install = machine.apt_log.read_text().splitlines()
+    assert update.startswith("update")
+    assert install.split()[-1] == "chromium"
+
+
+def test_without_root_the_browser_tests_are_skipped_and_that_is_said(tmp_path):
+    code, said = Machine(tmp_path, root=False).set_up("python", "tests")
+    assert code == 0
+    assert "Missing on this machine: chromium xvfb" in said
+    assert "will be skipped" in said
+
+
+def test_in_ci_a_missing_browser_is_a_failure(tmp_path):
+    code, said = Machine(tmp_path, root=False).set_up("python", "tests", CI="true")
+    assert code == 1
+    assert "Missing on this machine: chromium xvfb" in said
+
+
+def test_a_named_browser_counts(tmp_path):
+    machine = Machine(tmp_path, root=False, has=("Xvfb",))
+    assert machine.set_up("python", "tests", CI="true", ZEROTRUST_TEST_CHROMIUM="/opt/chromium") == (0, "")
+
+
+def test_a_python_without_ensurepip_cannot_make_an_environment(tmp_path):
+    """Debian's python3 without python3-venv."""
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "ensurepip.py").write_text("raise ImportError('no ensurepip')")
+    code, said = Machine(tmp_path, root=False).set_up("python", PYTHONPATH=str(hidden))
+    assert code == 1
+    assert "Missing on this machine: python3-venv" in said
+    assert "as root" in said
+
+
+@pytest.mark.parametrize("python", ["too-old", "not-there"])
+def test_a_python_that_will_not_do_is_named(tmp_path, python):
+    machine = Machine(tmp_path, root=False)
+    machine.command("too-old", "exit 1")
+    code, said = machine.set_up(python)
+    assert code == 1
+    assert f"Python 3.11 or newer is needed; '{python}' is not it." in said
+
+
+def test_ci_runs_make_test_and_hands_on_its_result(tmp_path):
+    """With a make that only says what it was asked for."""
+    machine = Machine(tmp_path, root=False)
+    machine.command("make", 'echo "$@ CI=$CI"; exit 3')
+    machine.command("dirname", "echo " + str(SCRIPT.parent))
+    env = {"PATH": str(machine.bin)}
+    run = subprocess.run([SCRIPT.parent / "run"], env=env, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (3, "--no-print-directory test CI=true\n")
+
+
+def test_the_scripts_can_be_run():
+    assert all(os.access(SCRIPT.parent / name, os.X_OK) for name in ("run", "system-packages"))
