@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import cast
 
-from flask import Flask, current_app, request, session
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from flask import current_app, request, session
+from itsdangerous import URLSafeTimedSerializer
 
-from . import assess, events, motion, risk, signals
+from . import assess, risk
 from .challenge import Challenges
-from .config import Settings
-from .errors import ConfigError, PayloadError, StoreError
+from .errors import ConfigError, StoreError
 from .factors.base import Factor, Sender
 from .factors.enrolled import Enrolled
-from .formpost import MAX_FIELD_BYTES, form_batches
+from .ingest import Intake, records_read, this_app
 from .keys import KeyRing
-from .people import Loaders, current_user_id
+from .people import current_user_id
 from .record import Record
-from .recorder import Recorder
-from .session import SESSION_KEY, Entry, Sessions
-from .stores.base import Store
+from .session import SESSION_KEY, Entry
+
+__all__ = ["CurrentRisk", "Guard", "log", "this_app", "this_guard"]
 
 log = logging.getLogger("flask_zerotrust")
 
@@ -55,22 +53,14 @@ class CurrentRisk:
 
 
 @dataclass(slots=True, kw_only=True)
-class Guard:
+class Guard(Intake):
     """The parts that ``ZeroTrust.init_app`` puts together for one app."""
 
-    settings: Settings
-    store: Store
     keys: KeyRing
-    scorer: assess.Scorer
-    sessions: Sessions
     challenges: Challenges
     enrolled: Enrolled
     sender: Sender | None
-    page_tokens: URLSafeTimedSerializer
     form_tokens: URLSafeTimedSerializer
-    clock: Callable[[], float]
-    loaders: Loaders
-    recorder: Recorder | None = None
     checked: bool = False
 
     # Who is here
@@ -101,7 +91,7 @@ class Guard:
 
     def record(self, entry: Entry) -> Record | None:
         """Return the store's record of this session: one store read a request, at most."""
-        seen = _seen()
+        seen = records_read()
         if entry.id not in seen:
             seen[entry.id] = self.sessions.record(entry.id, user=self.user())
         return cast("Record | None", seen[entry.id])
@@ -154,94 +144,9 @@ class Guard:
         state = risk.decay(record.state, now=self.clock(), half_life_s=self.settings.half_life_s)
         return assess.describe(state, policy=self.scorer.policy)
 
-    # Movement
-
     def page_token(self, entry: Entry, nonce: str) -> str:
         """Return a token that binds one document to this session."""
         return str(self.page_tokens.dumps([entry.id, nonce]))
-
-    def ingest(self, body: bytes | str, *, entry: Entry | None, user: str | None, max_bytes: int) -> None:
-        """Check, score and store one batch of movement.
-
-        Raises
-        ------
-        PayloadError
-            400 or 413 for what does not follow the format, 401 for a token of another session or
-            page, 409 for a batch that was taken before, 429 for too many. Nothing is stored then.
-        StoreError
-        """
-        envelope = events.open_envelope(body, max_bytes=max_bytes)
-        self._check_token(envelope, entry)
-        assert entry is not None
-        batch = events.decode(envelope, max_events=self.settings.max_batch_events)
-        # Without the session's id, so that a batch cannot count again after the id has changed.
-        claim = f"batch:{envelope.nonce}:{envelope.seq}"
-        if not self.store.claim(claim, ttl_s=2 * self.settings.token_s):
-            raise PayloadError("seq", "was used before; every batch has its own", status=409)
-        try:
-            self._count(batch, entry, user)
-        except Exception:
-            self.store.delete(claim)  # what did not count may be sent again
-            raise
-        if self.recorder is not None:
-            consent = self.loaders.record_consent
-            self.recorder.take(envelope, visit=entry.thread, user=user, consent=consent)
-
-    def ingest_form(self, *, entry: Entry | None, user: str | None) -> None:
-        """Take the movement that rides in a form post; a bad or late one is only logged."""
-        for body in form_batches():
-            try:
-                self.ingest(body, entry=entry, user=user, max_bytes=MAX_FIELD_BYTES)
-            except PayloadError as error:
-                log.info("movement in a form post was left out: %s", error)
-
-    def _check_token(self, envelope: events.Envelope, entry: Entry | None) -> None:
-        try:
-            said = self.page_tokens.loads(envelope.token, max_age=int(self.settings.token_s))
-        except BadSignature:
-            said = None
-        if entry is None or said != [entry.id, envelope.nonce]:
-            raise PayloadError("token", "is not of this session and page, or too old", status=401)
-
-    def _count(self, batch: events.EventBatch, entry: Entry, user: str | None) -> None:
-        now = self.clock()
-        # Outside of step, which runs again after every lost race.
-        said, seen = assess.score(batch, scorer=self.scorer), motion.inspect(batch)
-        found: list[assess.Assessment] = []
-
-        def step(before: Record) -> Record:
-            timeline = before.timeline.add(batch, now=now)
-            result = assess.fold(
-                said,
-                before.state,
-                seen=seen,
-                policy=self.scorer.policy,
-                now=now,
-                half_life_s=self.settings.half_life_s,
-                believed=timeline.believable(batch, now=now),
-            )
-            found.append(result)
-            return replace(
-                before,
-                state=result.state,
-                timeline=timeline,
-                strokes=before.strokes + len(result.strokes),
-                latched=before.latched or result.level == "high",
-                suspect=before.suspect or result.level in ("elevated", "high"),
-            )
-
-        _seen().pop(entry.id, None)
-        if self.sessions.change(entry, user, step) is None:
-            raise PayloadError("token", "is of a session that has moved on", status=401)
-        result = found[-1]
-        signals.risk_assessed.send(
-            this_app(),
-            user=user,
-            level=result.level,
-            risk=result.value,
-            strokes=len(result.strokes),
-            reasons=result.reasons,
-        )
 
     # Step-up
 
@@ -271,7 +176,7 @@ class Guard:
         """Let this user's session through protected views for a while, under a new id."""
         entry = self.sessions.start(session, user)
         fresh = self.sessions.grant(session, entry, user=user, factor_id=factor_id, now=self.clock())
-        _seen().pop(fresh.id, None)
+        records_read().pop(fresh.id, None)
 
     def logged_in(self) -> None:
         """Bind the session to the person who has just logged in, keeping how they moved."""
@@ -297,11 +202,6 @@ class Guard:
             session.pop(SESSION_KEY, None)
 
 
-def this_app() -> Flask:
-    """Return the app itself, as the sender of signals."""
-    return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]
-
-
 def this_guard() -> Guard:
     """Return the guard of the current app.
 
@@ -317,14 +217,6 @@ def this_guard() -> Guard:
             "init_app(app) in the factory, before the first request."
         )
     return found
-
-
-def _seen() -> dict[str, Any]:
-    """Return the records this request has read.
-
-    Not kept on ``g``, which outlives the request where a test or a script has pushed an app context.
-    """
-    return cast("dict[str, Any]", request.environ.setdefault("flask_zerotrust.records", {}))
 
 
 def _navigating() -> bool:

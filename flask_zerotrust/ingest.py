@@ -1,0 +1,133 @@
+"""Movement on its way in: checked, scored, and folded into the record of its session."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from flask import Flask, current_app, request
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from . import assess, events, motion, signals
+from .config import Settings
+from .errors import PayloadError
+from .formpost import MAX_FIELD_BYTES, form_batches
+from .people import Loaders
+from .record import Record
+from .recorder import Recorder
+from .session import Entry, Sessions
+from .stores.base import Store
+
+log = logging.getLogger("flask_zerotrust")
+
+
+@dataclass(slots=True, kw_only=True)
+class Intake:
+    """What it takes to turn a batch into evidence; the guard is one."""
+
+    settings: Settings
+    store: Store
+    scorer: assess.Scorer
+    sessions: Sessions
+    page_tokens: URLSafeTimedSerializer
+    clock: Callable[[], float]
+    loaders: Loaders
+    recorder: Recorder | None = None
+
+    def ingest(self, body: bytes | str, *, entry: Entry | None, user: str | None, max_bytes: int) -> None:
+        """Check, score and store one batch of movement.
+
+        Raises
+        ------
+        PayloadError
+            400 or 413 for what does not follow the format, 401 for a token of another session or
+            page, 409 for a batch that was taken before, 429 for too many. Nothing is stored then.
+        StoreError
+        """
+        envelope = events.open_envelope(body, max_bytes=max_bytes)
+        self._check_token(envelope, entry)
+        assert entry is not None
+        batch = events.decode(envelope, max_events=self.settings.max_batch_events)
+        # Without the session's id, so that a batch cannot count again after the id has changed.
+        claim = f"batch:{envelope.nonce}:{envelope.seq}"
+        if not self.store.claim(claim, ttl_s=2 * self.settings.token_s):
+            raise PayloadError("seq", "was used before; every batch has its own", status=409)
+        try:
+            self._count(batch, entry, user)
+        except Exception:
+            self.store.delete(claim)  # what did not count may be sent again
+            raise
+        if self.recorder is not None:
+            consent = self.loaders.record_consent
+            self.recorder.take(envelope, visit=entry.thread, user=user, consent=consent)
+
+    def ingest_form(self, *, entry: Entry | None, user: str | None) -> None:
+        """Take the movement that rides in a form post; a bad or late one is only logged."""
+        for body in form_batches():
+            try:
+                self.ingest(body, entry=entry, user=user, max_bytes=MAX_FIELD_BYTES)
+            except PayloadError as error:
+                log.info("movement in a form post was left out: %s", error)
+
+    def _check_token(self, envelope: events.Envelope, entry: Entry | None) -> None:
+        try:
+            said = self.page_tokens.loads(envelope.token, max_age=int(self.settings.token_s))
+        except BadSignature:
+            said = None
+        if entry is None or said != [entry.id, envelope.nonce]:
+            raise PayloadError("token", "is not of this session and page, or too old", status=401)
+
+    def _count(self, batch: events.EventBatch, entry: Entry, user: str | None) -> None:
+        now = self.clock()
+        # Outside of step, which runs again after every lost race.
+        said, seen = assess.score(batch, scorer=self.scorer), motion.inspect(batch)
+        found: list[assess.Assessment] = []
+
+        def step(before: Record) -> Record:
+            timeline = before.timeline.add(batch, now=now)
+            result = assess.fold(
+                said,
+                before.state,
+                seen=seen,
+                policy=self.scorer.policy,
+                now=now,
+                half_life_s=self.settings.half_life_s,
+                believed=timeline.believable(batch, now=now),
+            )
+            found.append(result)
+            return replace(
+                before,
+                state=result.state,
+                timeline=timeline,
+                strokes=before.strokes + len(result.strokes),
+                latched=before.latched or result.level == "high",
+                suspect=before.suspect or result.level in ("elevated", "high"),
+            )
+
+        records_read().pop(entry.id, None)
+        if self.sessions.change(entry, user, step) is None:
+            raise PayloadError("token", "is of a session that has moved on", status=401)
+        result = found[-1]
+        signals.risk_assessed.send(
+            this_app(),
+            user=user,
+            level=result.level,
+            risk=result.value,
+            strokes=len(result.strokes),
+            reasons=result.reasons,
+        )
+
+
+def this_app() -> Flask:
+    """Return the app itself, as the sender of signals."""
+    return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]
+
+
+def records_read() -> dict[str, Any]:
+    """Return the records this request has read.
+
+    Not kept on ``g``, which outlives the request where a test or a script has pushed an app context.
+    """
+    return cast("dict[str, Any]", request.environ.setdefault("flask_zerotrust.records", {}))
