@@ -29,6 +29,9 @@ class Store(Protocol):
     def delete(self, key: str) -> None:
         """Forget the key; nothing happens when there is none."""
 
+    def erase(self, *keys: str) -> None:
+        """Forget keys so that nothing of them is left in the backend's own files either."""
+
     def increment(self, key: str, *, ttl_s: float) -> int:
         """Add one and return the sum; the first of a series (1) sets its time to live."""
 

@@ -52,6 +52,11 @@ class MemoryStore:
         with self._lock:
             self._rows.pop(key, None)
 
+    def erase(self, *keys: str) -> None:
+        """Forget keys; there is no file that they could be left in."""
+        for key in keys:
+            self.delete(key)
+
     def increment(self, key: str, *, ttl_s: float) -> int:
         """Add one and return the sum; the first of a series (1) sets its time to live."""
         with self._lock:

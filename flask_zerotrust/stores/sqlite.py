@@ -20,6 +20,8 @@ _LAYOUT = 1
 # A sweep removes more rows than the writes between two sweeps can add, so the file stops growing.
 _SWEEP_EVERY = 64
 _SWEEP_ROWS = 128
+# Each try waits as long as one writer waits for another.
+_ERASE_TRIES = 3
 
 _TABLES = f"""
 BEGIN IMMEDIATE;
@@ -108,6 +110,25 @@ class SQLiteStore:
     def delete(self, key: str) -> None:
         """Forget the key; nothing happens when there is none."""
         self._run("DELETE FROM rows WHERE key = :key", key=key)
+
+    def erase(self, *keys: str) -> None:
+        """Forget keys, overwrite what was freed, and empty the write-ahead log, which holds older values.
+
+        Raises
+        ------
+        StoreError
+            Also where other connections kept the log busy: the keys are gone then, their bytes are not.
+        """
+        for key in keys:
+            self.delete(key)
+        for _ in range(_ERASE_TRIES):
+            ((busy, *_),) = self._run("PRAGMA wal_checkpoint(TRUNCATE)")
+            if not busy:
+                return
+        raise StoreError(
+            f"What was erased from the store {str(self._file)!r} still lies in its write-ahead log, because "
+            "other connections kept it busy. Erase it again, or stop what holds the file open."
+        )
 
     def increment(self, key: str, *, ttl_s: float) -> int:
         """Add one and return the sum; the first of a series (1) sets its time to live."""
