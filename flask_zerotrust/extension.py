@@ -88,7 +88,7 @@ class ZeroTrust:
         app.register_blueprint(make_blueprint(settings.url_prefix))
         app.jinja_env.globals.update(zerotrust_script=zerotrust_script, current_risk=current_risk)
         app.request_class = type("ZeroTrustRequest", (StrippingRequest, app.request_class), {})
-        app.before_request_funcs.setdefault(None, []).insert(0, _first_request)
+        app.before_request_funcs.setdefault(None, []).insert(0, check_complete)
         _follow_logins(app)
         _apps.add(app)
 
@@ -247,8 +247,8 @@ def _script_version() -> str:
     return hashlib.sha256(_SCRIPT.read_bytes()).hexdigest()[:12]
 
 
-def _first_request() -> None:
-    """Check at the first request what only a complete app can show."""
+def check_complete() -> None:
+    """Check, at the first request, what only a complete app can show."""
     guard = this_guard()
     if guard.checked:
         return

@@ -30,5 +30,8 @@ challenge_failed = _signals.signal("challenge-failed")
 #: A person passed. ``user``, ``factor_id``, ``action``.
 challenge_passed = _signals.signal("challenge-passed")
 
+#: A grant was ended early. ``user``, ``session`` (short id), ``reason`` ("operator"), ``latch_lifted``.
+grant_revoked = _signals.signal("grant-revoked")
+
 #: A factor was added through the extension. ``user``, ``factor_id``, ``kind``. Tell the owner.
 factor_enrolled = _signals.signal("factor-enrolled")

@@ -43,6 +43,9 @@ class Store(Protocol):
     ) -> bool:
         """Write ``new`` only where the value is still ``old`` (None: no row); say whether it was."""
 
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys that begin so, sorted; of values, not of logs. For commands, not for requests."""
+
     def owned(self, owner: str) -> list[str]:
         """Return the keys about this owner, sorted."""
 

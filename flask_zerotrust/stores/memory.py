@@ -82,6 +82,13 @@ class MemoryStore:
             self._write(key, _Row(new, self._clock() + ttl_s, owner))
         return True
 
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys that begin so, sorted."""
+        with self._lock:
+            now = self._clock()
+            live = [key for key, row in self._rows.items() if row.expires_at > now]
+        return sorted(key for key in live if key.startswith(prefix))
+
     def owned(self, owner: str) -> list[str]:
         """Return the keys about this owner, sorted."""
         with self._lock:

@@ -149,6 +149,14 @@ class SQLiteStore:
             return bool(self._write(_PUT_NEW, ttl_s, key=key, value=new, owner=owner))
         return bool(self._write(_SWAP, ttl_s, key=key, old=old, value=new, owner=owner))
 
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys that begin so, sorted."""
+        query = (
+            "SELECT key FROM rows WHERE key >= :first AND key < :last AND expires_at > :now ORDER BY key"
+        )
+        # Keys are compared by their octets, and no text has an octet above 0xF4.
+        return [key for (key,) in self._run(query, first=prefix, last=prefix + "\U0010ffff")]
+
     def owned(self, owner: str) -> list[str]:
         """Return the keys about this owner, sorted."""
         query = "SELECT key FROM rows WHERE owner = :owner AND expires_at > :now ORDER BY key"

@@ -76,6 +76,15 @@ def test_what_was_put_is_what_one_gets(store):
     assert store.get("other") is None
 
 
+def test_keys_are_found_by_how_they_begin(store, clock):
+    for key in ("a:1", "a:é", "a:\U0010fff0", "a;", "b:1", "A:1"):
+        store.put(key, b"", ttl_s=10)
+    store.put("a:gone", b"", ttl_s=1)
+    clock.tick(2)
+    assert store.keys("a:") == ["a:1", "a:é", "a:\U0010fff0"]
+    assert len(store.keys("")) == 6
+
+
 def test_the_last_put_wins(store):
     store.put("key", b"one", ttl_s=10)
     store.put("key", b"two", ttl_s=10)
