@@ -16,7 +16,7 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
-from . import stores
+from . import audit, stores
 from .challenge import Challenges
 from .config import Settings
 from .decorators import find_misplaced
@@ -90,6 +90,8 @@ class ZeroTrust:
         app.request_class = type("ZeroTrustRequest", (StrippingRequest, app.request_class), {})
         app.before_request_funcs.setdefault(None, []).insert(0, check_complete)
         _follow_logins(app)
+        if settings.audit_log:
+            audit.connect(app)
         _apps.add(app)
 
     def user_id_loader(self, loader: UserIdLoader) -> UserIdLoader:

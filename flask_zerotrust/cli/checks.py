@@ -181,7 +181,7 @@ def proxy(patient: Patient) -> Iterator[Finding]:
             f"A proxy seems to stand in front ({', '.join(signs)}), but ProxyFix does not tell the app who "
             "asks: all clients would share one address, and one budget of tries.",
             "app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1), with the number of "
-            "proxies that you run. Where there is none, or ProxyFix is wrapped around elsewhere: ignore this.",
+            "proxies that you run. Ignore this where there is no proxy.",
         )
     if not config.get("TRUSTED_HOSTS") and not config.get("SERVER_NAME"):
         yield Finding(

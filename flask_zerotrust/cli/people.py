@@ -1,4 +1,4 @@
-"""Commands about people who are here now: sessions, revoke."""
+"""Commands about people who are here now: sessions, revoke, rekey."""
 
 from __future__ import annotations
 
@@ -106,3 +106,21 @@ def _line(row: dict[str, Any]) -> str:
     return (
         f"{row['session']}  {row['level']:8}  {latch:7}  {grant:20}  idle {row['idle_s']} s  {row['user']}"
     )
+
+
+@group.command()
+def rekey() -> None:
+    """Encrypt secrets and phone numbers anew under the newest SECRET_KEY (needs `flask zerotrust`).
+
+    Run it after a change of keys, before the former one leaves SECRET_KEY_FALLBACKS; again does no harm.
+    Exit code 1 where no key opens a record.
+    """
+    found = sharing_guard().enrolled.rekey()
+    click.echo(f"{found.done} encrypted anew, {found.current} were under the newest key already.")
+    if found.unreadable:
+        click.echo(
+            f"No key opens the factors of {len(found.unreadable)}: {', '.join(found.unreadable[:10])}. Put "
+            "the former key back into SECRET_KEY_FALLBACKS and run this again, or let them enrol again.",
+            err=True,
+        )
+        click.get_current_context().exit(1)
