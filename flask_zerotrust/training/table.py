@@ -17,10 +17,14 @@ from .recordings import Recording
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
+#: Strokes to rows, shape (n, k), also of no strokes.
+Describe = Callable[[motion.Strokes], Floats]
 
 # How often a visit of a person is seen, besides as it was recorded: varied and rendered anew each time.
 # There are few people and any number of generators.
 PERSON_VIEWS = 3
+# And so often under bad conditions: late and lumped delivery, slow reports, coarse places.
+ROUGH_VIEWS = 2
 # More strokes than this of one visit repeat themselves (Balabit's run to hours).
 MAX_STROKES = 120
 
@@ -52,9 +56,9 @@ class Table:
         return Table(self.features[rows], self.bot[rows], self.group[rows], self.visit[rows])
 
 
-def features(recording: Recording) -> Floats:
+def features(recording: Recording, describe: Describe = motion.extract) -> Floats:
     """Return the features of all strokes that the server would find, shape (n, k), in time order."""
-    return motion.extract(_joined([motion.split(batch) for batch in batches(recording)]))
+    return describe(_joined([motion.split(batch) for batch in batches(recording)]))
 
 
 def _joined(parts: list[motion.Strokes]) -> motion.Strokes:
@@ -76,16 +80,21 @@ def group_of(recording: Recording) -> str:
     return f"{recording.source}/{recording.user or recording.session}"
 
 
-def views(recording: Recording, *, rng: np.random.Generator, person_views: int) -> list[Recording]:
+def views(
+    recording: Recording, *, rng: np.random.Generator, person_views: int, rough_views: int = ROUGH_VIEWS
+) -> list[Recording]:
     """Return the captures of a visit that training sees.
 
     A person as recorded, then varied and rendered anew ``person_views`` times, the last of several on
-    a device that beats. A bot once, in the same proportions.
+    a device that beats, then ``rough_views`` times under bad conditions. A bot once, in the same
+    proportions.
     """
     if recording.label == "bot":
-        return [_capture(recording, int(rng.integers(0, person_views + 1)), person_views, rng)]
+        return [
+            _capture(recording, int(rng.integers(0, person_views + rough_views + 1)), person_views, rng)
+        ]
     own = [recording]
-    for view in range(1, person_views + 1):
+    for view in range(1, person_views + rough_views + 1):
         own.append(_capture(vary(recording, rng=rng), view, person_views, rng))
     return own
 
@@ -93,6 +102,8 @@ def views(recording: Recording, *, rng: np.random.Generator, person_views: int) 
 def _capture(recording: Recording, view: int, of: int, rng: np.random.Generator) -> Recording:
     if view == 0:
         return record(recording, rng=rng)
+    if view > of:
+        return render(recording, rng=rng, device=Device.draw_rough(rng))
     beats = view == of and of > 1
     device = Device.draw_beating(rng) if beats else Device.draw(rng)
     return render(recording, rng=rng, device=device)
@@ -105,6 +116,8 @@ def tabulate(
     jobs: int = 1,
     render: bool = True,
     person_views: int = PERSON_VIEWS,
+    rough_views: int = ROUGH_VIEWS,
+    describe: Describe = motion.extract,
     progress: Progress | None = None,
 ) -> Table:
     """Return the strokes of all views of all recordings.
@@ -114,22 +127,25 @@ def tabulate(
     """
     listed = list(recordings)
     tasks = (
-        joblib.delayed(_rows)(r, (seed, i), person_views if render else None) for i, r in enumerate(listed)
+        joblib.delayed(_rows)(r, (seed, i), (person_views, rough_views) if render else None, describe)
+        for i, r in enumerate(listed)
     )
     parts: list[list[Floats]] = []
     for done in joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks):
         parts.append(done)
         if progress is not None:
             progress("features", len(parts), len(listed))
-    return _stack(listed, parts)
+    return _stack(listed, parts, describe(_joined([])))
 
 
-def _rows(recording: Recording, seed: tuple[int, int], person_views: int | None) -> list[Floats]:
-    if person_views is None:
-        return [features(recording)[:MAX_STROKES]]
+def _rows(
+    recording: Recording, seed: tuple[int, int], often: tuple[int, int] | None, describe: Describe
+) -> list[Floats]:
+    if often is None:
+        return [features(recording, describe)[:MAX_STROKES]]
     rng = np.random.default_rng(seed)
-    seen = views(_opening(recording), rng=rng, person_views=person_views)
-    return [features(view)[:MAX_STROKES] for view in seen]
+    seen = views(_opening(recording), rng=rng, person_views=often[0], rough_views=often[1])
+    return [features(view, describe)[:MAX_STROKES] for view in seen]
 
 
 def _opening(recording: Recording) -> Recording:
@@ -142,13 +158,11 @@ def _opening(recording: Recording) -> Recording:
     )
 
 
-def _stack(listed: list[Recording], parts: list[list[Floats]]) -> Table:
+def _stack(listed: list[Recording], parts: list[list[Floats]], nothing: Floats) -> Table:
     blocks = [(block, recording) for recording, part in zip(listed, parts, strict=True) for block in part]
     sizes = [len(block) for block, _ in blocks]
     return Table(
-        features=np.concatenate(
-            [np.empty((0, len(motion.FEATURE_NAMES))), *(block for block, _ in blocks)]
-        ),
+        features=np.concatenate([nothing, *(block for block, _ in blocks)]),
         bot=np.repeat(np.array([r.label == "bot" for _, r in blocks], dtype=np.bool_), sizes),
         group=np.repeat(np.array([group_of(r) for _, r in blocks], dtype=np.str_), sizes),
         visit=np.repeat(np.arange(len(blocks)), sizes),
