@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -41,19 +42,27 @@ class Table:
         The person ("source/user") or the family of generators ("family") a row comes from.
     visit : ndarray of int64, shape (m,)
         Number of the view of a recording: rows with the same number follow one another in time.
+    rough : ndarray of bool, shape (m,), or None
+        Rows captured under bad conditions; None: no row is.
     """
 
     features: Floats
     bot: NDArray[np.bool_]
     group: NDArray[np.str_]
     visit: NDArray[np.int64]
+    rough: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return int(self.bot.size)
 
     def part(self, rows: NDArray[np.bool_]) -> Table:
         """Return some of the rows."""
-        return Table(self.features[rows], self.bot[rows], self.group[rows], self.visit[rows])
+        rough = None if self.rough is None else self.rough[rows]
+        return Table(self.features[rows], self.bot[rows], self.group[rows], self.visit[rows], rough)
+
+    def plain(self) -> NDArray[np.bool_]:
+        """Return which rows were captured under ordinary conditions."""
+        return np.ones(len(self), np.bool_) if self.rough is None else ~self.rough
 
 
 def features(recording: Recording, describe: Describe = motion.extract) -> Floats:
@@ -80,22 +89,30 @@ def group_of(recording: Recording) -> str:
     return f"{recording.source}/{recording.user or recording.session}"
 
 
+class View(NamedTuple):
+    """One capture of a visit; ``rough`` says that it was made under bad conditions."""
+
+    recording: Recording
+    rough: bool
+
+
 def views(
     recording: Recording, *, rng: np.random.Generator, person_views: int, rough_views: int = ROUGH_VIEWS
-) -> list[Recording]:
+) -> list[View]:
     """Return the captures of a visit that training sees.
 
     A person as recorded, then varied and rendered anew ``person_views`` times, the last of several on
     a device that beats, then ``rough_views`` times under bad conditions. A bot once, in the same
     proportions.
     """
+    last = person_views + rough_views
     if recording.label == "bot":
-        return [
-            _capture(recording, int(rng.integers(0, person_views + rough_views + 1)), person_views, rng)
-        ]
-    own = [recording]
-    for view in range(1, person_views + rough_views + 1):
-        own.append(_capture(vary(recording, rng=rng), view, person_views, rng))
+        view = int(rng.integers(0, last + 1))
+        return [View(_capture(recording, view, person_views, rng), view > person_views)]
+    own = [View(recording, rough=False)]
+    for view in range(1, last + 1):
+        seen = _capture(vary(recording, rng=rng), view, person_views, rng)
+        own.append(View(seen, view > person_views))
     return own
 
 
@@ -130,7 +147,7 @@ def tabulate(
         joblib.delayed(_rows)(r, (seed, i), (person_views, rough_views) if render else None, describe)
         for i, r in enumerate(listed)
     )
-    parts: list[list[Floats]] = []
+    parts: list[list[tuple[Floats, bool]]] = []
     for done in joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks):
         parts.append(done)
         if progress is not None:
@@ -140,12 +157,12 @@ def tabulate(
 
 def _rows(
     recording: Recording, seed: tuple[int, int], often: tuple[int, int] | None, describe: Describe
-) -> list[Floats]:
+) -> list[tuple[Floats, bool]]:
     if often is None:
-        return [features(recording, describe)[:MAX_STROKES]]
+        return [(features(recording, describe)[:MAX_STROKES], False)]
     rng = np.random.default_rng(seed)
     seen = views(_opening(recording), rng=rng, person_views=often[0], rough_views=often[1])
-    return [features(view, describe)[:MAX_STROKES] for view in seen]
+    return [(features(view.recording, describe)[:MAX_STROKES], view.rough) for view in seen]
 
 
 def _opening(recording: Recording) -> Recording:
@@ -158,12 +175,13 @@ def _opening(recording: Recording) -> Recording:
     )
 
 
-def _stack(listed: list[Recording], parts: list[list[Floats]], nothing: Floats) -> Table:
-    blocks = [(block, recording) for recording, part in zip(listed, parts, strict=True) for block in part]
-    sizes = [len(block) for block, _ in blocks]
+def _stack(listed: list[Recording], parts: list[list[tuple[Floats, bool]]], nothing: Floats) -> Table:
+    blocks = [(*block, recording) for recording, part in zip(listed, parts, strict=True) for block in part]
+    sizes = [len(block) for block, _, _ in blocks]
     return Table(
-        features=np.concatenate([nothing, *(block for block, _ in blocks)]),
-        bot=np.repeat(np.array([r.label == "bot" for _, r in blocks], dtype=np.bool_), sizes),
-        group=np.repeat(np.array([group_of(r) for _, r in blocks], dtype=np.str_), sizes),
+        features=np.concatenate([nothing, *(block for block, _, _ in blocks)]),
+        bot=np.repeat(np.array([r.label == "bot" for _, _, r in blocks], dtype=np.bool_), sizes),
+        group=np.repeat(np.array([group_of(r) for _, _, r in blocks], dtype=np.str_), sizes),
         visit=np.repeat(np.arange(len(blocks)), sizes),
+        rough=np.repeat(np.array([rough for _, rough, _ in blocks], dtype=np.bool_), sizes),
     )
