@@ -20,6 +20,8 @@ from flask_zerotrust.training.evaluate import score_session
 from flask_zerotrust.training.report import corpus, page, results, sessions, tables, targets
 from flask_zerotrust.training.report.trace import Moment, Trace, trace
 
+from .made import made
+
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 KEPT = json.loads((DOCS / "evaluation.json").read_text(encoding="utf-8"))
 
@@ -135,6 +137,30 @@ def test_no_set_of_people_is_left_out_of_the_targets_but_the_one_thresholds_were
     assert told == sets - {corpus.CALIBRATED}
     (slider,) = [row for row in rows if row[0] == "false step-ups after 5 strokes: slider"]
     assert slider[3] == "**not met**"
+
+
+def test_people_on_busy_machines_are_shown_and_not_counted_twice():
+    people = [bow(user) for user in "ab"]
+    late = list(corpus.stuttered(people))
+    assert [one.user for one in late] == ["a", "b"]
+    assert {one.source for one in late} == {corpus.STUTTERED}
+    assert [one.t.tolist() for one in late] == [one.t.tolist() for one in corpus.stuttered(people)]
+    found = {
+        "asked": {"sessions": 1, "share": 0.5, "persons": 1, "of_persons": 2, "persons_interval": [0, 1]},
+        "unknown": {"sessions": 0},
+        "sessions": 2,
+    }
+    sets = {name: {"after": {"5": found}} for name in ("sapimouse", corpus.STUTTERED)}
+    rows = targets._false_step_ups(sets, "5", {corpus.STUTTERED: "the same people"})
+    assert any(corpus.STUTTERED in row[0] for row in rows)
+    over = [row[0] for row in rows if "over these" in row[0]]
+    assert over
+    assert all(name.endswith("(1 of 2 sessions)") for name in over)
+
+
+def bow(user: str) -> recordings.Recording:
+    u = np.linspace(0.0, 1.0, 60)
+    return made((1_000 * u).tolist(), (700 * u * u).tolist(), (80 * np.sin(3 * u)).tolist(), user=user)
 
 
 def test_a_data_set_left_out_that_does_badly_is_a_target_missed():
