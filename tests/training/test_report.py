@@ -20,8 +20,6 @@ from flask_zerotrust.training.evaluate import score_session
 from flask_zerotrust.training.report import corpus, page, results, sessions, tables, targets
 from flask_zerotrust.training.report.trace import Moment, Trace, trace
 
-from .made import made
-
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 KEPT = json.loads((DOCS / "evaluation.json").read_text(encoding="utf-8"))
 
@@ -140,9 +138,9 @@ def test_no_set_of_people_is_left_out_of_the_targets_but_the_one_thresholds_were
 
 
 def test_people_on_busy_machines_are_shown_and_not_counted_twice():
-    people = [bow(user) for user in "ab"]
+    people = list(simulate.people(2, rng=np.random.default_rng(1), strokes=3))
     late = list(corpus.stuttered(people))
-    assert [one.user for one in late] == ["a", "b"]
+    assert [one.session for one in late] == [one.session for one in people]
     assert {one.source for one in late} == {corpus.STUTTERED}
     assert [one.t.tolist() for one in late] == [one.t.tolist() for one in corpus.stuttered(people)]
     found = {
@@ -156,11 +154,6 @@ def test_people_on_busy_machines_are_shown_and_not_counted_twice():
     over = [row[0] for row in rows if "over these" in row[0]]
     assert over
     assert all(name.endswith("(1 of 2 sessions)") for name in over)
-
-
-def bow(user: str) -> recordings.Recording:
-    u = np.linspace(0.0, 1.0, 60)
-    return made((1_000 * u).tolist(), (700 * u * u).tolist(), (80 * np.sin(3 * u)).tolist(), user=user)
 
 
 def test_a_data_set_left_out_that_does_badly_is_a_target_missed():
