@@ -34,7 +34,7 @@ def test_all_models_are_judged_on_the_same_stretches(few):
     fitted += bots(8, rng=np.random.default_rng(2), families=FAMILIES, strokes=6)
     sets = {"others": [hand(9, seed=1)]}
     found = study.compare(fitted, sets, [hand(8, seed=1)], seed=1)
-    assert set(found["models"]) >= {*strokes.FITTERS, "trees + second level"}
+    assert set(found["models"]) >= {*strokes.FITTERS, *(f"{name} + second level" for name in study.SECOND)}
     for one in found["models"].values():
         assert one["cost_us"] > 0
         assert one["3"]["people"]["others"]["stretches"] == 4

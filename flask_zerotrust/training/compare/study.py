@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ BOTS = 630
 # Those that mix other families are held out with them in other folds: no test of the unseen.
 MIXED = ("mixture", "mixed_visit")
 _BATCH = 10
+#: Models whose log-odds are averaged, and those that get a second model on top.
+BLENDS = (("trees", "network on profile"), ("trees", "network on features"))
+SECOND = ("trees", "trees + network on features")
 
 Progress = Callable[[str, int, int], None]
 Json = dict[str, Any]
@@ -66,29 +70,22 @@ def compare(
     shown = {name: _as_captured(found, jobs) for name, found in sets.items()}
     shown["_calibration"] = _as_captured(calibration, jobs)
     fold = fit.dealt(table, FOLDS)
-    said, others, cost = {}, {}, {}
+    scored: dict[str, Scored] = {}
     for number, (name, fitter) in enumerate(FITTERS.items(), 1):
-        said[name], others[name], cost[name] = _scored(table, fold, shown, fitter, seed)
+        scored[name] = _scored(table, fold, shown, fitter, seed)
         if progress is not None:
             progress("models", number, len(FITTERS))
-    said["trees + network on profile"] = (said["trees"] + said["network on profile"]) / 2.0
-    others["trees + network on profile"] = {
-        key: (others["trees"][key] + others["network on profile"][key]) / 2.0 for key in shown
-    }
-    cost["trees + network on profile"] = cost["trees"] + cost["network on profile"]
-    out: Json = {name: {"cost_us": round(cost[name], 1)} for name in said}
-    for name in said:
-        out[name] |= _judged(table, fold, said[name], shown, others[name], None)
-    level = "trees + second level"
-    out[level] = {"cost_us": round(cost["trees"] + _cost_of_second(table, said["trees"], fold, seed), 1)}
-    out[level] |= _judged(table, fold, said["trees"], shown, others["trees"], seed)
-    families = np.unique(table.group[table.bot]).size
+    for names in BLENDS:
+        scored[" + ".join(names)] = _blend([scored[name] for name in names])
+    models = {name: _judged(table, fold, one, shown, None) for name, one in scored.items()}
+    for name in SECOND:
+        models[f"{name} + second level"] = _judged(table, fold, scored[name], shown, seed)
     return {
         "folds": FOLDS,
         "false_share": FALSE_SHARE,
         "strokes": {"people": int((~table.bot).sum()), "bots": int(table.bot.sum())},
-        "families": int(families),
-        "models": out,
+        "families": int(np.unique(table.group[table.bot]).size),
+        "models": models,
     }
 
 
@@ -96,34 +93,47 @@ def _as_captured(found: list[Recording], jobs: int) -> Table:
     return tabulate(found, seed=0, jobs=jobs, render=False, describe=describe)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """Calibrated log-odds: of the table out of fold, of the sets by a fit on all; and us for a batch."""
+
+    said: Floats
+    sets: dict[str, Floats]
+    cost_us: float
+
+
 def _scored(
     table: Table, fold: Any, shown: dict[str, Table], fitter: Callable[[Table, int], Stroke], seed: int
-) -> tuple[Floats, dict[str, Floats], float]:
-    """Return calibrated log-odds out of fold, those of the sets by a fit on all, and us for a batch."""
+) -> Scored:
     raw = np.zeros(len(table))
     for k in range(FOLDS):
         model = fitter(table.part(fold != k), seed)
         raw[fold == k] = model(table.features[fold == k])
     whole = fitter(table, seed)
     knots, at = calibrate.log_odds(raw, table.bot, fit.weights(table))
-    others = {name: np.interp(whole(one.features), knots, at) for name, one in shown.items()}
+    sets = {name: np.interp(whole(one.features), knots, at) for name, one in shown.items()}
     batch = table.features[:_BATCH]
-    return np.interp(raw, knots, at), others, _microseconds(lambda: whole(batch))
+    return Scored(np.interp(raw, knots, at), sets, _microseconds(lambda: whole(batch)))
 
 
-def _judged(
-    table: Table,
-    fold: Any,
-    said: Floats,
-    shown: dict[str, Table],
-    others: dict[str, Floats],
-    second: int | None,
-) -> Json:
-    out: Json = {}
+def _blend(among: list[Scored]) -> Scored:
+    """Return the mean of what several models say."""
+    n = len(among)
+    return Scored(
+        np.sum([one.said for one in among], axis=0) / n,
+        {name: np.sum([one.sets[name] for one in among], axis=0) / n for name in among[0].sets},
+        sum(one.cost_us for one in among),
+    )
+
+
+def _judged(table: Table, fold: Any, of: Scored, shown: dict[str, Table], second: int | None) -> Json:
+    """Return figures by number of strokes; with a seed, those of a second model on top."""
+    own_us = 0.0 if second is None else _cost_of_second(table, of.said, fold, second)
+    out: Json = {"cost_us": round(of.cost_us + own_us, 1)}
     for length in LENGTHS:
-        own = stretches.cut(table, said, length, fold)
+        own = stretches.cut(table, of.said, length, fold)
         if own.bot.any() and not own.bot.all():
-            sets = {name: stretches.cut(one, others[name], length) for name, one in shown.items()}
+            sets = {name: stretches.cut(one, of.sets[name], length) for name, one in shown.items()}
             out[str(length)] = _at(own, sets, second)
     return out
 
