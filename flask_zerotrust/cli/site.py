@@ -106,7 +106,7 @@ def recordings_(folder: Path | None, out: str, source: str, skip_bad: bool) -> N
 def observed_(days: int, as_json: bool) -> None:
     """Show what would have happened while ZEROTRUST_MODE was "observe" (needs `flask zerotrust`)."""
     observed = importlib.import_module(".observed", PACKAGE)
-    guard = _guard()
+    guard = app_guard()
     if guard.settings.store == "memory://":
         raise ConfigError("ZEROTRUST_STORE = 'memory://' is not shared with this command: use sqlite:///.")
     found = list(observed.days(guard.store, now=guard.clock(), last=days))
@@ -128,7 +128,7 @@ def _why(counts: dict[str, int]) -> str:
     return f" ({', '.join(f'{reason} {n}' for reason, n in counts.items())})" if counts else ""
 
 
-def _guard() -> Any:
+def app_guard() -> Any:
     """Return the guard of the app that ``flask`` has found."""
     context = click.get_current_context()
     script = context.find_object(ScriptInfo)
@@ -143,7 +143,7 @@ def _guard() -> Any:
 def _recorder() -> Any:
     if click.get_current_context().find_object(ScriptInfo) is None:
         raise ConfigError("Name the folder that ZEROTRUST_RECORD_DIR names.")
-    found = _guard().recorder
+    found = app_guard().recorder
     if found is None:
         raise ConfigError("This app records nothing: ZEROTRUST_RECORD_DIR is not set.")
     return found
