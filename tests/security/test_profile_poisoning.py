@@ -59,6 +59,7 @@ def test_a_latched_session_teaches_nothing(site: Site) -> None:
     ada.move(6, says=4.0)
     assert record(ada).latched
     site.scorer.says = -3.0
+    many(ada, 10)
     site.clock.tick(900)
     many(ada, 40)
     assert ada.level() == "low"
