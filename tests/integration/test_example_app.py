@@ -19,7 +19,7 @@ from example_app.seed import PASSWORDS
 from tests.forms import form_to, form_with
 
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
-PAGES = ("/login", "/", "/transfer", "/phone", "/zerotrust/enrol")
+PAGES = ("/login", "/", "/transfer", "/security", "/phone", "/zerotrust/enrol")
 
 
 @pytest.fixture(scope="session")
