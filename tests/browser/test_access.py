@@ -132,7 +132,7 @@ def test_no_page_breaks_the_policy_it_is_served_with(page: Page, live_bank: Bank
     log_in(page, live_bank)
     page.goto(live_bank.url + "/statements")
     answer_challenge(page, live_bank)
-    for path in ("/", "/transfer", "/phone", "/zerotrust/enrol"):
+    for path in ("/", "/transfer", "/security", "/phone", "/zerotrust/enrol"):
         page.goto(live_bank.url + path)
         page.mouse.move(300, 300, steps=5)
     page.wait_for_timeout(2_500)
@@ -145,6 +145,6 @@ def test_pages_fit_a_screen_of_320_px(page: Page, live_bank: Bank) -> None:
     page.goto(live_bank.url + "/login")
     assert page.evaluate(FITS)
     log_in(page, live_bank)
-    for path in ("/", "/transfer", "/phone", "/statements"):
+    for path in ("/", "/transfer", "/security", "/phone", "/statements"):
         page.goto(live_bank.url + path)
         assert page.evaluate(FITS), path
