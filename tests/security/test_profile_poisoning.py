@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flask_zerotrust import events, identity
+from flask_zerotrust import assess, events, identity
 from flask_zerotrust.identity.verify import DAY_STROKES
-from flask_zerotrust.motion import HABIT_NAMES
+from flask_zerotrust.motion import HABIT_NAMES, Integrity
+from flask_zerotrust.recognition import may_teach
 from tests.integration.profiled import Says, agreeing, known, many, profiles, progress, proven, record
 from tests.integration.sites import Site, Visitor, movement
 
@@ -99,11 +100,26 @@ def test_movement_that_could_be_anybodys_teaches_nothing(site: Site) -> None:
 
 def test_a_session_with_scripted_moves_teaches_nothing(site: Site) -> None:
     """What the browser did not vouch for, beside movement that it did."""
-    ada = proven(site)
+    ada = many(proven(site), 20)
     send(ada, movement(1, trusted=False))
     many(ada, 20)
     assert ada.level() == "low"
-    assert progress(site).strokes == 0
+    assert not record(ada).suspect
+    assert progress(site).strokes == 20
+
+
+def test_a_session_of_machine_like_timing_teaches_nothing(site: Site) -> None:
+    ada = many(proven(site), 20)
+    before = record(ada)
+    for integrity, teaches in (
+        (Integrity(press=1.0), True),
+        (Integrity(pacing=1.0), True),
+        (Integrity(press=1.0, pacing=1.0), False),
+    ):
+        state = replace(before.state, integrity=integrity)
+        found = assess.describe(state, policy=site.scorer.policy)
+        assert found.level == "low"
+        assert may_teach(before, found, user="ada", now=site.clock()) is teaches
 
 
 def test_touch_teaches_nothing(site: Site) -> None:
