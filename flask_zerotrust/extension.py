@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app, request, url_for
-from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
@@ -35,6 +34,7 @@ from .profiles import Profiles, Progress
 from .recorder import Consent, Recorder
 from .scoring import load_bundle
 from .session import Sessions
+from .tokens import serializer
 from .views import CSRF_EXEMPT, make_blueprint
 
 # Apps of this process, so that a view guarded in one may be plain in another.
@@ -173,8 +173,8 @@ class ZeroTrust:
             challenges=Challenges(store, keys, settings, totp=TotpFactor),
             enrolled=Enrolled(store, keys),
             sender=_sender(app, settings, self._clock),
-            page_tokens=_serializer(secrets, "zerotrust.page", self._clock),
-            form_tokens=_serializer(secrets, "zerotrust.form", self._clock),
+            page_tokens=serializer(secrets, "zerotrust.page", self._clock),
+            form_tokens=serializer(secrets, "zerotrust.form", self._clock),
             clock=self._clock,
             loaders=self._loaders,
             recorder=_recorder(app, settings, keys, self._clock),
@@ -219,29 +219,6 @@ def _secret_keys(app: Flask) -> list[str | bytes]:
             "print(secrets.token_hex())'`."
         )
     return [app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or [])]
-
-
-class _Signer(TimestampSigner):
-    """Stamps tokens with the extension's clock."""
-
-    def __init__(self, *args: Any, clock: Callable[[], float], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._clock = clock
-
-    def get_timestamp(self) -> int:
-        return int(self._clock())
-
-
-def _serializer(
-    secrets: list[str | bytes], salt: str, clock: Callable[[], float]
-) -> URLSafeTimedSerializer:
-    # itsdangerous signs with the last key of a list and accepts them all.
-    return URLSafeTimedSerializer(
-        secrets[::-1],  # type: ignore[arg-type]
-        salt=salt,
-        signer=_Signer,
-        signer_kwargs={"clock": clock},
-    )
 
 
 def _sender(app: Flask, settings: Settings, clock: Callable[[], float]) -> Sender | None:
