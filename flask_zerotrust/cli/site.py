@@ -133,11 +133,17 @@ def app_guard() -> Any:
     context = click.get_current_context()
     script = context.find_object(ScriptInfo)
     if script is None:
-        raise ConfigError(f"This command needs an app: flask --app APP zerotrust {context.info_name}")
+        raise ConfigError(f"This command needs an app: flask --app APP zerotrust {_words(context)}")
     found = script.load_app().extensions.get("zerotrust")
     if found is None:
         raise ConfigError("This app does not use Flask-ZeroTrust: ZeroTrust(app) is missing.")
     return found
+
+
+def _words(context: click.Context) -> str:
+    """Return the command as it is written below the group: ``profile show``."""
+    above = "" if context.parent is None or context.parent.parent is None else _words(context.parent)
+    return f"{above} {context.info_name}".strip()
 
 
 def _recorder() -> Any:

@@ -148,3 +148,19 @@ def test_pages_fit_a_screen_of_320_px(page: Page, live_bank: Bank) -> None:
     for path in ("/", "/transfer", "/security", "/phone", "/statements"):
         page.goto(live_bank.url + path)
         assert page.evaluate(FITS), path
+
+
+def test_the_keyboard_alone_switches_recognition_on_and_off(page: Page, live_bank: Bank) -> None:
+    """Agree, answer, confirm, and take it back: consent is as easy to withdraw as to give."""
+    log_in(page, live_bank)
+    page.goto(live_bank.url + "/security")
+    tab_to(page, "button[value='switch on']")
+    page.keyboard.press("Enter")
+    answer_challenge(page, live_bank)
+    tab_to(page, "main button")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-refresh]")).to_contain_text("0 of 60")
+    tab_to(page, "button[value='switch off']")
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.success")).to_contain_text("erased")
+    expect(page.locator("button[value='switch on']")).to_be_visible()

@@ -238,6 +238,12 @@ def test_rolling_back_what_is_not_there_is_an_error(on_disk: Site) -> None:
     assert (said.exit_code, "no movement profile of user 'ada'" in said.output) == (2, True)
 
 
+def test_without_an_app_the_command_says_how_it_is_called() -> None:
+    said = CliRunner().invoke(group, ["profile", "show", "ada"])
+    assert said.exit_code == 2
+    assert "flask --app APP zerotrust profile show" in said.output
+
+
 def test_commands_need_a_store_that_they_share(make_site: Callable[..., Site]) -> None:
     said = command(agreeing(make_site(ZEROTRUST_IDENTITY=True)), "show", "ada")
     assert (said.exit_code, "use sqlite:///" in said.output) == (2, True)
