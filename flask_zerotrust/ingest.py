@@ -119,7 +119,8 @@ class Intake:
                 # A code that was passed before somebody else sat down answers nothing.
                 grant=None if risk.is_other(result.state, self.scorer.policy) else before.grant,
             )
-            teaches = believed and recognition.may_teach(after, result, user=user, now=now)
+            if sight is not None:
+                teaches = believed and recognition.may_teach(after, result, sight, now=now)
             return after
 
         records_read().pop(entry.id, None)

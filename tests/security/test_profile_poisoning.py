@@ -12,7 +12,7 @@ import pytest
 from flask_zerotrust import assess, events, identity
 from flask_zerotrust.identity.verify import DAY_STROKES
 from flask_zerotrust.motion import HABIT_NAMES, Integrity
-from flask_zerotrust.recognition import may_teach
+from flask_zerotrust.recognition import Sight, may_teach
 from tests.integration.profiled import Says, agreeing, known, many, profiles, progress, proven, record
 from tests.integration.sites import Site, Visitor, movement
 
@@ -119,7 +119,8 @@ def test_a_session_of_machine_like_timing_teaches_nothing(site: Site) -> None:
         state = replace(before.state, integrity=integrity)
         found = assess.describe(state, policy=site.scorer.policy)
         assert found.level == "low"
-        assert may_teach(before, found, user="ada", now=site.clock()) is teaches
+        sight = Sight(profiles(site).load("ada"), np.zeros((1, 1)), ())
+        assert may_teach(before, found, sight, now=site.clock()) is teaches
 
 
 def test_touch_teaches_nothing(site: Site) -> None:
@@ -162,6 +163,18 @@ def test_another_person_teaches_hardly_anything_even_with_a_code(site: Site, say
     many(thief, 100)
     assert progress(site).strokes == 60
     assert thief.asked()
+
+
+@pytest.mark.parametrize(("each", "taught"), [(0.1, 0), (-0.05, 0), (-0.5, 30)])
+def test_a_profile_learns_only_what_it_recognises(site: Site, says: Says, each: float, taught: int) -> None:
+    """Movement that is nearly the user's, every day after a phished code, does not creep in."""
+    known(site)
+    says.says = each
+    for _ in range(3):
+        site.clock.tick(DAY_S)
+        thief = many(proven(site), 10)
+        assert thief.level() == "low"
+    assert progress(site).strokes == 60 + taught
 
 
 def steps(background: identity.Background, profile: identity.Profile, habits: np.ndarray) -> float:
