@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 from flask_zerotrust import signals
-from flask_zerotrust.config import Settings
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.identity.verify import DAY_STROKES, MAX_INSTRUMENTS, READY_STROKES
 from flask_zerotrust.recognition import PROVEN_S
 from flask_zerotrust.stores import MemoryStore
 from tests.stored import contents, keys
@@ -161,16 +159,6 @@ def test_a_profile_that_cannot_be_read_stops_no_movement(site: Site, ada: Visito
 def test_profiles_survive_a_change_of_the_secret_key(site: Site, ada: Visitor) -> None:
     after = agreeing(site.rekeyed("second-key", fallbacks=["first-key"]))
     assert progress(after).strokes == 60
-
-
-def test_the_docs_name_the_limits_that_hold() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "identity-privacy.md").read_text()
-    assert f"{DAY_STROKES} strokes a day at most" in page
-    assert f"once {READY_STROKES} strokes are learnt" in page
-    assert f"up to {['no', 'one', 'two', 'three', 'four', 'five'][MAX_INSTRUMENTS]} kinds of device" in page
-    assert PROVEN_S == 1_800
-    assert "within the last half hour" in page
-    assert f"({Settings().profile_days} by default)" in page
 
 
 # What is compared
