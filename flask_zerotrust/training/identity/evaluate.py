@@ -54,11 +54,12 @@ def balabit(path: str | Path, *, background: str | Path | None = None) -> Json:
     training = [v for v in shown if "-training-" in v.session and len(v.ended_s)]
     tested = [v for v in shown if "-test-" in v.session and v.label]
     cohort = _fitted(model, visits.rows(training))
-    enrolled = {user: _joined([v for v in training if v.user == user]) for user in {v.user for v in training}}
+    enrolled = {
+        user: _joined([v for v in training if v.user == user]) for user in {v.user for v in training}
+    }
     trials = [(enrolled[t.user], t, t.label == "impostor") for t in tested if t.user in enrolled]
-    fast = [
-        (e, t, other) for e, t, other in trials if e.user in _FAST_USERS and _interval(t) < _FAST
-    ]
+    quick = [t for t in tested if t.label == "human" and t.user in _FAST_USERS and _interval(t) < _FAST]
+    fast = [(enrolled[u], t, t.user != u) for u in _FAST_USERS if u in enrolled for t in quick]
     return {
         "people": len(enrolled),
         "protocol": balabit.__doc__,
@@ -101,9 +102,7 @@ def figures(trials: list[Trial], score: Score) -> Json:
             str(s): _both([(e, t.part(t.ended_s <= s), o) for e, t, o in trials], score) for s in SECONDS
         },
         "by_strokes": {
-            str(n): _both(
-                [(e, t.part(slice(n)), o) for e, t, o in trials if len(t.ended_s) >= n], score
-            )
+            str(n): _both([(e, t.part(slice(n)), o) for e, t, o in trials if len(t.ended_s) >= n], score)
             for n in STROKES
         },
     }

@@ -68,7 +68,9 @@ def read(dataset: str, path: str | Path) -> list[Recording]:
             "sapimouse": "userN/session_3min.csv and session_1min.csv",
             "balabit": "training_files/userN/session_*, test_files/userN/session_* and public_labels.csv",
         }[dataset]
-        raise ConfigError(f"{path} holds no {dataset} sessions. Name its archive or a folder with {layout}.")
+        raise ConfigError(
+            f"{path} holds no {dataset} sessions. Name its archive or a folder with {layout}."
+        )
     return found
 
 
