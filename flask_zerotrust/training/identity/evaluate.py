@@ -113,7 +113,7 @@ def _both(trials: list[Trial], score: Score) -> Json:
 
 
 def _rates(trials: list[Trial], score: Score) -> Json:
-    """Return AUC and EER, none where only one kind of visit is left; visits without strokes are left out."""
+    """Return AUC and EER, none where only one kind of visit is left; without strokes no trial."""
     trials = [trial for trial in trials if len(trial[1].ended_s)]
     other = np.array([o for _, _, o in trials], dtype=np.bool_)
     told = {"trials": int(other.size), "others": int(other.sum())}
