@@ -46,8 +46,8 @@ def sapimouse(path: str | Path, *, background: str | Path | None = None) -> Json
 def balabit(path: str | Path, *, background: str | Path | None = None) -> Json:
     """Enrol Balabit's users on their training sessions and test its labelled test sessions.
 
-    The global figures know the training sessions of the other users, as the challenge does: beside
-    the background people, each user's model is fitted to those. The open set knows nobody of Balabit.
+    The global figures are of a model fitted to the training sessions of all these users, impostors
+    included, and to nobody else. The open set is of the background model, which knows none of them.
     """
     model = identity.load_background(background)
     shown = [visits.visit(r) for r in visits.read("balabit", path)]
