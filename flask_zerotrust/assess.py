@@ -8,10 +8,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from . import motion, risk
+from . import identity, motion, risk
 from .events import EventBatch
 
 NOTHING_SEEN = motion.Integrity()
+NOBODY_ELSE = identity.Identity()
 
 
 class Scorer(Protocol):
@@ -54,10 +55,14 @@ def score(batch: EventBatch, *, scorer: Scorer) -> tuple[float, ...]:
     mouse: they leave the session as unknown as it was. So does a stroke of which the model says
     nothing finite.
     """
-    strokes = motion.split(batch)
-    if not len(strokes):
+    return rate(motion.extract(motion.split(batch)), scorer=scorer)
+
+
+def rate(features: NDArray[np.float64], *, scorer: Scorer) -> tuple[float, ...]:
+    """Return the log-odds of strokes by their features, shape (n, k), in time order."""
+    if not len(features):
         return ()
-    said = scorer.log_odds(motion.extract(strokes))
+    said = scorer.log_odds(features)
     return tuple(said[np.isfinite(said)].tolist())
 
 
@@ -66,6 +71,7 @@ def fold(
     state: risk.RiskState,
     *,
     seen: motion.Integrity = NOTHING_SEEN,
+    others: tuple[float, ...] = (),
     policy: risk.Policy,
     now: float,
     half_life_s: float,
@@ -73,11 +79,13 @@ def fold(
 ) -> Assessment:
     """Add the log-odds of new strokes, and what was seen of their browser, to the state of the session.
 
-    Of a batch that is not ``believed`` only what speaks for a bot counts.
+    ``others`` holds what the strokes say for another person than the user, against the user. Of a batch
+    that is not ``believed`` only what speaks for a bot or another person counts.
     """
     counted = said if believed else tuple(stroke for stroke in said if stroke > 0)
     after = risk.update(state, counted, now=now, half_life_s=half_life_s, policy=policy)
-    after = replace(after, integrity=after.integrity.then(seen))
+    against = others if believed else tuple(stroke for stroke in others if stroke > 0)
+    after = replace(after, integrity=after.integrity.then(seen), other=after.other.then(against))
     return describe(after, policy=policy, strokes=counted)
 
 
@@ -94,15 +102,17 @@ def describe(state: risk.RiskState, *, policy: risk.Policy, strokes: tuple[float
 
 
 def _reasons(state: risk.RiskState, level: risk.Level, policy: risk.Policy) -> tuple[str, ...]:
-    """Name what speaks against a session: how it moved, then how the browser got its events."""
+    """Name what speaks against a session: how it moved, how the browser got its events, whose it is."""
     if level == "low":
         return ()
-    moved = replace(state, integrity=NOTHING_SEEN)
+    moved = replace(state, integrity=NOTHING_SEEN, other=NOBODY_ELSE)
     words = list(_of_movement(moved, risk.level(moved, policy), policy))
     if state.integrity.untrusted > 0:
         words.append("untrusted_events")
     if state.integrity.timing > 0:
         words.append("machine_like_timing")
+    if risk.other_value(state) >= policy.elevated_at or risk.is_other(state, policy):
+        words.append("different_person")
     return tuple(words)
 
 

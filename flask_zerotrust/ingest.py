@@ -7,17 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import numpy as np
 from flask import Flask, current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+from numpy.typing import NDArray
 
-from . import assess, events, motion, signals
+from . import assess, events, identity, motion, recognition, risk, signals
 from .config import Settings
 from .errors import PayloadError
 from .formpost import MAX_FIELD_BYTES, form_batches
 from .people import Loaders
+from .profiles import Profiles
 from .record import Record
 from .recorder import Recorder
-from .session import Entry, Sessions
+from .session import Entry, Sessions, short_id
 from .stores.base import Store
 
 log = logging.getLogger("flask_zerotrust")
@@ -34,6 +37,8 @@ class Intake:
     page_tokens: URLSafeTimedSerializer
     clock: Callable[[], float]
     loaders: Loaders
+    profiles: Profiles
+    background: identity.Background | None = None
     recorder: Recorder | None = None
 
     def ingest(self, body: bytes | str, *, entry: Entry | None, user: str | None, max_bytes: int) -> None:
@@ -82,35 +87,51 @@ class Intake:
     def _count(self, batch: events.EventBatch, entry: Entry, user: str | None) -> None:
         now = self.clock()
         # Outside of step, which runs again after every lost race.
-        said, seen = assess.score(batch, scorer=self.scorer), motion.inspect(batch)
+        strokes, seen = motion.split(batch), motion.inspect(batch)
+        features = motion.extract(strokes)
+        said = assess.rate(features, scorer=self.scorer)
+        sight = self._look(user, batch, strokes, features)
         found: list[assess.Assessment] = []
         newly: list[bool] = []
+        teaches = revoked = False  # what the last run of step, the one that won, made of it
 
         def step(before: Record) -> Record:
+            nonlocal teaches, revoked
             timeline = before.timeline.add(batch, now=now)
+            believed = timeline.believable(batch, now=now)
             result = assess.fold(
                 said,
                 before.state,
                 seen=seen,
+                others=sight.said if sight is not None else (),
                 policy=self.scorer.policy,
                 now=now,
                 half_life_s=self.settings.half_life_s,
-                believed=timeline.believable(batch, now=now),
+                believed=believed,
             )
             found.append(result)
             newly.append(result.level == "high" and not before.latched)
-            return replace(
+            other = risk.is_other(result.state, self.scorer.policy)
+            revoked = other and before.grant is not None
+            after = replace(
                 before,
                 state=result.state,
                 timeline=timeline,
                 strokes=before.strokes + len(result.strokes),
                 latched=before.latched or result.level == "high",
                 suspect=before.suspect or result.level in ("elevated", "high"),
+                # A code that was passed before somebody else sat down answers nothing.
+                grant=None if other else before.grant,
             )
+            if sight is not None:
+                teaches = believed and recognition.may_teach(after, result, sight, now=now)
+            return after
 
         records_read().pop(entry.id, None)
         if self.sessions.change(entry, user, step) is None:
             raise PayloadError("token", "is of a session that has moved on", status=401)
+        if teaches and sight is not None and self.background is not None:
+            recognition.teach(self.profiles, sight, now=now, background=self.background)
         result = found[-1]
         signals.risk_assessed.send(
             this_app(),
@@ -122,6 +143,28 @@ class Intake:
         )
         if newly[-1]:
             signals.session_latched.send(this_app(), user=user, level=result.level, reasons=result.reasons)
+        if revoked:
+            signals.grant_revoked.send(
+                this_app(),
+                user=user,
+                session=short_id(entry.id),
+                reason="different_person",
+                latch_lifted=False,
+            )
+
+    def _look(
+        self,
+        user: str | None,
+        batch: events.EventBatch,
+        strokes: motion.Strokes,
+        features: NDArray[np.float64],
+    ) -> recognition.Sight | None:
+        """Compare a batch with the profile of the user who is logged in, if that user agrees."""
+        if self.background is None or user is None:
+            return None
+        if not recognition.agrees(self.loaders.identity_consent, user):
+            return None
+        return recognition.look(self.profiles, user, batch, strokes, features, background=self.background)
 
 
 def this_app() -> Flask:

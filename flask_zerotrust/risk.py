@@ -7,9 +7,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from .identity.evidence import CAP_OTHER, Identity
 from .motion import Integrity
 
 Level = Literal["unknown", "low", "elevated", "high"]
+
+# Log-odds that somebody else has taken over a session, before any of its strokes was compared: one in
+# 33, so that it takes evidence of 1,000 to 1 to make a session high in the model that ships.
+OTHER_PRIOR_LOG_ODDS = -3.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +83,8 @@ class RiskState:
     ``log_odds`` is the tempered sum of evidence (without the prior), ``weight`` counts strokes and
     fades with it, ``recent`` holds the last strokes' log-odds (oldest first), ``worst`` the mean of
     the worst window, ``at`` is wall-clock seconds. ``integrity`` is kept apart: what the browser's
-    stream says never mixes with what the movement says, and only raises the risk.
+    stream says never mixes with what the movement says, and only raises the risk. So is ``other``:
+    what the strokes say for another person than the user.
     """
 
     log_odds: float = 0.0
@@ -87,6 +93,7 @@ class RiskState:
     recent: tuple[float, ...] = ()
     worst: float = -math.inf
     integrity: Integrity = Integrity()
+    other: Identity = Identity()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what :meth:`from_dict` reads; JSON without infinities."""
@@ -106,6 +113,7 @@ class RiskState:
             recent=tuple(data["recent"]),
             worst=-math.inf if worst is None else worst,
             integrity=Integrity(**data["integrity"]),
+            other=Identity(**data.get("other", {})),
         )
 
 
@@ -121,6 +129,7 @@ def decay(state: RiskState, *, now: float, half_life_s: float) -> RiskState:
         weight=state.weight * kept,
         worst=state.worst * kept if state.worst > 0 else state.worst,
         integrity=state.integrity.faded(kept),
+        other=state.other.faded(kept),
         at=max(now, state.at),
     )
 
@@ -152,19 +161,56 @@ def _add(state: RiskState, stroke: float, policy: Policy) -> RiskState:
 
 
 def value(state: RiskState, policy: Policy) -> float:
-    """Return the risk in (0, 1): how likely a bot is, given prior and evidence."""
+    """Return the risk in (0, 1): how likely it is a bot, or another person than the user.
+
+    Good movement does not make up for its being another person's, nor the other way round.
+    """
+    return 1.0 - (1.0 - _bot(state, policy)) * (1.0 - other_value(state))
+
+
+def other_value(state: RiskState) -> float:
+    """Return how likely another person is, in [0, 1); 0 as long as nothing speaks for one."""
+    if state.other.log_odds <= 0:
+        return 0.0
+    return _sigmoid(OTHER_PRIOR_LOG_ODDS + state.other.log_odds) - _sigmoid(OTHER_PRIOR_LOG_ODDS)
+
+
+def is_other(state: RiskState, policy: Policy) -> bool:
+    """Say whether there is enough evidence of another person to require a factor.
+
+    As much as makes a bot's session high, or all that can be had where a site's limit is beyond that.
+    """
+    enough = math.log(policy.high_at / (1.0 - policy.high_at)) - OTHER_PRIOR_LOG_ODDS
+    return state.other.log_odds >= min(enough, CAP_OTHER)
+
+
+def _bot(state: RiskState, policy: Policy) -> float:
     high = math.log(policy.high_at / (1.0 - policy.high_at)) - policy.prior_log_odds
     said = state.log_odds + state.integrity.log_odds(high=high)
-    return 1.0 / (1.0 + math.exp(-(policy.prior_log_odds + said)))
+    return _sigmoid(policy.prior_log_odds + said)
+
+
+def _sigmoid(log_odds: float) -> float:
+    return 1.0 / (1.0 + math.exp(-log_odds))
 
 
 def level(state: RiskState, policy: Policy) -> Level:
     """Name the risk of a state that has been decayed to now.
 
     Bad evidence counts from the first stroke; good evidence needs ``min_strokes`` of them, and has
-    to be good: movement that could be anybody's leaves the session unknown.
+    to be good: movement that could be anybody's leaves the session unknown. Evidence of another person
+    makes a low session elevated, and any session high.
     """
-    risk = value(state, policy)
+    if is_other(state, policy):
+        return "high"
+    moved = _bot_level(state, policy)
+    if moved == "low" and value(state, policy) >= policy.elevated_at:
+        return "elevated"
+    return moved
+
+
+def _bot_level(state: RiskState, policy: Policy) -> Level:
+    risk = _bot(state, policy)
     if risk >= policy.high_at or state.worst >= policy.window_high_at:
         return "high"
     settled = state.weight >= policy.settled_strokes - 0.5

@@ -6,11 +6,10 @@ import itertools
 import json
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ConfigError, StoreError
-from ..keys import KeyRing
+from ..keys import KeyRing, Rekeyed
 from ..stores.base import Store, update
 from .base import Factor, Sender
 from .sms import SmsFactor, canonical_number
@@ -27,15 +26,6 @@ _Row = dict[str, Any]
 _Record = dict[str, Any]
 
 log = logging.getLogger("flask_zerotrust")
-
-
-@dataclass(frozen=True, slots=True)
-class Rekeyed:
-    """How many records were encrypted anew and were under the newest key before, and whose no key opens."""
-
-    done: int
-    current: int
-    unreadable: tuple[str, ...]
 
 
 class Enrolled:

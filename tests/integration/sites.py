@@ -19,6 +19,7 @@ from flask_zerotrust import Factor, Store, ZeroTrust, current_risk, events, risk
 from flask_zerotrust.challenge import Challenges
 from flask_zerotrust.factors.enrolled import Enrolled
 from flask_zerotrust.factors.totp import TotpFactor
+from flask_zerotrust.profiles import Profiles
 from flask_zerotrust.session import Sessions
 from tests.clock import Clock
 from tests.forms import form_with
@@ -237,6 +238,7 @@ def use_store(app: Flask, store: Store) -> None:
     guard.sessions = Sessions(store, guard.keys, guard.settings)
     guard.challenges = Challenges(store, guard.keys, guard.settings, totp=TotpFactor)
     guard.enrolled = Enrolled(store, guard.keys)
+    guard.profiles = Profiles(store, guard.keys, keep_s=guard.settings.profile_days * 86_400.0)
 
 
 PAGE = "<!doctype html><title>t</title>{{ zerotrust_script() }}<p>{{ current_risk.level }}"
