@@ -23,9 +23,10 @@ def page(report: dict[str, Any]) -> str:
     sections = "\n\n".join(_section(table) for table in [aims, *tables.every(report)])
     return f"""# Detection
 
-Written by `docs/make_detection.py` from `docs/evaluation.json`, which `make evaluate` measures, and from
-what `make replay` and `make tools` keep of real browsers (`docs/people.json`, `docs/browsers.json`); nothing
-is typed by hand. The report with the curves, `build/evaluation/report.html`, comes from the same run.
+Written by `docs/make_detection.py` from `docs/evaluation.json`, which `make evaluate` measures, and
+from what `make replay` and `make tools` keep of real browsers (`docs/people.json`, `docs/browsers.json`);
+nothing is typed by hand. The report with the curves, `build/evaluation/report.html`, comes from the same
+run.
 
 Model: {report["model"]["name"]}, manifest SHA-256 `{report["model"]["sha256"]}`. Seed {method["seed"]},
 simulated visits {method["seed_of_simulated"]}, {method["rounds"]} bootstrap rounds, 95 % intervals: people
