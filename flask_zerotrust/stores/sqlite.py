@@ -148,6 +148,14 @@ class SQLiteStore:
         query = "SELECT entry FROM entries WHERE log = :log AND expires_at > :now ORDER BY number"
         return [entry for (entry,) in self._run(query, log=log)]
 
+    def entries_after(self, log: str, position: int) -> list[tuple[int, bytes]]:
+        """Return the entries that were added after a position (0: all), oldest first, each with its own."""
+        query = (
+            "SELECT number, entry FROM entries "
+            "WHERE log = :log AND number > :position AND expires_at > :now ORDER BY number"
+        )
+        return [(number, entry) for number, entry in self._run(query, log=log, position=position)]
+
     def close(self) -> None:
         """Let go of the file; the store opens it again when it is used again."""
         self._connections.close()
