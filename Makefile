@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test checks lint types contracts tests unit browser screenshots docs evaluate refit replay mutants bench format clean
+.PHONY: help demo test checks lint types contracts tests unit browser screenshots docs evaluate refit replay mutants fuzz bench format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -65,6 +65,11 @@ refit: $(VENV)/.dev ## the same, and fit anew with each data set of people left 
 
 mutants: $(VENV)/.dev ## take the defences away one by one and see a test fail for each
 	@$(BIN)/python -m tests.security.mutants
+
+FUZZ ?= 10000
+
+fuzz: $(VENV)/.dev ## throw 10,000 bodies at the collector and thousands at the challenge (FUZZ= to change)
+	@ZEROTRUST_FUZZ=$(FUZZ) $(PYTEST) -q --timeout 0 tests/security/test_bodies_cannot_crash.py
 
 bench: $(VENV)/.dev ## measure what the extension costs a request
 	@$(BIN)/python -m tests.benchmarks.requests

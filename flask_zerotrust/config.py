@@ -106,6 +106,10 @@ class Settings:
         2_592_000.0, "how long recordings are kept at most", low=3_600, high=31_536_000
     )
 
+    audit_log: bool = _setting(
+        False, "write every signal as one JSON line to the logger flask_zerotrust.audit"
+    )
+
     challenge_s: float = _setting(900.0, "life of an unanswered challenge", low=60, high=3_600)
     code_s: float = _setting(300.0, "life of a sent code (NIST 800-63B: at most 600)", low=30, high=600)
     code_tries: int = _setting(5, "tries a challenge", low=1, high=10)

@@ -116,6 +116,12 @@ def find_misplaced(
             )
 
 
+def is_guarded(view: Callable[..., Any]) -> bool:
+    """Say whether this view, or a method of this view class, stands behind a guard."""
+    guards = {id(guarded) for guarded in list(_guards)}
+    return any(not guards.isdisjoint(map(id, way)) for way in _ways(view))
+
+
 def _ways(view: Callable[..., Any]) -> list[list[Callable[..., Any]]]:
     """Return the view with what it wraps; for a view class, that of each method, too."""
     found = [_chain(view)]

@@ -41,6 +41,7 @@ def demand(guard: Guard, terms: risk.Terms, action: str) -> ResponseReturnValue 
     """Do what :func:`enforce` does, whatever the mode: what guards the factors themselves is never off."""
     user = guard.user()
     if user is None:
+        _refused(None, "no_login")
         return answers.unauthorized()
     try:
         if _decide(guard, terms, user).allowed:
@@ -48,7 +49,12 @@ def demand(guard: Guard, terms: risk.Terms, action: str) -> ResponseReturnValue 
         return _challenge(guard, terms, user, action)
     except StoreError:
         log.exception("the risk store did not answer; a protected view stays shut")
+        _refused(user, "store")
         return answers.unavailable()
+
+
+def _refused(user: str | None, reason: str) -> None:
+    signals.request_refused.send(this_app(), user=user, endpoint=request.endpoint, reason=reason)
 
 
 def _observe(guard: Guard, terms: risk.Terms) -> None:
@@ -85,6 +91,7 @@ def _decide(guard: Guard, terms: risk.Terms, user: str) -> risk.Decision:
 def _challenge(guard: Guard, terms: risk.Terms, user: str, action: str) -> ResponseReturnValue:
     factors = guard.factors(user)
     if not factors:
+        _refused(user, "no_factor")
         return answers.no_factor(action, may_enrol=guard.settings.enrol == "first-use")
     challenge_id = open_challenge(guard, user, action)
     url = url_for("zerotrust.challenge", challenge_id=challenge_id)

@@ -16,7 +16,7 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
-from . import stores
+from . import audit, stores
 from .challenge import Challenges
 from .config import Settings
 from .decorators import find_misplaced
@@ -88,8 +88,10 @@ class ZeroTrust:
         app.register_blueprint(make_blueprint(settings.url_prefix))
         app.jinja_env.globals.update(zerotrust_script=zerotrust_script, current_risk=current_risk)
         app.request_class = type("ZeroTrustRequest", (StrippingRequest, app.request_class), {})
-        app.before_request_funcs.setdefault(None, []).insert(0, _first_request)
+        app.before_request_funcs.setdefault(None, []).insert(0, check_complete)
         _follow_logins(app)
+        if settings.audit_log:
+            audit.connect(app)
         _apps.add(app)
 
     def user_id_loader(self, loader: UserIdLoader) -> UserIdLoader:
@@ -247,8 +249,8 @@ def _script_version() -> str:
     return hashlib.sha256(_SCRIPT.read_bytes()).hexdigest()[:12]
 
 
-def _first_request() -> None:
-    """Check at the first request what only a complete app can show."""
+def check_complete() -> None:
+    """Check, at the first request, what only a complete app can show."""
     guard = this_guard()
     if guard.checked:
         return

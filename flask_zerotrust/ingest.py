@@ -84,6 +84,7 @@ class Intake:
         # Outside of step, which runs again after every lost race.
         said, seen = assess.score(batch, scorer=self.scorer), motion.inspect(batch)
         found: list[assess.Assessment] = []
+        newly: list[bool] = []
 
         def step(before: Record) -> Record:
             timeline = before.timeline.add(batch, now=now)
@@ -97,6 +98,7 @@ class Intake:
                 believed=timeline.believable(batch, now=now),
             )
             found.append(result)
+            newly.append(result.level == "high" and not before.latched)
             return replace(
                 before,
                 state=result.state,
@@ -118,6 +120,8 @@ class Intake:
             strokes=len(result.strokes),
             reasons=result.reasons,
         )
+        if newly[-1]:
+            signals.session_latched.send(this_app(), user=user, level=result.level, reasons=result.reasons)
 
 
 def this_app() -> Flask:

@@ -70,6 +70,14 @@ class KeyRing:
                 "put the former one into SECRET_KEY_FALLBACKS; enrolled factors are unreadable without it."
             ) from error
 
+    def is_newest(self, purpose: str, token: str) -> bool:
+        """Say whether it was encrypted under the newest key."""
+        try:
+            Fernet(base64.urlsafe_b64encode(self._keys("encrypt", purpose)[0])).decrypt(token.encode())
+        except InvalidToken:
+            return False
+        return True
+
     def _fernet(self, purpose: str) -> MultiFernet:
         keys = self._keys("encrypt", purpose)
         return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])

@@ -182,6 +182,27 @@ class Sessions:
         """Return what is held against a user."""
         return Ledger.load(self._store.get(_ledger_key(user)))
 
+    def live(self) -> list[tuple[str, Record]]:
+        """Return the ids and records of all sessions: reads every one, so for commands only."""
+        raws = ((key, self._store.get(key)) for key in self._store.keys(_key("")))
+        found = [(key.removeprefix(_key("")), Record.load(raw)) for key, raw in raws if raw is not None]
+        return [(session_id, record) for session_id, record in found if not record.gone]
+
+    def revoke(self, session_id: str, *, latches: bool) -> None:
+        """End a session's grant; with ``latches`` also its latch, and the evidence behind it."""
+
+        def step(record: Record) -> Record:
+            if not latches:
+                return replace(record, grant=None)
+            state = RiskState(at=record.state.at)
+            return replace(record, grant=None, latched=False, suspect=False, noted=0, state=state)
+
+        self._change(_key(session_id), step)
+
+    def forgive(self, user: str) -> None:
+        """Forget what is held against a user across sessions."""
+        self._store.delete(_ledger_key(user))
+
     def _first(self, user: str | None) -> Record:
         """Return the record that a session starts with: the user's latch goes with the user."""
         held = self.ledger(user) if user is not None else Ledger()
@@ -279,6 +300,11 @@ class Sessions:
         if user is None or not entry.user_tag:
             return (user is None) == (not entry.user_tag)
         return self._keys.matches("user-tag", entry.user_tag, user)
+
+
+def short_id(session_id: str) -> str:
+    """Return what commands and logs call a session: enough to find it, too little to be it."""
+    return session_id[:8]
 
 
 def _new_id() -> str:

@@ -5,7 +5,7 @@ None of them carries a code, a secret, a phone number or raw movement.
 
 from __future__ import annotations
 
-from blinker import Namespace
+from blinker import NamedSignal, Namespace
 
 _signals = Namespace()
 
@@ -24,11 +24,30 @@ code_sent = _signals.signal("code-sent")
 #: A message could not go out. ``user``, ``factor_id``, ``kind``, ``reason`` ("budget", "sender", ...).
 code_refused = _signals.signal("code-refused")
 
-#: An answer was wrong, late or tried too often. ``user``, ``factor_id``, ``reason``.
+#: An answer was wrong, late or tried too often. ``user``, ``factor_id``, ``reason``; without a factor
+#: (None) and with the reason "not_yours" where somebody opened another person's challenge.
 challenge_failed = _signals.signal("challenge-failed")
 
 #: A person passed. ``user``, ``factor_id``, ``action``.
 challenge_passed = _signals.signal("challenge-passed")
 
+#: A guarded view was not run, and no challenge helps. ``user`` (or None), ``endpoint``, ``reason``:
+#: "no_login", "no_factor" or "store".
+request_refused = _signals.signal("request-refused")
+
+#: From now on this session has to pass a factor. ``user``, ``level``, ``reasons``.
+session_latched = _signals.signal("session-latched")
+
+#: A code did not fit while a factor was being added. ``user``, ``kind``, ``reason``.
+enrolment_failed = _signals.signal("enrolment-failed")
+
+#: A grant was ended early. ``user``, ``session`` (short id), ``reason`` ("operator"), ``latch_lifted``.
+grant_revoked = _signals.signal("grant-revoked")
+
 #: A factor was added through the extension. ``user``, ``factor_id``, ``kind``. Tell the owner.
 factor_enrolled = _signals.signal("factor-enrolled")
+
+
+def every() -> list[NamedSignal]:
+    """Return all signals above."""
+    return [signal for signal in _signals.values() if isinstance(signal, NamedSignal)]

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from flask import Flask
+from flask.cli import ScriptInfo
 
 from ..errors import ConfigError, RecordingError, ZeroTrustError
+from ..guard import Guard
 
 PACKAGE = "flask_zerotrust"
 
@@ -116,3 +119,34 @@ def bad_lines(skip: bool) -> Iterator[Callable[[RecordingError], None] | None]:
     if bad:
         more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
         click.echo(f"Skipped {bad[0]}{more}", err=True)
+
+
+def the_app() -> Flask:
+    """Return the app that ``flask`` has found.
+
+    Raises
+    ------
+    ConfigError
+        Under ``python -m flask_zerotrust``, which knows none.
+    """
+    context = click.get_current_context()
+    script = context.find_object(ScriptInfo)
+    if script is None:
+        raise ConfigError(f"This command needs an app: flask --app APP zerotrust {context.info_name}")
+    return script.load_app()
+
+
+def the_guard() -> Guard:
+    """Return the guard of the app that ``flask`` has found."""
+    found = the_app().extensions.get("zerotrust")
+    if not isinstance(found, Guard):
+        raise ConfigError("This app does not use Flask-ZeroTrust: ZeroTrust(app) is missing.")
+    return found
+
+
+def sharing_guard() -> Guard:
+    """Return it, where its store is one that a command can see what the workers wrote."""
+    guard = the_guard()
+    if guard.settings.store == "memory://":
+        raise ConfigError("ZEROTRUST_STORE = 'memory://' is not shared with this command: use sqlite:///.")
+    return guard

@@ -25,7 +25,9 @@ from .common import (
     read,
     save,
     say_how_to_use,
+    sharing_guard,
     skip_bad_option,
+    the_guard,
 )
 
 
@@ -106,9 +108,7 @@ def recordings_(folder: Path | None, out: str, source: str, skip_bad: bool) -> N
 def observed_(days: int, as_json: bool) -> None:
     """Show what would have happened while ZEROTRUST_MODE was "observe" (needs `flask zerotrust`)."""
     observed = importlib.import_module(".observed", PACKAGE)
-    guard = _guard()
-    if guard.settings.store == "memory://":
-        raise ConfigError("ZEROTRUST_STORE = 'memory://' is not shared with this command: use sqlite:///.")
+    guard = sharing_guard()
     found = list(observed.days(guard.store, now=guard.clock(), last=days))
     for day in found if as_json else ():
         click.echo(json.dumps(dataclasses.asdict(day)))
@@ -128,22 +128,10 @@ def _why(counts: dict[str, int]) -> str:
     return f" ({', '.join(f'{reason} {n}' for reason, n in counts.items())})" if counts else ""
 
 
-def _guard() -> Any:
-    """Return the guard of the app that ``flask`` has found."""
-    context = click.get_current_context()
-    script = context.find_object(ScriptInfo)
-    if script is None:
-        raise ConfigError(f"This command needs an app: flask --app APP zerotrust {context.info_name}")
-    found = script.load_app().extensions.get("zerotrust")
-    if found is None:
-        raise ConfigError("This app does not use Flask-ZeroTrust: ZeroTrust(app) is missing.")
-    return found
-
-
 def _recorder() -> Any:
     if click.get_current_context().find_object(ScriptInfo) is None:
         raise ConfigError("Name the folder that ZEROTRUST_RECORD_DIR names.")
-    found = _guard().recorder
+    found = the_guard().recorder
     if found is None:
         raise ConfigError("This app records nothing: ZEROTRUST_RECORD_DIR is not set.")
     return found

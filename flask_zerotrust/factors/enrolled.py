@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ConfigError, StoreError
@@ -20,6 +21,15 @@ MAX_FACTORS = 10
 
 _PURPOSE = "enrolled-factors"
 _Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """How many records were encrypted anew and were under the newest key before, and whose no key opens."""
+
+    done: int
+    current: int
+    unreadable: tuple[str, ...]
 
 
 class Enrolled:
@@ -59,6 +69,26 @@ class Enrolled:
     def remove(self, user: str, id: str) -> None:
         """Remove a factor; nothing happens when there is none of this id."""
         self._change(user, lambda rows: [row for row in rows if row["id"] != id])
+
+    def rekey(self) -> Rekeyed:
+        """Encrypt every record anew that is not under the newest key; the rest stays as it is."""
+        done = current = 0
+        unreadable = []
+        for key in self._store.keys(_key("")):
+            user, raw = key.removeprefix(_key("")), self._store.get(key)
+            if raw is None:
+                continue
+            if self._keys.is_newest(_PURPOSE, raw.decode()):
+                current += 1
+                continue
+            try:
+                self._read(user, raw)
+            except StoreError:
+                unreadable.append(user)
+                continue
+            self._change(user, lambda rows: rows)
+            done += 1
+        return Rekeyed(done, current, tuple(unreadable))
 
     def _add(self, user: str, kind: str, members: _Row, avoid: Collection[str] = ()) -> str:
         def add(rows: list[_Row]) -> list[_Row]:

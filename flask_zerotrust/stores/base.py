@@ -29,6 +29,9 @@ class Store(Protocol):
     def delete(self, key: str) -> None:
         """Forget the key; nothing happens when there is none."""
 
+    def erase(self, *keys: str) -> None:
+        """Forget keys so that nothing of them is left in the backend's own files either."""
+
     def increment(self, key: str, *, ttl_s: float) -> int:
         """Add one and return the sum; the first of a series (1) sets its time to live."""
 
@@ -39,6 +42,9 @@ class Store(Protocol):
         self, key: str, *, old: bytes | None, new: bytes, ttl_s: float, owner: str | None = None
     ) -> bool:
         """Write ``new`` only where the value is still ``old`` (None: no row); say whether it was."""
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys that begin so, sorted; of values, not of logs. For commands, not for requests."""
 
     def owned(self, owner: str) -> list[str]:
         """Return the keys about this owner, sorted."""

@@ -75,6 +75,8 @@ class Connections:
             self._file, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
         )
         connection.execute("PRAGMA synchronous = NORMAL")
+        # What is deleted or replaced is overwritten: an erased profile must not stay readable in the file.
+        connection.execute("PRAGMA secure_delete = ON").fetchone()
         return connection
 
 

@@ -53,6 +53,11 @@ class MemoryStore:
         with self._lock:
             self._rows.pop(key, None)
 
+    def erase(self, *keys: str) -> None:
+        """Forget keys; there is no file that they could be left in."""
+        for key in keys:
+            self.delete(key)
+
     def increment(self, key: str, *, ttl_s: float) -> int:
         """Add one and return the sum; the first of a series (1) sets its time to live."""
         with self._lock:
@@ -77,6 +82,13 @@ class MemoryStore:
                 return False
             self._write(key, _Row(new, self._clock() + ttl_s, owner))
         return True
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys that begin so, sorted."""
+        with self._lock:
+            now = self._clock()
+            live = [key for key, row in self._rows.items() if row.expires_at > now]
+        return sorted(key for key in live if key.startswith(prefix))
 
     def owned(self, owner: str) -> list[str]:
         """Return the keys about this owner, sorted."""

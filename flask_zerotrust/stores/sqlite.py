@@ -20,6 +20,8 @@ _LAYOUT = 1
 # A sweep removes more rows than the writes between two sweeps can add, so the file stops growing.
 _SWEEP_EVERY = 64
 _SWEEP_ROWS = 128
+# Each try waits as long as one writer waits for another.
+_ERASE_TRIES = 3
 
 _TABLES = f"""
 BEGIN IMMEDIATE;
@@ -109,6 +111,25 @@ class SQLiteStore:
         """Forget the key; nothing happens when there is none."""
         self._run("DELETE FROM rows WHERE key = :key", key=key)
 
+    def erase(self, *keys: str) -> None:
+        """Forget keys, overwrite what was freed, and empty the write-ahead log, which holds older values.
+
+        Raises
+        ------
+        StoreError
+            Also where other connections kept the log busy: the keys are gone then, their bytes are not.
+        """
+        for key in keys:
+            self.delete(key)
+        for _ in range(_ERASE_TRIES):
+            ((busy, *_),) = self._run("PRAGMA wal_checkpoint(TRUNCATE)")
+            if not busy:
+                return
+        raise StoreError(
+            f"What was erased from the store {str(self._file)!r} still lies in its write-ahead log, because "
+            "other connections kept it busy. Erase it again, or stop what holds the file open."
+        )
+
     def increment(self, key: str, *, ttl_s: float) -> int:
         """Add one and return the sum; the first of a series (1) sets its time to live."""
         found = self._write(_INCREMENT, ttl_s, key=key)
@@ -127,6 +148,14 @@ class SQLiteStore:
         if old is None:
             return bool(self._write(_PUT_NEW, ttl_s, key=key, value=new, owner=owner))
         return bool(self._write(_SWAP, ttl_s, key=key, old=old, value=new, owner=owner))
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys that begin so, sorted."""
+        query = (
+            "SELECT key FROM rows WHERE key >= :first AND key < :last AND expires_at > :now ORDER BY key"
+        )
+        # Keys are compared by their octets, and no text has an octet above 0xF4.
+        return [key for (key,) in self._run(query, first=prefix, last=prefix + "\U0010ffff")]
 
     def owned(self, owner: str) -> list[str]:
         """Return the keys about this owner, sorted."""

@@ -95,7 +95,7 @@ def policy(table: Table, said: Floats, people: Table, others: Floats) -> Policy:
     )
 
 
-def _quantile(groups: list[str], values: list[float], share: float) -> float:
+def quantile(groups: list[str], values: list[float], share: float) -> float:
     """Return the value that a share of people exceeds, every person weighing by the root of its count."""
     _, number, count = np.unique(groups, return_inverse=True, return_counts=True)
     weight = 1.0 / np.sqrt(count[number])
@@ -113,7 +113,7 @@ def _cut(human: list[tuple[str, bool, Floats]], base: Policy, length: int, share
     ]
     if not found:
         return base.unclear_at
-    return _quantile([name for name, _ in found], [value for _, value in found], share)
+    return quantile([name for name, _ in found], [value for _, value in found], share)
 
 
 def _drift(human: list[tuple[str, bool, Floats]]) -> float:
@@ -132,7 +132,7 @@ def _drift(human: list[tuple[str, bool, Floats]]) -> float:
                 sums.append(float(clipped[first : first + length].sum()))
         if not sums:
             return 0.0
-        ends.append(_quantile(groups, sums, _UNCLEAR_SHARE))
+        ends.append(quantile(groups, sums, _UNCLEAR_SHARE))
     return round(float(np.clip((ends[0] - ends[1]) / 15.0, 0.0, 1.5)), 3)
 
 
@@ -142,4 +142,4 @@ def _worst_window(human: list[tuple[str, bool, Floats]], base: Policy) -> float:
         for state in risks(strokes, base, 20):
             groups.append(name)
             values.append(state.worst)
-    return max(_quantile(groups, values, _HIGH_SHARE), 0.5) if values else base.window_high_at
+    return max(quantile(groups, values, _HIGH_SHARE), 0.5) if values else base.window_high_at

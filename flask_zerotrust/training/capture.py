@@ -7,13 +7,14 @@ two apart natively is mostly that. So both go through the same two steps: a comm
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .batching import batches as batches
 from .recordings import Recording
+from .rough import Rough, bent, delivered, on_lattice
 
 Floats = NDArray[np.float64]
 
@@ -57,6 +58,8 @@ class Device:
         Step of the common base; above the usual 17 the visitor sits behind a slow remote desktop.
     smooth : bool
         Between two reports of the base the pointer follows a cubic, not a straight line.
+    rough : Rough
+        What else is bad about the capture; nothing, unless drawn by :meth:`draw_rough`.
     """
 
     refresh_hz: float = 60.0
@@ -70,6 +73,7 @@ class Device:
     speed: float = 1.0
     base_ms: float = 17.0
     smooth: bool = True
+    rough: Rough = field(default_factory=Rough)
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Device:
@@ -108,6 +112,21 @@ class Device:
             timer_ms=_pick(rng, {0.1: 3, 1.0: 1}),
         )
 
+    @classmethod
+    def draw_rough(cls, rng: np.random.Generator) -> Device:
+        """Draw a device under bad conditions: a busy machine, a remote desktop, a coarse grid."""
+        return replace(cls.draw(rng), base_ms=17.0, rough=Rough.draw(rng))
+
+    @classmethod
+    def draw_stuttering(cls, rng: np.random.Generator) -> Device:
+        """Draw a device whose moves arrive late, in irregular lumps of 10 to 90 ms."""
+        rough = Rough(
+            held_ms=float(np.exp(rng.uniform(np.log(10.0), np.log(90.0)))),
+            held_sd=float(rng.uniform(0.3, 0.9)),
+            lumped=bool(rng.random() < 0.5),
+        )
+        return replace(cls.draw(rng), base_ms=17.0, rough=rough)
+
 
 def render(recording: Recording, *, rng: np.random.Generator, device: Device | None = None) -> Recording:
     """Return the recording as a browser would have captured it; a device is drawn unless given.
@@ -120,8 +139,10 @@ def render(recording: Recording, *, rng: np.random.Generator, device: Device | N
     if placed.size == 0:
         return replace(recording, t=_clock(recording.t, device))
     base, _ = _based(recording, letters, placed, device, rng)
+    x, y = bent(base.t, base.x, base.y, device.rough)
+    base = replace(base, x=x, y=y)
     knots = _rested(base)
-    moves = _reports(knots, base, device, rng)
+    moves = _told(_reports(knots, base, device, rng), recording.t[letters != ord("m")], device, rng)
     return _merged(recording, letters, knots, moves, device)
 
 
@@ -257,6 +278,13 @@ def _reports(knots: _Path, base: _Path, device: Device, rng: np.random.Generator
     return np.stack([t, x, y])[:, arrived]
 
 
+def _told(moves: Floats, others: Floats, device: Device, rng: np.random.Generator) -> Floats:
+    """Return the moves that a page gets, when it gets them: none later than a press that followed it."""
+    until = np.append(others, np.inf)[np.searchsorted(others, moves[0])]
+    t, kept = delivered(moves[0], until, device.rough, rng=rng)
+    return np.stack([t, moves[1], moves[2]])[:, kept]
+
+
 def _ticks(knots: _Path, device: Device, rng: np.random.Generator) -> Floats:
     """Return when the mouse reports: on its own beat, while the pointer moves and once after."""
     step = 1_000.0 / device.sensor_hz
@@ -282,7 +310,8 @@ def _at(path: _Path, t: Floats, device: Device) -> tuple[Floats, Floats]:
     """Return where the page sees the pointer: on the screen's pixel grid, in CSS px."""
     here = np.clip(np.searchsorted(path.t, t, side="right") - 1, 0, max(path.t.size - 2, 0))
     return tuple(
-        _seen(_between(path.t, v, t, here, smooth=device.smooth), device) for v in (path.x, path.y)
+        on_lattice(_seen(_between(path.t, v, t, here, smooth=device.smooth), device), px)
+        for v, px in zip((path.x, path.y), device.rough.lattice_px, strict=True)
     )  # type: ignore[return-value]
 
 

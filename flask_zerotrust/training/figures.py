@@ -214,14 +214,16 @@ def leak(people: Iterable[Recording], scorer: Scorer, *, seed: int) -> dict[str,
     return {"auc": round(float(auc), 4), "strokes": int(said.size), "replayed": int(replayed.size)}
 
 
-def held_out_families(artefact: Artefact) -> dict[str, Any]:
+def held_out_families(artefact: Artefact, *, rough: bool = False) -> dict[str, Any]:
     """Return what models that never saw a family (nor those people) say of it, by number of strokes.
 
     From the folds of the fit: every family is an unseen algorithm to the model that scores it. The
-    policy is the shipped one.
+    policy is the shipped one. ``rough``: of the captures under bad conditions instead of the others.
     """
+    rows = artefact.table.plain() != rough
+    table, said = artefact.table.part(rows), artefact.out_of_fold[rows]
     found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
-    for group, bot, strokes in calibrate.visits(artefact.table, artefact.out_of_fold):
+    for group, bot, strokes in calibrate.visits(table, said):
         name = group if bot else group.split("/")[0]
         for count in COUNTS[1:]:
             for state in calibrate.risks(strokes, artefact.policy, count):

@@ -17,7 +17,7 @@ from ..risk import Policy
 from ..scoring import BundleScorer, Trees
 from . import calibrate
 from .recordings import Recording
-from .table import PERSON_VIEWS, Floats, Progress, Table, tabulate
+from .table import PERSON_VIEWS, ROUGH_VIEWS, Floats, Progress, Table, tabulate
 from .trees import flatten
 
 DEPTH = 4
@@ -69,7 +69,9 @@ def train(
     render: bool = True,
     calibration: Iterable[Recording] = (),
     trees: int = TREES,
+    folds: int = FOLDS,
     person_views: int = PERSON_VIEWS,
+    rough_views: int = ROUGH_VIEWS,
     progress: Progress | None = None,
 ) -> Artefact:
     """Fit trees, calibration and policy to people (label human) and bots (label bot).
@@ -80,6 +82,8 @@ def train(
         At least ``FOLDS`` people and ``FOLDS`` families of bots.
     calibration : iterable of Recording
         People on whom only the policy's thresholds are set, beside the out-of-fold ones.
+    folds : int
+        How many parts people and families are dealt into; each part is scored by models of the others.
     progress : callable, optional
         Told ``(what, done, of)``.
 
@@ -89,19 +93,27 @@ def train(
         When there are too few people or families to hold any out.
     """
     table = tabulate(
-        recordings, seed=seed, jobs=jobs, render=render, person_views=person_views, progress=progress
+        recordings,
+        seed=seed,
+        jobs=jobs,
+        render=render,
+        person_views=person_views,
+        rough_views=rough_views,
+        progress=progress,
     )
     _check(table)
-    raw = _out_of_fold(table, seed=seed, trees=trees, progress=progress)
-    model = _fit(table, seed=seed, trees=trees)
+    raw = _out_of_fold(table, seed=seed, trees=trees, of=folds, progress=progress)
+    model = boosted(table, seed=seed, trees=trees)
     if progress is not None:
-        progress("trees", FOLDS + 1, FOLDS + 1)
+        progress("trees", folds + 1, folds + 1)
     flat = flatten(model, depth=DEPTH)
     knots, log_odds_at = calibrate.log_odds(raw, table.bot, weights(table))
     said = np.interp(raw, knots, log_odds_at)
-    people = tabulate(calibration, seed=seed + 1, jobs=jobs, render=render, person_views=1)
+    people = tabulate(calibration, seed=seed + 1, jobs=jobs, render=render, person_views=1, rough_views=0)
     others = np.interp(flat.raw(people.features), knots, log_odds_at)
-    policy = calibrate.policy(table, said, people, others)
+    # Bad conditions are drawn far more often than visitors have them: they teach, and set no threshold.
+    plain = table.plain()
+    policy = calibrate.policy(table.part(plain), said[plain], people, others)
     return Artefact(model, flat, knots, log_odds_at, policy, said, table, seed)
 
 
@@ -119,29 +131,32 @@ def weights(table: Table) -> Floats:
     return np.asarray(weight)
 
 
-def folds(table: Table) -> NDArray[np.int64]:
+def dealt(table: Table, n: int = FOLDS) -> NDArray[np.int64]:
     """Return the fold of each row: people and families are dealt out whole, ordered by a hash."""
     fold = np.zeros(len(table), dtype=np.int64)
     for bot in (False, True):
         names = np.unique(table.group[table.bot == bot]).tolist()
-        dealt = sorted(names, key=lambda name: (zlib.crc32(name.encode()), name))
-        for i, name in enumerate(dealt):
-            fold[table.group == name] = i % FOLDS
+        order = sorted(names, key=lambda name: (zlib.crc32(name.encode()), name))
+        for i, name in enumerate(order):
+            fold[table.group == name] = i % n
     return fold
 
 
-def _out_of_fold(table: Table, *, seed: int, trees: int, progress: Progress | None) -> Floats:
+def _out_of_fold(
+    table: Table, *, seed: int, trees: int, of: int = FOLDS, progress: Progress | None
+) -> Floats:
     raw = np.zeros(len(table))
-    fold = folds(table)
-    for k in range(FOLDS):
-        model = _fit(table.part(fold != k), seed=seed, trees=trees)
+    fold = dealt(table, of)
+    for k in range(of):
+        model = boosted(table.part(fold != k), seed=seed, trees=trees)
         raw[fold == k] = model.decision_function(table.features[fold == k])
         if progress is not None:
-            progress("trees", k + 1, FOLDS + 1)
+            progress("trees", k + 1, of + 1)
     return raw
 
 
-def _fit(table: Table, *, seed: int, trees: int) -> Any:
+def boosted(table: Table, *, seed: int, trees: int = TREES) -> Any:
+    """Return trees fitted to the rows of a table, not yet calibrated."""
     model = HistGradientBoostingClassifier(
         max_depth=DEPTH,
         max_leaf_nodes=2**DEPTH,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import joblib
 import numpy as np
@@ -17,10 +18,14 @@ from .recordings import Recording
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
+#: Strokes to rows, shape (n, k), also of no strokes.
+Describe = Callable[[motion.Strokes], Floats]
 
 # How often a visit of a person is seen, besides as it was recorded: varied and rendered anew each time.
 # There are few people and any number of generators.
 PERSON_VIEWS = 3
+# And so often under bad conditions: late and lumped delivery, slow reports, coarse places.
+ROUGH_VIEWS = 2
 # More strokes than this of one visit repeat themselves (Balabit's run to hours).
 MAX_STROKES = 120
 
@@ -37,24 +42,32 @@ class Table:
         The person ("source/user") or the family of generators ("family") a row comes from.
     visit : ndarray of int64, shape (m,)
         Number of the view of a recording: rows with the same number follow one another in time.
+    rough : ndarray of bool, shape (m,), or None
+        Rows captured under bad conditions; None: no row is.
     """
 
     features: Floats
     bot: NDArray[np.bool_]
     group: NDArray[np.str_]
     visit: NDArray[np.int64]
+    rough: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return int(self.bot.size)
 
     def part(self, rows: NDArray[np.bool_]) -> Table:
         """Return some of the rows."""
-        return Table(self.features[rows], self.bot[rows], self.group[rows], self.visit[rows])
+        rough = None if self.rough is None else self.rough[rows]
+        return Table(self.features[rows], self.bot[rows], self.group[rows], self.visit[rows], rough)
+
+    def plain(self) -> NDArray[np.bool_]:
+        """Return which rows were captured under ordinary conditions."""
+        return np.ones(len(self), np.bool_) if self.rough is None else ~self.rough
 
 
-def features(recording: Recording) -> Floats:
+def features(recording: Recording, describe: Describe = motion.extract) -> Floats:
     """Return the features of all strokes that the server would find, shape (n, k), in time order."""
-    return motion.extract(_joined([motion.split(batch) for batch in batches(recording)]))
+    return describe(_joined([motion.split(batch) for batch in batches(recording)]))
 
 
 def _joined(parts: list[motion.Strokes]) -> motion.Strokes:
@@ -76,23 +89,38 @@ def group_of(recording: Recording) -> str:
     return f"{recording.source}/{recording.user or recording.session}"
 
 
-def views(recording: Recording, *, rng: np.random.Generator, person_views: int) -> list[Recording]:
+class View(NamedTuple):
+    """One capture of a visit; ``rough`` says that it was made under bad conditions."""
+
+    recording: Recording
+    rough: bool
+
+
+def views(
+    recording: Recording, *, rng: np.random.Generator, person_views: int, rough_views: int = ROUGH_VIEWS
+) -> list[View]:
     """Return the captures of a visit that training sees.
 
     A person as recorded, then varied and rendered anew ``person_views`` times, the last of several on
-    a device that beats. A bot once, in the same proportions.
+    a device that beats, then ``rough_views`` times under bad conditions. A bot once, in the same
+    proportions.
     """
+    last = person_views + rough_views
     if recording.label == "bot":
-        return [_capture(recording, int(rng.integers(0, person_views + 1)), person_views, rng)]
-    own = [recording]
-    for view in range(1, person_views + 1):
-        own.append(_capture(vary(recording, rng=rng), view, person_views, rng))
+        view = int(rng.integers(0, last + 1))
+        return [View(_capture(recording, view, person_views, rng), view > person_views)]
+    own = [View(recording, rough=False)]
+    for view in range(1, last + 1):
+        seen = _capture(vary(recording, rng=rng), view, person_views, rng)
+        own.append(View(seen, view > person_views))
     return own
 
 
 def _capture(recording: Recording, view: int, of: int, rng: np.random.Generator) -> Recording:
     if view == 0:
         return record(recording, rng=rng)
+    if view > of:
+        return render(recording, rng=rng, device=Device.draw_rough(rng))
     beats = view == of and of > 1
     device = Device.draw_beating(rng) if beats else Device.draw(rng)
     return render(recording, rng=rng, device=device)
@@ -105,6 +133,8 @@ def tabulate(
     jobs: int = 1,
     render: bool = True,
     person_views: int = PERSON_VIEWS,
+    rough_views: int = ROUGH_VIEWS,
+    describe: Describe = motion.extract,
     progress: Progress | None = None,
 ) -> Table:
     """Return the strokes of all views of all recordings.
@@ -114,22 +144,25 @@ def tabulate(
     """
     listed = list(recordings)
     tasks = (
-        joblib.delayed(_rows)(r, (seed, i), person_views if render else None) for i, r in enumerate(listed)
+        joblib.delayed(_rows)(r, (seed, i), (person_views, rough_views) if render else None, describe)
+        for i, r in enumerate(listed)
     )
-    parts: list[list[Floats]] = []
+    parts: list[list[tuple[Floats, bool]]] = []
     for done in joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks):
         parts.append(done)
         if progress is not None:
             progress("features", len(parts), len(listed))
-    return _stack(listed, parts)
+    return _stack(listed, parts, describe(_joined([])))
 
 
-def _rows(recording: Recording, seed: tuple[int, int], person_views: int | None) -> list[Floats]:
-    if person_views is None:
-        return [features(recording)[:MAX_STROKES]]
+def _rows(
+    recording: Recording, seed: tuple[int, int], often: tuple[int, int] | None, describe: Describe
+) -> list[tuple[Floats, bool]]:
+    if often is None:
+        return [(features(recording, describe)[:MAX_STROKES], False)]
     rng = np.random.default_rng(seed)
-    seen = views(_opening(recording), rng=rng, person_views=person_views)
-    return [features(view)[:MAX_STROKES] for view in seen]
+    seen = views(_opening(recording), rng=rng, person_views=often[0], rough_views=often[1])
+    return [(features(view.recording, describe)[:MAX_STROKES], view.rough) for view in seen]
 
 
 def _opening(recording: Recording) -> Recording:
@@ -142,14 +175,13 @@ def _opening(recording: Recording) -> Recording:
     )
 
 
-def _stack(listed: list[Recording], parts: list[list[Floats]]) -> Table:
-    blocks = [(block, recording) for recording, part in zip(listed, parts, strict=True) for block in part]
-    sizes = [len(block) for block, _ in blocks]
+def _stack(listed: list[Recording], parts: list[list[tuple[Floats, bool]]], nothing: Floats) -> Table:
+    blocks = [(*block, recording) for recording, part in zip(listed, parts, strict=True) for block in part]
+    sizes = [len(block) for block, _, _ in blocks]
     return Table(
-        features=np.concatenate(
-            [np.empty((0, len(motion.FEATURE_NAMES))), *(block for block, _ in blocks)]
-        ),
-        bot=np.repeat(np.array([r.label == "bot" for _, r in blocks], dtype=np.bool_), sizes),
-        group=np.repeat(np.array([group_of(r) for _, r in blocks], dtype=np.str_), sizes),
+        features=np.concatenate([nothing, *(block for block, _, _ in blocks)]),
+        bot=np.repeat(np.array([r.label == "bot" for _, _, r in blocks], dtype=np.bool_), sizes),
+        group=np.repeat(np.array([group_of(r) for _, _, r in blocks], dtype=np.str_), sizes),
         visit=np.repeat(np.arange(len(blocks)), sizes),
+        rough=np.repeat(np.array([rough for _, rough, _ in blocks], dtype=np.bool_), sizes),
     )

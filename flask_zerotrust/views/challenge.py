@@ -52,6 +52,8 @@ def pending_view(inner: Callable[[Guard, Pending], ResponseReturnValue]) -> View
         try:
             return inner(guard, _load(guard, challenge_id, user))
         except ChallengeError as error:
+            if error.reason == "not_yours":
+                signals.challenge_failed.send(this_app(), user=user, factor_id=None, reason=error.reason)
             return _over(error)
         except StoreError:
             log.exception("the risk store did not answer; a challenge waits")

@@ -104,6 +104,7 @@ def _take(guard: Guard, user: str) -> ResponseReturnValue:
             user, guard.thread(user), request.form.get("code", ""), now=guard.clock()
         )
     except ChallengeError as error:
+        signals.enrolment_failed.send(this_app(), user=user, kind="totp", reason=error.reason)
         return _offer(guard, user, error)
     taken = [factor.id for factor in guard.factors(user)]
     factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=taken)

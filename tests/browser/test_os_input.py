@@ -10,7 +10,7 @@ import pytest
 
 from flask_zerotrust.training.recordings import Recording
 
-from .os_input import SCREEN, Path, place, wait_until
+from .os_input import SCREEN, Path, on_time, place, wait_until
 
 
 def recorded(x: list[float], y: list[float], letters: str) -> Recording:
@@ -63,3 +63,19 @@ def test_waiting_ends_at_its_moment_and_not_before() -> None:
     due = time.perf_counter() + 0.01
     wait_until(due)
     assert time.perf_counter() >= due
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "good"),
+    [
+        ([0.3] * 100, True),
+        ([], True),
+        ([0.3] * 96 + [80.0] * 4, True),
+        ([0.3] * 90 + [80.0] * 10, False),
+        ([34.7] * 100, False),
+        ([7.0] * 100, False),
+    ],
+)
+def test_movement_given_late_is_not_the_persons_own(late_ms: list[float], good: bool) -> None:
+    """A hiccup is; a machine that is behind all the time, or stutters, is not."""
+    assert on_time(np.array(late_ms) / 1e3) is good

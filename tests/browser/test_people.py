@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,14 +23,15 @@ from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT, sapimouse
 from flask_zerotrust.training.recordings import Recording
 
 from . import os_input
-from .harness import FLAGS, Bank, missing
+from .harness import FLAGS, Bank, missing, serve_bank
 from .os_input import Desk
 from .steps import challenged
 
 #: Three in CI, all twenty in the evaluation.
 PEOPLE = SAPIMOUSE_HELD_OUT[: int(os.environ.get("ZEROTRUST_TEST_PEOPLE", "3"))]
-#: A minute is what was asked of them; some took longer.
-MOST_S = 75.0
+#: A minute is what was asked of them; some took longer. CI takes less of it, to be quick.
+MOST_S = 75.0 if len(PEOPLE) > 3 else 45.0
+ATTEMPTS = 3
 # A new window takes a moment until the X server shows it, which no page can see.
 SETTLE_S = 0.5
 #: An offer to save the password would lie over the page and take clicks that are not meant for it.
@@ -135,32 +137,71 @@ def told(points: list[dict[str, Any]]) -> str:
     return f"{'; '.join(parts)}; end ({last['strokes']}): {last['level']} {last['risk']:.3f}"
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("user", PEOPLE)
-def test_recorded_people_send_money_without_a_code(
-    user: str,
-    recordings: dict[str, Recording],
-    window: BrowserContext,
-    desk: Desk,
-    live_bank: Bank,
-    report: Callable[[str], None],
-) -> None:
-    """They move as they did when they were recorded, type the transfer, press Enter, and it is sent."""
-    page = window.pages[0]
-    log_in(page, desk, live_bank)
-    page.goto(live_bank.url + "/transfer")
-    late = move_freely(page, desk, recordings[user])
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One person's visit: what the status line showed, whether a code was asked for, how it was played."""
+
+    user: str
+    points: list[dict[str, Any]]
+    asked: bool
+    notice: str
+    late_s: np.ndarray
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return (
+            f"SapiMouse person {self.user} by XTEST: {'challenged' if self.asked else 'passed'}. "
+            f"Strokes: risk {told(self.points)}. "
+            f"Events late by {1e3 * float(np.median(self.late_s)):.1f} ms in the median."
+        )
+
+
+def visit(page: Page, desk: Desk, bank: Bank, recording: Recording) -> Visit | None:
+    """Log in, move as recorded, and send money; None where this machine was too busy to play it."""
+    log_in(page, desk, bank)
+    page.goto(bank.url + "/transfer")
+    late = move_freely(page, desk, recording)
+    if not os_input.on_time(late):
+        return None
     time.sleep(2.5)
     points = history(page)
     type_into(page, desk, "to", "grace")
     type_into(page, desk, "amount", "25")
     desk.press("Return")
     page.wait_for_url(lambda url: not url.endswith("/transfer"))
-    verdict = "challenged" if challenged(page) else "passed"
-    report(
-        f"SapiMouse person {user} by XTEST: {verdict}. Strokes: risk {told(points)}. "
-        f"Events late by {1e3 * float(np.median(late)):.1f} ms in the median."
-    )
-    assert points[-1]["strokes"] >= 10, "so little movement proves nothing"
-    assert verdict == "passed"
-    assert "£25.00 is on its way to Grace Hopper." in page.locator(".notice.success").inner_text()
+    asked = challenged(page)
+    notice = "" if asked else page.locator(".notice.success").inner_text()
+    return Visit(str(recording.user), points, asked, notice, late)
+
+
+@pytest.mark.timeout(420)
+@pytest.mark.parametrize("user", PEOPLE)
+def test_recorded_people_send_money_without_a_code(
+    user: str,
+    recordings: dict[str, Recording],
+    window: BrowserContext,
+    desk: Desk,
+    tmp_path: Path,
+    report: Callable[[str], None],
+) -> None:
+    """They move as they did when they were recorded, type the transfer, press Enter, and it is sent.
+
+    A busy machine gives their events late and in clumps, which is how nobody moved: then they come
+    again, to a bank that does not know them. Where it never has the time, nothing was measured.
+    """
+    for attempt in range(ATTEMPTS):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        window.clear_cookies()
+        with serve_bank(folder) as bank:
+            seen = visit(window.pages[0], desk, bank, recordings[user])
+        if seen is not None:
+            break
+    else:
+        text = f"SapiMouse person {user} by XTEST: NOT MEASURED, this machine was too busy to move a hand."
+        report(text)
+        pytest.skip(text)
+    report(str(seen))
+    assert seen.points[-1]["strokes"] >= 10, "so little movement proves nothing"
+    assert not seen.asked
+    assert "£25.00 is on its way to Grace Hopper." in seen.notice

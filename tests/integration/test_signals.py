@@ -121,3 +121,9 @@ def test_no_signal_carries_a_code_a_number_or_movement(site: Site, heard: Heard)
     text = repr(list(heard))
     assert code not in text
     assert NUMBER[-9:] not in text
+
+
+def test_somebody_elses_challenge(site: Site, ada: Visitor, heard: Heard) -> None:
+    url = ada.open("/secret").location
+    assert site.visitor().login("eve").open(url).status_code == 403
+    assert heard.of("challenge_failed") == [{"user": "eve", "factor_id": None, "reason": "not_yours"}]

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import os
+import tracemalloc
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -157,6 +159,26 @@ def test_good_planes_with_a_few_octets_changed(seed: int) -> None:
 def test_any_page_may_ask_for_a_token(nonce: str) -> None:
     answer = ada().fetch("/zerotrust/token", query_string={"page": nonce})
     assert answer.status_code in (200, 400)
+
+
+# 40 B a body over the few hundred of every run: a list that keeps them, or their claims, grows faster.
+MOST_GROWN_BYTES = 12_000 + 40 * EXAMPLES
+
+
+def test_bodies_leave_nothing_in_memory() -> None:
+    body = json.dumps(envelope()).encode()
+    for seed in range(50):  # what is made once is made here
+        guarded(lambda seed=seed: ada().send(mutated(body, seed)))
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for seed in range(50, 50 + EXAMPLES):
+            guarded(lambda seed=seed: ada().send(mutated(body, seed)))
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert grown < MOST_GROWN_BYTES, f"{grown} bytes more after {EXAMPLES} bodies"
 
 
 # Challenges

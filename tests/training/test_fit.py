@@ -79,7 +79,7 @@ def test_a_written_bundle_scores_like_the_artefact(artefact, tmp_path):
 
 
 def test_people_and_families_are_held_out_whole(artefact):
-    fold = fit.folds(artefact.table)
+    fold = fit.dealt(artefact.table)
     for name in np.unique(artefact.table.group):
         assert np.unique(fold[artefact.table.group == name]).size == 1
     for k in range(fit.FOLDS):

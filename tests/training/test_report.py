@@ -137,6 +137,25 @@ def test_no_set_of_people_is_left_out_of_the_targets_but_the_one_thresholds_were
     assert slider[3] == "**not met**"
 
 
+def test_people_on_busy_machines_are_shown_and_not_counted_twice():
+    people = list(simulate.people(2, rng=np.random.default_rng(1), strokes=3))
+    late = list(corpus.stuttered(people))
+    assert [one.session for one in late] == [one.session for one in people]
+    assert {one.source for one in late} == {corpus.STUTTERED}
+    assert [one.t.tolist() for one in late] == [one.t.tolist() for one in corpus.stuttered(people)]
+    found = {
+        "asked": {"sessions": 1, "share": 0.5, "persons": 1, "of_persons": 2, "persons_interval": [0, 1]},
+        "unknown": {"sessions": 0},
+        "sessions": 2,
+    }
+    sets = {name: {"after": {"5": found}} for name in ("sapimouse", corpus.STUTTERED)}
+    rows = targets._false_step_ups(sets, "5", {corpus.STUTTERED: "the same people"})
+    assert any(corpus.STUTTERED in row[0] for row in rows)
+    over = [row[0] for row in rows if "over these" in row[0]]
+    assert over
+    assert all(name.endswith("(1 of 2 sessions)") for name in over)
+
+
 def test_a_data_set_left_out_that_does_badly_is_a_target_missed():
     rows = {row[0]: row[3] for row in targets.table(KEPT).rows}
     assert rows["... by a smaller model never shown balabit, 20 strokes"] == "**not met**"

@@ -102,6 +102,18 @@ def test_links_lead_to_files(page):
     assert [link for link in links if not (page.parent / link).is_file()] == []
 
 
+def test_every_attack_is_on_its_page_with_a_test():
+    rows = (DOCS / "threat-model.md").read_text().splitlines()[7:]
+    assert [row.split(" | ")[0] for row in rows] == [f"| {n}" for n in range(1, 34)]
+    for row in rows:
+        tests = re.findall(r"\]\(\.\./(tests/\w+/test_\w+\.py)\)", row.split(" | ")[4])
+        assert tests, row
+        assert [test for test in tests if "def test_" not in (ROOT / test).read_text()] == []
+    for test in (ROOT / "tests" / "security").glob("test_*.py"):
+        if re.match(r'""".*(?:Rows?|threats?) [0-9]', test.read_text()):
+            assert test.name in "".join(rows), f"{test.name} answers a row and is not linked"
+
+
 def test_every_page_is_in_the_index():
     index = (DOCS / "index.md").read_text()
     assert [

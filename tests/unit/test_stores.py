@@ -13,7 +13,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -72,6 +74,15 @@ def test_what_was_put_is_what_one_gets(store):
     store.put("key", b"\x00\xffvalue", ttl_s=10)
     assert store.get("key") == b"\x00\xffvalue"
     assert store.get("other") is None
+
+
+def test_keys_are_found_by_how_they_begin(store, clock):
+    for key in ("a:1", "a:é", "a:\U0010fff0", "a;", "b:1", "A:1"):
+        store.put(key, b"", ttl_s=10)
+    store.put("a:gone", b"", ttl_s=1)
+    clock.tick(2)
+    assert store.keys("a:") == ["a:1", "a:é", "a:\U0010fff0"]
+    assert len(store.keys("")) == 6
 
 
 def test_the_last_put_wins(store):
@@ -277,6 +288,51 @@ def test_a_key_written_without_owner_belongs_to_nobody(store):
     store.put("a", b"", ttl_s=100, owner="ada")
     store.put("a", b"", ttl_s=100)
     assert store.owned("ada") == []
+
+
+# Erasing
+
+
+def test_what_is_erased_is_gone_and_the_rest_stays(store):
+    for name in ("a", "b", "c"):
+        store.put(name, name.encode(), ttl_s=10)
+    store.erase("a", "b", "never there")
+    assert [store.get(name) for name in ("a", "b", "c")] == [None, None, b"c"]
+
+
+def test_nothing_of_what_is_erased_is_left_in_the_files(tmp_path, clock):
+    """Whatever the value was before, however large, with other rows written in between."""
+    store, random = SQLiteStore(tmp_path / "s", clock=clock), Random(5)
+    written = [random.randbytes(size) for size in (40, 900, 3_000, 9_000, 22_000, 22_000, 700, 15_000)]
+    for number, value in enumerate(written):
+        store.put("the-erased-key", value, ttl_s=100)
+        for other in range(20):
+            store.put(f"other-{number}-{other}", random.randbytes(200), ttl_s=100)
+    assert written[-1][:40] in on_disk(tmp_path)
+    store.erase("the-erased-key")
+    left = on_disk(tmp_path)
+    assert [len(v) for v in written for at in range(0, len(v) - 20, 20) if v[at : at + 20] in left] == []
+    assert b"the-erased-key" not in left
+    store.close()
+
+
+def test_erasing_says_when_a_reader_keeps_the_log(tmp_path, clock, monkeypatch):
+    monkeypatch.setattr(connections, "_BUSY_S", 0.05)
+    store = SQLiteStore(tmp_path / "s", clock=clock)
+    store.put("key", b"value", ttl_s=100)
+    with closing(sqlite3.connect(tmp_path / "s", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM rows").fetchone()
+        with pytest.raises(StoreError, match="write-ahead log"):
+            store.erase("key")
+    assert store.get("key") is None
+    store.erase("key")
+    store.close()
+
+
+def on_disk(folder: Path) -> bytes:
+    """Return every byte of the store's files, as written."""
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
 
 
 # Logs

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import datasets, recipe, recordings, simulate
+from ..capture import Device, render
 from ..recordings import Recording
 
 #: Seed of the simulated bots of a report; the model that ships was trained on another.
@@ -18,6 +19,8 @@ VISITS = 20
 SLIDER = "slider-captcha-1500.txt.gz"
 CALIBRATED = "kh2017 (thresholds set on)"
 LEAK = "replay"
+#: The people held out, once more, on machines that are busy: moves come late and in lumps.
+STUTTERED = "sapimouse (delivered late, in lumps)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +61,31 @@ def published(folder: str | Path) -> Corpus:
     known = [r for r in people if r.source == "sapimouse"]
     ours = [*_ours(), *_made_over(known)]
     return Corpus(
-        [*people, *_calibration(folder), *datasets.slider(folder / SLIDER), *_generators(folder), *ours],
+        [
+            *people,
+            *_calibration(folder),
+            *datasets.slider(folder / SLIDER),
+            *_generators(folder),
+            *ours,
+            *stuttered(known),
+        ],
         apart={
             CALIBRATED: "thresholds were set on these people",
             "slider": "drags on a coarse lattice; bots by unknown means",
+            STUTTERED: "the same people, on simulated busy machines",
         },
         borrowed=frozenset({LEAK, *(f"morph-{name}" for name in simulate.MORPHS)}),
         leak=("sapimouse", LEAK),
         seed=SEED,
     )
+
+
+def stuttered(people: Iterable[Recording]) -> Iterator[Recording]:
+    """Yield people as a page on a busy machine would have got them: waits of 10 to 90 ms, irregular."""
+    for number, recording in enumerate(people):
+        rng = np.random.default_rng((SEED, 2, number))
+        late = render(recording, rng=rng, device=Device.draw_stuttering(rng))
+        yield replace(late, source=STUTTERED)
 
 
 def _calibration(folder: Path) -> Iterator[Recording]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import intervals
-from .corpus import CALIBRATED
+from .corpus import CALIBRATED, STUTTERED
 from .curves import rounded
 from .tables import Table, cut, span
 
@@ -161,6 +161,7 @@ def _false_step_ups(people: Json, count: str, apart: Json) -> list[list[str]]:
     there = {name: found["after"][count] for name, found in people.items() if count in found["after"]}
     title = f"false step-ups after {count} strokes"
     rows = [_of_people(f"{title}: {name}", found) for name, found in there.items()]
+    there.pop(STUTTERED, None)  # the people of another set once more: they count once
     rows += _over_sets(there, f"... over these {len(there)} sets, {count} strokes")
     if there.keys() & apart.keys():
         left = {name: found for name, found in there.items() if name not in apart}

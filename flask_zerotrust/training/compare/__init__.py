@@ -1,0 +1,1 @@
+"""Kinds of models side by side, on the same strokes and the same splits."""

@@ -1,0 +1,270 @@
+"""``flask zerotrust doctor``: names what is wrong, says how to mend it, and is silent where all is well."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from flask import Flask
+from flask.cli import ScriptInfo
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from flask_zerotrust import ZeroTrust
+from flask_zerotrust.cli import checks, group, reach
+from flask_zerotrust.cli.findings import Patient
+from flask_zerotrust.errors import StoreError
+from flask_zerotrust.record import Record
+from flask_zerotrust.risk import RiskState
+
+from .sites import Site
+
+GOOD = {
+    "SECRET_KEY": "3f1c9a5be07d2846f1c9a5be07d28463f1c9a5be07d2846f1c9a5be07d28460a",
+    "TESTING": False,
+    "TRUSTED_HOSTS": ["localhost"],
+    "REMEMBER_COOKIE_SECURE": True,
+    "REMEMBER_COOKIE_SAMESITE": "Lax",
+    "SESSION_COOKIE_SECURE": True,
+    "SESSION_COOKIE_SAMESITE": "Lax",
+}
+
+
+@pytest.fixture
+def make(make_site: Callable[..., Site], tmp_path: Path) -> Callable[..., Site]:
+    """Return a maker of sites with which nothing is wrong, but for what the test asks for."""
+
+    def build(**config: Any) -> Site:
+        stored = {"ZEROTRUST_STORE": f"sqlite:///{tmp_path / 'zt.sqlite'}"}
+        site = make_site(**{**GOOD, **stored, **config})
+        site.app.wsgi_app = ProxyFix(site.app.wsgi_app)  # type: ignore[method-assign]
+        return site
+
+    return build
+
+
+def doctor(site: Site, *words: str) -> Result:
+    script = ScriptInfo(create_app=lambda: site.app)
+    return CliRunner().invoke(group, ["doctor", "--offline", *words], obj=script)
+
+
+def found(site: Site, check: str) -> list[tuple[str, str]]:
+    """Return (severity, problem) of one check, as --json says it."""
+    said = json.loads(doctor(site, "--json").stdout)
+    assert all(one["fix"] for one in said["findings"])
+    return [(one["severity"], one["problem"]) for one in said["findings"] if one["check"] == check]
+
+
+@pytest.fixture(autouse=True)
+def _now(clock: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    """The tests' clock is years ahead of the file system's; what is compared is tested below."""
+    monkeypatch.setattr(checks, "_MODEL_DAYS", 10_000)
+    monkeypatch.setattr(reach.os, "fstat", lambda fd: os.stat_result((0,) * 8 + (clock.now, 0)))
+    for name in ("WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", *checks._IN_FRONT):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_site_with_which_nothing_is_wrong(make: Callable[..., Site]) -> None:
+    said = doctor(make())
+    assert (said.exit_code, said.stdout) == (0, "Nothing found.\n"), said.output
+
+
+def test_errors_end_with_1_and_say_how_to_mend(make: Callable[..., Site]) -> None:
+    said = doctor(make(SESSION_COOKIE_SECURE=False))
+    assert said.exit_code == 1
+    assert "ERROR   cookies: SESSION_COOKIE_SECURE is False" in said.stdout
+    assert "-> Set SESSION_COOKIE_SECURE = True." in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("key", "severity"),
+    [
+        ("dev", "error"),
+        ("change-me-in-production", "error"),
+        ("a" * 64, "error"),
+        ("x9!fK2#pQ7&vL4@", "error"),
+        ("x9!fK2#pQ7&vL4@z", "warning"),
+        ("x9!fK2#pQ7&vL4@zB8%nM5^wR3*cT6", "warning"),
+    ],
+)
+def test_a_weak_key_is_an_error_and_a_short_one_a_warning(
+    make: Callable[..., Site], key: str, severity: str
+) -> None:
+    ((said, problem),) = found(make(SECRET_KEY=key), "keys")
+    assert said == severity
+    assert key not in problem
+
+
+def test_a_weak_fallback_opens_as_much(make: Callable[..., Site]) -> None:
+    ((severity, problem),) = found(make(SECRET_KEY_FALLBACKS=["dev"]), "keys")
+    assert (severity, "SECRET_KEY_FALLBACKS[0]" in problem) == ("error", True)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "severity"),
+    [
+        ("SESSION_COOKIE_HTTPONLY", False, "error"),
+        ("SESSION_COOKIE_SAMESITE", "None", "warning"),
+        ("REMEMBER_COOKIE_SECURE", False, "error"),
+    ],
+)
+def test_each_flag_of_a_cookie(make: Callable[..., Site], key: str, value: Any, severity: str) -> None:
+    ((said, problem),) = found(make(**{key: value}), "cookies")
+    assert (said, problem.startswith(key)) == (severity, True)
+
+
+@pytest.mark.parametrize(
+    ("environ", "file", "count"),
+    [
+        ({}, "", 1),
+        ({"WEB_CONCURRENCY": "4"}, "", 4),
+        ({"GUNICORN_CMD_ARGS": "--bind :80 --workers=3"}, "workers = 1", 3),
+        ({"GUNICORN_CMD_ARGS": "-w 2"}, "", 2),
+        ({"WEB_CONCURRENCY": "4"}, "workers = 1  # one", 1),
+        ({}, "import os\nworkers = os.cpu_count()", None),
+    ],
+)
+def test_how_many_workers(tmp_path: Path, environ: dict[str, str], file: str, count: int | None) -> None:
+    if file:
+        (tmp_path / "gunicorn.conf.py").write_text(file)
+    assert checks.workers(environ, tmp_path) == count
+
+
+@pytest.mark.filterwarnings("ignore:ZEROTRUST_STORE")
+def test_memory_is_an_error_with_several_workers_only(make: Callable[..., Site], monkeypatch: Any) -> None:
+    site = make(ZEROTRUST_STORE="memory://")
+    assert [severity for severity, _ in found(site, "store")] == ["warning"]
+    monkeypatch.setenv("WEB_CONCURRENCY", "2")
+    assert [severity for severity, _ in found(site, "store")] == ["error"]
+
+
+def test_a_store_that_others_can_read(make: Callable[..., Site], tmp_path: Path) -> None:
+    site = make()
+    (tmp_path / "zt.sqlite").chmod(0o644)
+    ((severity, problem),) = found(site, "store")
+    assert (severity, "644" in problem) == ("error", True)
+
+
+def test_a_store_that_fails_is_one_finding(make: Callable[..., Site], monkeypatch: Any) -> None:
+    site = make()
+    site.zt.factors_loader(None)  # type: ignore[arg-type]
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise StoreError("the disk is gone")
+
+    for name in ("get", "put", "keys"):
+        monkeypatch.setattr(site.app.extensions["zerotrust"].store, name, fail)
+    assert found(site, "store") == [("error", "the disk is gone")]
+
+
+def test_a_proxy_without_proxyfix(make: Callable[..., Site], monkeypatch: Any) -> None:
+    site = make()
+    assert found(site, "proxy") == []
+    site.app.wsgi_app = ProxyFix(site.app.wsgi_app.app, x_for=0)  # type: ignore[method-assign, attr-defined]
+    ((severity, problem),) = found(site, "proxy")
+    assert (severity, "SESSION_COOKIE_SECURE" in problem) == ("warning", True)
+
+
+def test_any_host(make: Callable[..., Site]) -> None:
+    ((severity, problem),) = found(make(TRUSTED_HOSTS=None), "proxy")
+    assert (severity, "Host header" in problem) == ("warning", True)
+
+
+def test_a_model_that_is_not_pinned_or_old(make: Callable[..., Site], monkeypatch: Any) -> None:
+    from flask_zerotrust.scoring import DEFAULT
+
+    assert "not pinned" in found(make(ZEROTRUST_MODEL=str(DEFAULT)), "model")[0][1]
+    monkeypatch.setattr(checks, "_MODEL_DAYS", 30)
+    assert "in place for" in found(make(), "model")[0][1]
+
+
+def test_an_app_that_does_not_start_is_a_finding(tmp_path: Path) -> None:
+    def create() -> Flask:
+        app = Flask("broken", instance_path=str(tmp_path))
+        app.config.update(GOOD, ZEROTRUST_MODEL_SHA256="0" * 64, ZEROTRUST_STORE="memory://", TESTING=True)
+        ZeroTrust(app)
+        return app
+
+    said = CliRunner().invoke(group, ["doctor"], obj=ScriptInfo(create_app=create))
+    assert (said.exit_code, "ERROR   start:" in said.stdout, "SHA-256" in said.stdout) == (1, True, True)
+
+
+def test_without_an_app_it_says_how_to_name_one() -> None:
+    said = CliRunner().invoke(group, ["doctor"])
+    assert (said.exit_code, "flask --app APP zerotrust doctor" in said.output) == (2, True)
+
+
+def test_nobody_logged_in_ever(tmp_path: Path) -> None:
+    app = Flask("nobody", instance_path=str(tmp_path))
+    app.config.update(GOOD, TESTING=True, ZEROTRUST_STORE="memory://", ZEROTRUST_MODE="observe")
+    zt = ZeroTrust(app)
+    patient = Patient(app=app, guard=app.extensions["zerotrust"])
+    assert [one.severity for one in checks.wiring(patient)] == ["error"]
+    zt.user_id_loader(lambda: "ada")
+    assert list(checks.wiring(patient)) == []
+    assert [one.severity for one in checks.routes(patient)] == ["error"]
+    said = " ".join(one.problem for one in checks.modes(patient))
+    assert all(word in said for word in ("observe", "TESTING", "stuck"))
+
+
+def test_a_view_that_sounds_as_if_it_mattered(make: Callable[..., Site]) -> None:
+    site = make()
+    site.app.add_url_rule("/change-password", "change_password", lambda: "", methods=["POST"])
+    assert any("POST /change-password" in problem for _, problem in found(site, "routes"))
+
+
+# Outside
+
+
+class Clockwork(BaseHTTPRequestHandler):
+    date = ""
+
+    def do_HEAD(self) -> None:
+        self.send_response_only(404)
+        self.send_header("Date", self.date)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(("behind_s", "severities"), [(4, []), (20, ["warning"]), (60, ["error"])])
+def test_the_provider_answers_and_its_clock_is_read(
+    make: Callable[..., Site], behind_s: int, severities: list[str]
+) -> None:
+    site = make(ZEROTRUST_SMS_SENDER="none")
+    handler = type("Handler", (Clockwork,), {"date": formatdate(site.clock.now - behind_s, usegmt=True)})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        web = reach.Web("127.0.0.1", server.server_port, tls=False)
+        said = list(reach._web(web, 5, now=site.clock))
+    assert [one.severity for one in said] == severities
+
+
+def test_a_provider_that_does_not_answer(make: Callable[..., Site]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    for said in (
+        reach._web(reach.Web("127.0.0.1", port, tls=False), 1, now=lambda: 0.0),
+        reach._mail("127.0.0.1", port, 1),
+    ):
+        assert [(one.severity, one.check) for one in said] == [("error", "sender")]
+
+
+def test_sessions_from_the_future(make: Callable[..., Site]) -> None:
+    site = make()
+    guard = site.app.extensions["zerotrust"]
+    for ahead_s, count in ((4, 0), (60, 1)):
+        record = Record(user="ada", state=RiskState(at=site.clock.now + ahead_s))
+        guard.store.put("session:x", record.dump(), ttl_s=100)
+        assert len(found(site, "clock")) == count

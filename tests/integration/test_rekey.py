@@ -1,0 +1,66 @@
+"""``flask zerotrust rekey``: after it, the former key can go and nobody is locked out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from flask.cli import ScriptInfo
+
+from flask_zerotrust.cli import group
+from flask_zerotrust.factors.senders import ConsoleSender
+
+from .sites import NUMBER, SECRET, Site
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site], tmp_path: Path) -> Site:
+    """Return a site whose user eve has enrolled an app and a number under the first key."""
+    site = make_site(ZEROTRUST_STORE=f"sqlite:///{tmp_path / 'zt.sqlite'}")
+    enrolled = site.app.extensions["zerotrust"].enrolled
+    enrolled.add_totp("eve", SECRET)
+    enrolled.add_sms("eve", NUMBER)
+    return site
+
+
+def rekey(site: Site) -> Result:
+    """Run the command on an app whose setting says memory, over the first app's store."""
+    guard = site.app.extensions["zerotrust"]
+    object.__setattr__(guard.settings, "store", "sqlite:///shared")
+    return CliRunner().invoke(group, ["rekey"], obj=ScriptInfo(create_app=lambda: site.app))
+
+
+def factors(site: Site) -> list[str]:
+    found = site.app.extensions["zerotrust"].enrolled.factors("eve", sender=ConsoleSender(enabled=True))
+    return [getattr(factor, "secret", None) or factor.recipient for factor in found]
+
+
+def test_after_it_the_former_key_can_go(site: Site) -> None:
+    both = site.rekeyed("second-key", fallbacks=["first-key"])
+    said = rekey(both)
+    assert (said.exit_code, said.stdout) == (
+        0,
+        "1 encrypted anew, 0 were under the newest key already.\n",
+    )
+    assert factors(site.rekeyed("second-key", fallbacks=[])) == [SECRET, NUMBER]
+
+
+def test_again_it_changes_nothing(site: Site) -> None:
+    both = site.rekeyed("second-key", fallbacks=["first-key"])
+    store = both.app.extensions["zerotrust"].store
+    rekey(both)
+    before = store.get("factors:eve")
+    assert rekey(both).stdout.startswith("0 encrypted anew, 1 were")
+    assert store.get("factors:eve") == before
+
+
+def test_a_record_that_no_key_opens_is_left_and_named(site: Site) -> None:
+    lost = site.rekeyed("second-key", fallbacks=[])
+    before = lost.app.extensions["zerotrust"].store.get("factors:eve")
+    said = rekey(lost)
+    assert said.exit_code == 1
+    assert "factors of 1: eve" in said.stderr
+    assert lost.app.extensions["zerotrust"].store.get("factors:eve") == before
+    assert factors(site) == [SECRET, NUMBER]

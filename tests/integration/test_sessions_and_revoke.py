@@ -1,0 +1,109 @@
+"""``flask zerotrust sessions`` and ``revoke``: who is here, and whose step-ups end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from flask.cli import ScriptInfo
+
+from flask_zerotrust import signals
+from flask_zerotrust.cli import group
+
+from .sites import Site
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site], tmp_path: Path) -> Site:
+    return make_site(ZEROTRUST_STORE=f"sqlite:///{tmp_path / 'zt.sqlite'}")
+
+
+def command(site: Site, *words: str) -> Result:
+    return CliRunner().invoke(group, [*words], obj=ScriptInfo(create_app=lambda: site.app))
+
+
+def rows(site: Site, *words: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in command(site, "sessions", *words, "--json").stdout.splitlines()]
+
+
+def test_sessions_are_listed_with_what_is_known_of_them(site: Site) -> None:
+    ada = site.visitor().login().step_up("/admin")
+    site.visitor().login("tess").move(6, says=4.0)
+    site.clock.tick(40)
+    by_user = {row["user"]: row for row in rows(site)}
+    assert by_user["ada"] == {
+        "session": ada.entry()["id"][:8],
+        "user": "ada",
+        "level": "unknown",
+        "risk": 0.5,
+        "latched": False,
+        "grant_age_s": 40,
+        "factor": "totp",
+        "idle_s": 40,
+    }
+    assert (by_user["tess"]["level"], by_user["tess"]["latched"]) == ("high", True)
+    assert [row["user"] for row in rows(site, "ada")] == ["ada"]
+    text = command(site, "sessions").stdout
+    assert "totp 40 s ago" in text
+    assert ada.entry()["id"] not in text, "whole ids stay where they are"
+
+
+def test_nobody_is_here(site: Site) -> None:
+    assert command(site, "sessions").stdout == "No live session.\n"
+
+
+def test_revoking_a_user_ends_every_grant_of_theirs_and_nobody_elses(site: Site) -> None:
+    first, second = (site.visitor().login().step_up("/admin") for _ in range(2))
+    eve = site.visitor().login("eve").step_up("/admin")
+    site.clock.tick(1)
+    assert not first.asked("/admin")
+    said = command(site, "revoke", "ada")
+    assert (said.exit_code, said.stdout) == (0, "2 sessions, 2 with a grant, ended.\n")
+    assert first.asked("/admin")
+    assert second.asked("/admin")
+    assert not eve.asked("/admin")
+    assert first.step_up("/admin").open("/admin").text == "the admin page"
+
+
+def test_revoking_one_session_leaves_the_users_other_one(site: Site) -> None:
+    first, second = (site.visitor().login().step_up("/admin") for _ in range(2))
+    assert command(site, "revoke", first.entry()["id"][:8]).exit_code == 0
+    assert (first.asked("/admin"), second.asked("/admin")) == (True, False)
+
+
+def test_a_latch_stays_unless_it_is_lifted(site: Site) -> None:
+    ada = site.visitor().login().move(6, says=4.0)
+    assert command(site, "revoke", "ada").exit_code == 0
+    assert ada.fetch("/level").json["latched"]
+    assert command(site, "revoke", "ada", "--latches").exit_code == 0
+    assert ada.move(4, says=-3.0).open("/secret").text == "the secret"
+    later = site.visitor().login().move(4, says=-3.0)
+    assert later.open("/secret").text == "the secret", "nothing is held against the user any more"
+
+
+def test_an_old_cookie_does_not_bring_a_revoked_grant_back(site: Site) -> None:
+    ada = site.visitor().login().step_up("/admin")
+    cookie = ada.cookie()
+    command(site, "revoke", "ada")
+    assert ada.put_back(cookie).asked("/admin")
+
+
+def test_the_app_hears_of_it(site: Site) -> None:
+    heard: list[dict[str, Any]] = []
+    ada = site.visitor().login().step_up("/admin")
+    with signals.grant_revoked.connected_to(lambda _, **said: heard.append(said), site.app):
+        command(site, "revoke", "ada")
+    assert heard == [
+        {"user": "ada", "session": ada.entry()["id"][:8], "reason": "operator", "latch_lifted": False}
+    ]
+
+
+@pytest.mark.parametrize("who", ["nobody", "abc"])
+def test_what_names_nobody_is_refused(site: Site, who: str) -> None:
+    site.visitor().login().step_up("/admin")
+    said = command(site, "revoke", who)
+    assert (said.exit_code, "neither a user" in said.output) == (2, True)

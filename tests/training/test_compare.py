@@ -1,0 +1,79 @@
+"""Models side by side on made-up movement: same splits, thresholds from people, a table at the end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from flask_zerotrust import motion
+from flask_zerotrust.training.compare import __main__ as command
+from flask_zerotrust.training.compare import stretches, strokes, study
+from flask_zerotrust.training.compare.profiles import FEATURES, PROFILE, WIDTH, describe
+from flask_zerotrust.training.simulate import bots
+from flask_zerotrust.training.table import Table, features
+
+from .test_fit import FAMILIES, hand
+
+
+@pytest.fixture
+def few(monkeypatch):
+    monkeypatch.setattr(study, "FOLDS", 2)
+    monkeypatch.setattr(strokes, "_EPOCHS", 2)
+    monkeypatch.setattr(strokes.fit, "boosted", lambda table, seed: _small(table, seed))
+
+
+_boosted = strokes.fit.boosted
+
+
+def _small(table, seed):
+    return _boosted(table, seed=seed, trees=5)
+
+
+def test_all_models_are_judged_on_the_same_stretches(few):
+    fitted = [*(hand(user, seed=1) for user in range(4))]
+    fitted += bots(8, rng=np.random.default_rng(2), families=FAMILIES, strokes=6)
+    sets = {"others": [hand(9, seed=1)]}
+    found = study.compare(fitted, sets, [hand(8, seed=1)], seed=1)
+    assert set(found["models"]) >= {*strokes.FITTERS, *(f"{name} + second level" for name in study.SECOND)}
+    for one in found["models"].values():
+        assert one["cost_us"] > 0
+        assert one["3"]["people"]["others"]["stretches"] == 4
+        assert set(one["3"]["families"]) == set(FAMILIES)
+    page = command.page(found)
+    assert all(name in page for name in found["models"])
+    assert "False step-ups, others" in page
+
+
+def test_the_profile_knows_neither_place_nor_size_nor_direction():
+    recording = hand(1, seed=3)
+    turned = np.exp(1.1j) * 2.0 * (recording.x + 1j * recording.y)
+    one = motion.Strokes(recording.t[:40], recording.x[:40], recording.y[:40], np.array([0, 40]))
+    two = motion.Strokes(recording.t[:40], turned.real[:40], turned.imag[:40], np.array([0, 40]))
+    a, b = describe(one), describe(two)
+    assert a.shape == (1, WIDTH)
+    np.testing.assert_allclose(a[:, PROFILE], b[:, PROFILE], atol=1e-9)
+    along = a[:, PROFILE][0, :32].mean()
+    assert along == pytest.approx(a[0, motion.FEATURE_NAMES.index("efficiency")], rel=1e-6)
+    np.testing.assert_array_equal(a[:, FEATURES], motion.extract(one))
+
+
+def test_a_program_that_repeats_itself_has_no_spread():
+    rows = np.tile(np.random.default_rng(0).normal(size=(1, 1, WIDTH)), (1, 5, 1))
+    seen = stretches.summary(np.full((1, 5), 0.5), rows)
+    still = len(stretches.KEY) + 2
+    np.testing.assert_allclose(seen[0, 7 : 7 + 2 * still], 0.0, atol=1e-12)
+
+
+def test_stretches_do_not_run_from_one_visit_into_the_next():
+    visit = np.repeat([0, 1, 2], [7, 2, 3])
+    table = Table(
+        np.zeros((12, WIDTH)), visit == 1, np.array([f"g{v}" for v in visit]), visit.astype(np.int64)
+    )
+    cut = stretches.cut(table, np.arange(12.0) / 10.0, 3)
+    assert cut.group.tolist() == ["g0", "g0", "g2"]
+    np.testing.assert_allclose(cut.total, [0.1, 0.4, 1.0])
+
+
+def test_describing_a_recording_gives_the_features_first():
+    recording = hand(2, seed=1)
+    np.testing.assert_array_equal(features(recording, describe)[:, FEATURES], features(recording))
