@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -10,8 +11,14 @@ from numpy.typing import NDArray
 
 from . import motion, risk
 from .events import EventBatch
+from .motion.replayed import Hit, Replayed
 
 NOTHING_SEEN = motion.Integrity()
+NEVER_SEEN = Replayed()
+
+
+#: For every stroke the stored ones it is like.
+Hits = Sequence[tuple[Hit, ...]]
 
 
 class Scorer(Protocol):
@@ -40,11 +47,18 @@ class Assessment:
 
 
 def assess(
-    batch: EventBatch, state: risk.RiskState, *, scorer: Scorer, now: float, half_life_s: float
+    batch: EventBatch,
+    state: risk.RiskState,
+    *,
+    scorer: Scorer,
+    now: float,
+    half_life_s: float,
+    hits: Hits = (),
 ) -> Assessment:
     """Score the strokes of a batch and fold them into the state of the session."""
     said, seen = score(batch, scorer=scorer), motion.inspect(batch)
-    return fold(said, state, seen=seen, policy=scorer.policy, now=now, half_life_s=half_life_s)
+    policy = scorer.policy
+    return fold(said, state, seen=seen, hits=hits, policy=policy, now=now, half_life_s=half_life_s)
 
 
 def score(batch: EventBatch, *, scorer: Scorer) -> tuple[float, ...]:
@@ -54,10 +68,14 @@ def score(batch: EventBatch, *, scorer: Scorer) -> tuple[float, ...]:
     mouse: they leave the session as unknown as it was. So does a stroke of which the model says
     nothing finite.
     """
-    strokes = motion.split(batch)
-    if not len(strokes):
+    return rate(motion.extract(motion.split(batch)), scorer=scorer)
+
+
+def rate(features: NDArray[np.float64], *, scorer: Scorer) -> tuple[float, ...]:
+    """Return the log-odds of strokes by their features, shape (n, k), in time order."""
+    if not len(features):
         return ()
-    said = scorer.log_odds(motion.extract(strokes))
+    said = scorer.log_odds(features)
     return tuple(said[np.isfinite(said)].tolist())
 
 
@@ -66,6 +84,7 @@ def fold(
     state: risk.RiskState,
     *,
     seen: motion.Integrity = NOTHING_SEEN,
+    hits: Hits = (),
     policy: risk.Policy,
     now: float,
     half_life_s: float,
@@ -73,11 +92,12 @@ def fold(
 ) -> Assessment:
     """Add the log-odds of new strokes, and what was seen of their browser, to the state of the session.
 
+    ``hits`` are the stored strokes that its strokes are like; they count whether or not it is believed.
     Of a batch that is not ``believed`` only what speaks for a bot counts.
     """
     counted = said if believed else tuple(stroke for stroke in said if stroke > 0)
     after = risk.update(state, counted, now=now, half_life_s=half_life_s, policy=policy)
-    after = replace(after, integrity=after.integrity.then(seen))
+    after = replace(after, integrity=after.integrity.then(seen), replay=after.replay.then(hits))
     return describe(after, policy=policy, strokes=counted)
 
 
@@ -94,15 +114,17 @@ def describe(state: risk.RiskState, *, policy: risk.Policy, strokes: tuple[float
 
 
 def _reasons(state: risk.RiskState, level: risk.Level, policy: risk.Policy) -> tuple[str, ...]:
-    """Name what speaks against a session: how it moved, then how the browser got its events."""
+    """Name what speaks against a session: how it moved, how the browser got its events, who did."""
     if level == "low":
         return ()
-    moved = replace(state, integrity=NOTHING_SEEN)
+    moved = replace(state, integrity=NOTHING_SEEN, replay=NEVER_SEEN)
     words = list(_of_movement(moved, risk.level(moved, policy), policy))
     if state.integrity.untrusted > 0:
         words.append("untrusted_events")
     if state.integrity.timing > 0:
         words.append("machine_like_timing")
+    if risk.replay_value(state) >= policy.elevated_at or risk.is_replayed(state, policy):
+        words.append("replayed_movement")
     return tuple(words)
 
 

@@ -29,6 +29,7 @@ from .factors.totp import TotpFactor
 from .formpost import StrippingRequest
 from .guard import CurrentRisk, Guard, this_guard
 from .keys import KeyRing
+from .memory import ReplayMemory
 from .people import FactorsLoader, Loaders, UserIdLoader, check_source
 from .recorder import Consent, Recorder
 from .scoring import load_bundle
@@ -150,7 +151,15 @@ class ZeroTrust:
             clock=self._clock,
             loaders=self._loaders,
             recorder=_recorder(app, settings, keys, self._clock),
+            replays=_replays(settings, store),
         )
+
+
+def _replays(settings: Settings, store: stores.Store) -> ReplayMemory | None:
+    if settings.replay_memory == 0 or settings.mode == "off":
+        return None
+    keep_s = settings.replay_days * 86_400.0
+    return ReplayMemory(store, capacity=settings.replay_memory, keep_s=keep_s)
 
 
 def _recorder(app: Flask, settings: Settings, keys: KeyRing, clock: Callable[[], float]) -> Recorder | None:

@@ -10,10 +10,11 @@ from typing import Any, cast
 from flask import Flask, current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
-from . import assess, events, motion, signals
+from . import assess, events, motion, risk, signals
 from .config import Settings
-from .errors import PayloadError
+from .errors import PayloadError, StoreError
 from .formpost import MAX_FIELD_BYTES, form_batches
+from .memory import ReplayMemory, Rows, rows_of
 from .people import Loaders
 from .record import Record
 from .recorder import Recorder
@@ -35,6 +36,7 @@ class Intake:
     clock: Callable[[], float]
     loaders: Loaders
     recorder: Recorder | None = None
+    replays: ReplayMemory | None = None
 
     def ingest(self, body: bytes | str, *, entry: Entry | None, user: str | None, max_bytes: int) -> None:
         """Check, score and store one batch of movement.
@@ -82,7 +84,9 @@ class Intake:
     def _count(self, batch: events.EventBatch, entry: Entry, user: str | None) -> None:
         now = self.clock()
         # Outside of step, which runs again after every lost race.
-        said, seen = assess.score(batch, scorer=self.scorer), motion.inspect(batch)
+        strokes, seen = motion.split(batch), motion.inspect(batch)
+        said = assess.rate(motion.extract(strokes), scorer=self.scorer)
+        moved, hits = self._look_up(strokes, entry, now=now)
         found: list[assess.Assessment] = []
         newly: list[bool] = []
 
@@ -92,6 +96,7 @@ class Intake:
                 said,
                 before.state,
                 seen=seen,
+                hits=hits,
                 policy=self.scorer.policy,
                 now=now,
                 half_life_s=self.settings.half_life_s,
@@ -106,11 +111,14 @@ class Intake:
                 strokes=before.strokes + len(result.strokes),
                 latched=before.latched or result.level == "high",
                 suspect=before.suspect or result.level in ("elevated", "high"),
+                # A code that was passed before the recording began answers nothing.
+                grant=None if risk.is_replayed(result.state, self.scorer.policy) else before.grant,
             )
 
         records_read().pop(entry.id, None)
         if self.sessions.change(entry, user, step) is None:
             raise PayloadError("token", "is of a session that has moved on", status=401)
+        self._remember(moved)
         result = found[-1]
         signals.risk_assessed.send(
             this_app(),
@@ -122,6 +130,24 @@ class Intake:
         )
         if newly[-1]:
             signals.session_latched.send(this_app(), user=user, level=result.level, reasons=result.reasons)
+
+    def _look_up(
+        self, strokes: motion.Strokes, entry: Entry, *, now: float
+    ) -> tuple[Rows | None, assess.Hits]:
+        """Return a batch's strokes as the memory keeps them, and what it knows of each."""
+        if self.replays is None:
+            return None, ()
+        moved = rows_of(strokes, thread=entry.thread, now=now)
+        return moved, self.replays.look_up(moved, now=now)
+
+    def _remember(self, moved: Rows | None) -> None:
+        """Keep the strokes of a batch that counted; without them it counts all the same."""
+        if self.replays is None or moved is None:
+            return
+        try:
+            self.replays.remember(moved)
+        except StoreError:
+            log.exception("the memory of movement could not be written; these strokes are not in it")
 
 
 def this_app() -> Flask:

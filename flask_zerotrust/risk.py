@@ -8,8 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from .motion import Integrity
+from .motion.replayed import CAP_REPLAY, Replayed
 
 Level = Literal["unknown", "low", "elevated", "high"]
+
+# Log-odds that a session plays a recording, before any of its strokes was looked up: one in 33.
+REPLAY_PRIOR_LOG_ODDS = -3.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,8 @@ class RiskState:
     ``log_odds`` is the tempered sum of evidence (without the prior), ``weight`` counts strokes and
     fades with it, ``recent`` holds the last strokes' log-odds (oldest first), ``worst`` the mean of
     the worst window, ``at`` is wall-clock seconds. ``integrity`` is kept apart: what the browser's
-    stream says never mixes with what the movement says, and only raises the risk.
+    stream says never mixes with what the movement says, and only raises the risk. So is ``replay``: what
+    strokes that other sessions have shown before say for a recording.
     """
 
     log_odds: float = 0.0
@@ -87,11 +92,13 @@ class RiskState:
     recent: tuple[float, ...] = ()
     worst: float = -math.inf
     integrity: Integrity = Integrity()
+    replay: Replayed = Replayed()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what :meth:`from_dict` reads; JSON without infinities."""
         data = asdict(self)
         data["recent"] = [round(v, 3) for v in self.recent]
+        data["replay"] = self.replay.to_json()
         data["worst"] = None if math.isinf(self.worst) else self.worst
         return data
 
@@ -106,6 +113,7 @@ class RiskState:
             recent=tuple(data["recent"]),
             worst=-math.inf if worst is None else worst,
             integrity=Integrity(**data["integrity"]),
+            replay=Replayed.from_json(data.get("replay")),
         )
 
 
@@ -121,6 +129,7 @@ def decay(state: RiskState, *, now: float, half_life_s: float) -> RiskState:
         weight=state.weight * kept,
         worst=state.worst * kept if state.worst > 0 else state.worst,
         integrity=state.integrity.faded(kept),
+        replay=state.replay.faded(kept),
         at=max(now, state.at),
     )
 
@@ -152,19 +161,54 @@ def _add(state: RiskState, stroke: float, policy: Policy) -> RiskState:
 
 
 def value(state: RiskState, policy: Policy) -> float:
-    """Return the risk in (0, 1): how likely a bot is, given prior and evidence."""
+    """Return the risk in (0, 1): how likely it is a bot, or a recording played again.
+
+    Good movement does not make up for its having been seen before: a recording's is good.
+    """
+    return 1.0 - (1.0 - _bot(state, policy)) * (1.0 - replay_value(state))
+
+
+def replay_value(state: RiskState) -> float:
+    """Return how likely a recording is, in [0, 1); 0 as long as nothing speaks for one."""
+    return _sigmoid(REPLAY_PRIOR_LOG_ODDS + state.replay.log_odds) - _sigmoid(REPLAY_PRIOR_LOG_ODDS)
+
+
+def is_replayed(state: RiskState, policy: Policy) -> bool:
+    """Say whether there is enough evidence of a recording to require a factor.
+
+    As much as makes a bot's session high, or all that can be had where a site's limit is beyond that.
+    """
+    enough = math.log(policy.high_at / (1.0 - policy.high_at)) - REPLAY_PRIOR_LOG_ODDS
+    return state.replay.log_odds >= min(enough, CAP_REPLAY)
+
+
+def _bot(state: RiskState, policy: Policy) -> float:
     high = math.log(policy.high_at / (1.0 - policy.high_at)) - policy.prior_log_odds
     said = state.log_odds + state.integrity.log_odds(high=high)
-    return 1.0 / (1.0 + math.exp(-(policy.prior_log_odds + said)))
+    return _sigmoid(policy.prior_log_odds + said)
+
+
+def _sigmoid(log_odds: float) -> float:
+    return 1.0 / (1.0 + math.exp(-log_odds))
 
 
 def level(state: RiskState, policy: Policy) -> Level:
     """Name the risk of a state that has been decayed to now.
 
     Bad evidence counts from the first stroke; good evidence needs ``min_strokes`` of them, and has
-    to be good: movement that could be anybody's leaves the session unknown.
+    to be good: movement that could be anybody's leaves the session unknown. Evidence of a recording
+    makes a low session elevated, and any session high.
     """
-    risk = value(state, policy)
+    if is_replayed(state, policy):
+        return "high"
+    moved = _bot_level(state, policy)
+    if moved == "low" and value(state, policy) >= policy.elevated_at:
+        return "elevated"
+    return moved
+
+
+def _bot_level(state: RiskState, policy: Policy) -> Level:
+    risk = _bot(state, policy)
     if risk >= policy.high_at or state.worst >= policy.window_high_at:
         return "high"
     settled = state.weight >= policy.settled_strokes - 0.5

@@ -1,7 +1,4 @@
-"""Have we seen this movement before? Fingerprints of strokes, and how alike two of them are.
-
-Not wired to the extension yet: see docs/replay-memory.md for what is measured and what is missing.
-"""
+"""Have we seen this movement before? Fingerprints of strokes, and how alike two of them are."""
 
 from __future__ import annotations
 
@@ -21,6 +18,11 @@ HARMONICS = 12
 TRIMMED = 0.02
 # Ways in which the clocks of two captures may differ: moved, and stretched.
 CLOCKS = 2
+# Below any of these a stroke is no fingerprint: two straight strokes of one easing are the same stroke,
+# whoever made them. Px of its root mean square distance from a straight line, path and events.
+MIN_LATERAL_PX = 3.0
+MIN_PX = 100.0
+MIN_EVENTS = 10
 # Pixel noise that is always there, in px: it keeps the logarithm of a perfect match finite.
 _FLOOR_PX = 0.05
 
@@ -29,6 +31,9 @@ _FLOOR_PX = 0.05
 _CHANCE = np.array([-2.16, 0.51, 0.24, -0.09, 0.02, 0.19, 0.19])
 #: Likeness that 1 % and 0.1 % of those strokes reach with the nearest of 61,000.
 RARE, RARER = 0.60, 0.82
+#: Likeness from which a stroke may go on with the stored visit of an earlier one, and what such strokes
+#: need together: no five strokes in a row of those people had it (docs/replay-memory.md).
+LIKE_AT_ALL, IN_ORDER = -0.20, 0.80
 
 _AT = (np.arange(POINTS) + 0.5) / POINTS
 _ORDER = np.arange(1, HARMONICS + 1)
@@ -58,6 +63,15 @@ def fingerprints(strokes: Strokes) -> tuple[Complex, Floats]:
     when = start[:, None] + (end - start)[:, None] * _AT
     z = np.interp(when, clock, strokes.x) + 1j * np.interp(when, clock, strokes.y)
     return (z - z.mean(axis=1, keepdims=True)) @ _COSINES.T / POINTS, path
+
+
+def telling(strokes: Strokes, prints: Complex, path_px: Floats) -> NDArray[np.bool_]:
+    """Return which strokes have enough of a shape to be known again, shape (n,)."""
+    # The smaller moment of inertia: what no straight line explains.
+    energy = (np.abs(prints) ** 2).sum(axis=1)
+    lateral = np.sqrt(np.maximum(energy - np.abs((prints * prints).sum(axis=1)), 0.0) / 2.0)
+    enough: NDArray[np.bool_] = (lateral >= MIN_LATERAL_PX) & (path_px >= MIN_PX)
+    return enough & (np.diff(strokes.offsets) >= MIN_EVENTS)
 
 
 def chance(prints: Complex, path_px: Floats) -> Floats:

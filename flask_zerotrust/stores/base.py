@@ -61,7 +61,7 @@ class Store(Protocol):
     def entries_after(self, log: str, position: int) -> list[tuple[int, bytes]]:
         """Return the entries that were added after a position (0: all), oldest first, each with its own.
 
-        Positions ascend in the order in which entries were added, as long as the log has any.
+        Positions ascend in the order in which entries were added, also where all have expired since.
         """
 
     def close(self) -> None:

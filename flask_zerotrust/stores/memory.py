@@ -108,7 +108,7 @@ class MemoryStore:
         with self._lock:
             now = self._clock()
             rows = self._logs.get(log, [])
-            number = rows[-1].number + 1 if rows else 1
+            number = rows[-1].number + 1 if rows else int(now * 1_000) + 1
             kept = [row for row in rows if row.expires_at > now]
             self._logs[log] = [*kept, _Row(entry, now + ttl_s, number=number)][-keep:]
             self._sweep_sometimes()

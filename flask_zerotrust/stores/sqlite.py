@@ -57,7 +57,9 @@ _SWAP = (
     "WHERE key = :key AND value = :old AND expires_at > :now RETURNING 1"
 )
 _APPEND = (
-    "INSERT INTO entries SELECT :log, coalesce(max(number), 0) + 1, :entry, :end "
+    # An empty log goes on where time is, in ms, so that no reader has seen its numbers before.
+    "INSERT INTO entries SELECT :log, coalesce(max(number), cast(:now * 1000 AS INTEGER)) + 1, "
+    ":entry, :end "
     "FROM entries WHERE log = :log RETURNING number"
 )
 _SWEEP = (
