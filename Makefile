@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test checks lint types contracts tests unit browser screenshots docs evaluate refit replay mutants fuzz bench format clean
+.PHONY: help demo test checks lint types contracts tests unit browser screenshots docs evaluate refit replay tools mutants fuzz bench format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -75,7 +75,13 @@ bench: $(VENV)/.dev ## measure what the extension costs a request
 	@$(BIN)/python -m tests.benchmarks.requests
 
 replay: system $(VENV)/.dev ## replay twenty recorded people to the example app: half an hour
-	@ZEROTRUST_TEST_PEOPLE=20 $(PYTEST) -q tests/browser/test_people.py
+	@ZEROTRUST_TEST_PEOPLE=20 ZEROTRUST_TEST_PEOPLE_FILE=docs/people.json $(PYTEST) -q tests/browser/test_people.py
+	@$(MAKE) --no-print-directory docs
+
+tools: system $(VENV)/.dev ## let automation tools visit the example app (needs node, npm, chromium-driver)
+	@$(PIP) "selenium>=4.20"
+	@$(BIN)/python -m tests.browser.tools
+	@$(MAKE) --no-print-directory docs
 
 format: $(VENV)/.dev ## let ruff mend what it can
 	@$(BIN)/ruff check --quiet --fix . && $(BIN)/ruff format --quiet .

@@ -31,6 +31,12 @@ def factors(user_id: str) -> Iterable[Factor]:
     return [zt.sms_factor(customer.phone)] if customer else []
 
 
+@zt.identity_consent
+def learns(user_id: str) -> bool:
+    """Only of customers who have switched it on is a profile kept."""
+    return store.consents(user_id)
+
+
 @blueprint.get("/login")
 def login() -> str | Response:
     """Ask who it is, or go on when that is known."""
@@ -70,5 +76,5 @@ def _login_page(username: str = "", error: str | None = None) -> str:
 
 def _local_path(path: str) -> str | None:
     """Return the path if it is one of this bank's own pages, else None."""
-    pages = {url_for(f"bank.{name}") for name in ("account", "transfer", "statements", "phone")}
+    pages = {url_for(f"bank.{name}") for name in ("account", "transfer", "statements", "security", "phone")}
     return path if path in pages else None

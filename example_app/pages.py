@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -19,6 +19,12 @@ blueprint = Blueprint("bank", __name__)
 
 #: The phone page stands in for a thing in the customer's pocket, so it asks for no login.
 OPEN = {"bank.phone"}
+#: What can be chosen on the security page, and what it is answered with.
+CHOICES = {
+    "switch on": "From now on the bank learns how you move.",
+    "switch off": "What was learnt is erased, and nothing more is learnt.",
+    "start again": "What was learnt is erased. The bank starts again from nothing.",
+}
 
 
 @blueprint.before_request
@@ -67,6 +73,27 @@ def send_transfer() -> tuple[str, int] | Response:
 def statements() -> str:
     """Show the account month by month: always behind a code, however good the movement."""
     return render_template("statements.html", statements=store.statements(current_user.get_id()))
+
+
+@blueprint.get("/security")
+def security() -> str:
+    """Show what the bank has learnt of how this customer moves, and let them decide on it."""
+    me = current_user.get_id()
+    return render_template("security.html", agreed=store.consents(me), profile=zt.profile(me))
+
+
+@blueprint.post("/security")
+@step_up_required(always=True, action="change what the bank learns of your movement")
+def set_learning() -> Response:
+    """Switch learning on or off, or start again: behind a code, or a thief would switch it off first."""
+    me, choice = current_user.get_id(), request.form.get("choice")
+    if choice not in CHOICES:
+        abort(400, "Choose one of the buttons of the security page.")
+    if choice != "switch on":
+        zt.forget_profile(me)
+    store.set_consent(me, choice != "switch off")
+    flash(CHOICES[choice], "success")
+    return redirect(url_for("bank.security"), code=303)
 
 
 @blueprint.get("/phone")

@@ -74,21 +74,20 @@ class Statement:
 
 
 def init_app(app: Flask) -> None:
-    """Make and seed the database when the instance folder has none, and close connections."""
+    """Make the tables that the instance folder lacks, seed an empty bank, and close connections."""
     path = Path(app.instance_path) / "bank.sqlite"
     with closing(sqlite3.connect(path, isolation_level=None)) as db, db:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("BEGIN IMMEDIATE")
-        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'customer'").fetchone():
-            schema = Path(app.root_path, "schema.sql").read_text(encoding="utf-8")
-            _create(db, schema, today=datetime.now(UTC).date())
+        for statement in Path(app.root_path, "schema.sql").read_text(encoding="utf-8").split(";"):
+            db.execute(statement)
+        if not db.execute("SELECT 1 FROM customer").fetchone():
+            _seed(db, today=datetime.now(UTC).date())
     app.config["BANK_DATABASE"] = str(path)
     app.teardown_appcontext(_close)
 
 
-def _create(db: sqlite3.Connection, schema: str, *, today: date) -> None:
-    for statement in schema.split(";"):
-        db.execute(statement)
+def _seed(db: sqlite3.Connection, *, today: date) -> None:
     for row in CUSTOMERS:
         hashed = generate_password_hash(PASSWORDS[row.id])
         db.execute(
@@ -159,6 +158,21 @@ def statements(customer_id: str) -> list[Statement]:
         running += sum(line.pence for line in part)
         made.append(Statement(month, part[::-1], running))
     return made[::-1]
+
+
+def consents(customer_id: str) -> bool:
+    """Say whether the customer has agreed to a profile of how they move."""
+    query = "SELECT 1 FROM consent WHERE customer_id = ?"
+    return _db().execute(query, (customer_id,)).fetchone() is not None
+
+
+def set_consent(customer_id: str, agreed: bool) -> None:
+    """Write down that the customer agrees, with the moment, or no longer does."""
+    with _writing() as db:
+        db.execute("DELETE FROM consent WHERE customer_id = ?", (customer_id,))
+        if agreed:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            db.execute("INSERT INTO consent VALUES (?, ?)", (customer_id, now))
 
 
 def transfer(customer_id: str, *, to: str, pence: int, today: date) -> str:

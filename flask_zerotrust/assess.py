@@ -9,13 +9,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from . import motion, risk
+from . import identity, motion, risk
 from .events import EventBatch
 from .motion.replayed import Hit, Replayed
 
 NOTHING_SEEN = motion.Integrity()
 NEVER_SEEN = Replayed()
-
+NOBODY_ELSE = identity.Identity()
 
 #: For every stroke the stored ones it is like.
 Hits = Sequence[tuple[Hit, ...]]
@@ -85,6 +85,7 @@ def fold(
     *,
     seen: motion.Integrity = NOTHING_SEEN,
     hits: Hits = (),
+    others: tuple[float, ...] = (),
     policy: risk.Policy,
     now: float,
     half_life_s: float,
@@ -92,12 +93,19 @@ def fold(
 ) -> Assessment:
     """Add the log-odds of new strokes, and what was seen of their browser, to the state of the session.
 
-    ``hits`` are the stored strokes that its strokes are like; they count whether or not it is believed.
-    Of a batch that is not ``believed`` only what speaks for a bot counts.
+    ``others`` holds what the strokes say for another person than the user, against the user; ``hits``
+    the stored strokes that they are like. Of a batch that is not ``believed`` only what speaks for a
+    bot, another person or a recording counts.
     """
     counted = said if believed else tuple(stroke for stroke in said if stroke > 0)
     after = risk.update(state, counted, now=now, half_life_s=half_life_s, policy=policy)
-    after = replace(after, integrity=after.integrity.then(seen), replay=after.replay.then(hits))
+    against = others if believed else tuple(stroke for stroke in others if stroke > 0)
+    after = replace(
+        after,
+        integrity=after.integrity.then(seen),
+        other=after.other.then(against),
+        replay=after.replay.then(hits),
+    )
     return describe(after, policy=policy, strokes=counted)
 
 
@@ -114,10 +122,10 @@ def describe(state: risk.RiskState, *, policy: risk.Policy, strokes: tuple[float
 
 
 def _reasons(state: risk.RiskState, level: risk.Level, policy: risk.Policy) -> tuple[str, ...]:
-    """Name what speaks against a session: how it moved, how the browser got its events, who did."""
+    """Name what speaks against a session: how it moved, how the browser got its events, whose it is."""
     if level == "low":
         return ()
-    moved = replace(state, integrity=NOTHING_SEEN, replay=NEVER_SEEN)
+    moved = replace(state, integrity=NOTHING_SEEN, other=NOBODY_ELSE, replay=NEVER_SEEN)
     words = list(_of_movement(moved, risk.level(moved, policy), policy))
     if state.integrity.untrusted > 0:
         words.append("untrusted_events")
@@ -125,6 +133,8 @@ def _reasons(state: risk.RiskState, level: risk.Level, policy: risk.Policy) -> t
         words.append("machine_like_timing")
     if risk.replay_value(state) >= policy.elevated_at or risk.is_replayed(state, policy):
         words.append("replayed_movement")
+    if risk.other_value(state) >= policy.elevated_at or risk.is_other(state, policy):
+        words.append("different_person")
     return tuple(words)
 
 

@@ -114,6 +114,12 @@ class Settings:
     audit_log: bool = _setting(
         False, "write every signal as one JSON line to the logger flask_zerotrust.audit"
     )
+    identity: bool = _setting(
+        False, "learn how each user who agrees moves, and ask for a code when it seems to be another person"
+    )
+    profile_days: int = _setting(
+        180, "days that a movement profile is kept after it last learnt something", low=1, high=3_650
+    )
 
     challenge_s: float = _setting(900.0, "life of an unanswered challenge", low=60, high=3_600)
     code_s: float = _setting(300.0, "life of a sent code (NIST 800-63B: at most 600)", low=30, high=600)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, current_app, request, url_for
-from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
@@ -28,12 +27,15 @@ from .factors.sms import SmsFactor
 from .factors.totp import TotpFactor
 from .formpost import StrippingRequest
 from .guard import CurrentRisk, Guard, this_guard
+from .identity import load_background
 from .keys import KeyRing
 from .memory import ReplayMemory
-from .people import FactorsLoader, Loaders, UserIdLoader, check_source
+from .people import FactorsLoader, IdentityConsent, Loaders, UserIdLoader, check_source
+from .profiles import Profiles, Progress
 from .recorder import Consent, Recorder
 from .scoring import load_bundle
 from .session import Sessions
+from .tokens import serializer
 from .views import CSRF_EXEMPT, make_blueprint
 
 # Apps of this process, so that a view guarded in one may be plain in another.
@@ -113,6 +115,34 @@ class ZeroTrust:
         self._loaders.record_consent = consent
         return consent
 
+    def identity_consent(self, consent: IdentityConsent) -> IdentityConsent:
+        """Register a function (user id) -> bool: whether this user agrees to a profile of how they move.
+
+        Asked for every batch, so it should be quick; anything but True is no. Where a user takes their
+        consent back, call :meth:`forget_profile` too.
+        """
+        self._loaders.identity_consent = consent
+        return consent
+
+    def profile(self, user: str) -> Progress:
+        """Return how far a user's movement profile is; without ``ZEROTRUST_IDENTITY`` it never begins."""
+        return this_guard().profiles.progress(user)
+
+    def forget_profile(self, user: str) -> None:
+        """Erase a user's movement profile, also from the store's own files.
+
+        Learning begins anew with the next proven session, unless the user no longer agrees.
+        """
+        this_guard().profiles.forget(user)
+
+    def stop_profile(self, user: str) -> None:
+        """Erase a user's movement profile, and keep in mind that this user wants none."""
+        this_guard().profiles.stop(user)
+
+    def resume_profile(self, user: str) -> None:
+        """Take back what :meth:`stop_profile` has kept in mind."""
+        this_guard().profiles.resume(user)
+
     def sms_factor(self, number: str, *, id: str = "sms", label: str | None = None) -> SmsFactor:
         """Return a text-message factor for a verified number, over the configured sender.
 
@@ -146,12 +176,14 @@ class ZeroTrust:
             challenges=Challenges(store, keys, settings, totp=TotpFactor),
             enrolled=Enrolled(store, keys),
             sender=_sender(app, settings, self._clock),
-            page_tokens=_serializer(secrets, "zerotrust.page", self._clock),
-            form_tokens=_serializer(secrets, "zerotrust.form", self._clock),
+            page_tokens=serializer(secrets, "zerotrust.page", self._clock),
+            form_tokens=serializer(secrets, "zerotrust.form", self._clock),
             clock=self._clock,
             loaders=self._loaders,
             recorder=_recorder(app, settings, keys, self._clock),
             replays=_replays(settings, store),
+            profiles=Profiles(store, keys, keep_s=settings.profile_days * 86_400.0),
+            background=load_background() if settings.identity and settings.mode != "off" else None,
         )
 
 
@@ -177,6 +209,11 @@ def _recorder(app: Flask, settings: Settings, keys: KeyRing, clock: Callable[[],
 
 
 def _check_consent(guard: Guard) -> None:
+    if guard.background is not None and guard.loaders.identity_consent is None:
+        raise ConfigError(
+            "ZEROTRUST_IDENTITY is set, but nothing says who agrees to a profile of how they move: name a "
+            "function with @zt.identity_consent that takes the user's id and returns True for those who do."
+        )
     if guard.recorder is not None and guard.loaders.record_consent is None:
         raise ConfigError(
             "ZEROTRUST_RECORD_DIR is set, but nothing says who agrees to be recorded: name a function with "
@@ -193,29 +230,6 @@ def _secret_keys(app: Flask) -> list[str | bytes]:
             "print(secrets.token_hex())'`."
         )
     return [app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or [])]
-
-
-class _Signer(TimestampSigner):
-    """Stamps tokens with the extension's clock."""
-
-    def __init__(self, *args: Any, clock: Callable[[], float], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._clock = clock
-
-    def get_timestamp(self) -> int:
-        return int(self._clock())
-
-
-def _serializer(
-    secrets: list[str | bytes], salt: str, clock: Callable[[], float]
-) -> URLSafeTimedSerializer:
-    # itsdangerous signs with the last key of a list and accepts them all.
-    return URLSafeTimedSerializer(
-        secrets[::-1],  # type: ignore[arg-type]
-        salt=salt,
-        signer=_Signer,
-        signer_kwargs={"clock": clock},
-    )
 
 
 def _sender(app: Flask, settings: Settings, clock: Callable[[], float]) -> Sender | None:

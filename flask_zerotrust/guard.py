@@ -32,7 +32,7 @@ class CurrentRisk:
     Attributes
     ----------
     value : float
-        In [0, 1]; how likely a bot is.
+        In [0, 1]; how likely it is a bot, or another person than the user.
     level : {"unknown", "low", "elevated", "high"}
     age_s : float or None
         Seconds since the newest movement; None where there was none.

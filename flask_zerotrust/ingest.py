@@ -7,18 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import numpy as np
 from flask import Flask, current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+from numpy.typing import NDArray
 
-from . import assess, events, motion, risk, signals
+from . import assess, events, identity, motion, recognition, risk, signals
 from .config import Settings
 from .errors import PayloadError, StoreError
 from .formpost import MAX_FIELD_BYTES, form_batches
 from .memory import ReplayMemory, Rows, rows_of
 from .people import Loaders
+from .profiles import Profiles
 from .record import Record
 from .recorder import Recorder
-from .session import Entry, Sessions
+from .session import Entry, Sessions, short_id
 from .stores.base import Store
 
 log = logging.getLogger("flask_zerotrust")
@@ -35,6 +38,8 @@ class Intake:
     page_tokens: URLSafeTimedSerializer
     clock: Callable[[], float]
     loaders: Loaders
+    profiles: Profiles
+    background: identity.Background | None = None
     recorder: Recorder | None = None
     replays: ReplayMemory | None = None
 
@@ -85,40 +90,53 @@ class Intake:
         now = self.clock()
         # Outside of step, which runs again after every lost race.
         strokes, seen = motion.split(batch), motion.inspect(batch)
-        said = assess.rate(motion.extract(strokes), scorer=self.scorer)
+        features = motion.extract(strokes)
+        said = assess.rate(features, scorer=self.scorer)
+        sight = self._look(user, batch, strokes, features)
         moved, hits = self._look_up(strokes, entry, now=now)
         found: list[assess.Assessment] = []
         newly: list[bool] = []
+        teaches, revoked = False, None  # what the last run of step, the one that won, made of it
 
         def step(before: Record) -> Record:
+            nonlocal teaches, revoked
             timeline = before.timeline.add(batch, now=now)
+            believed = timeline.believable(batch, now=now)
             result = assess.fold(
                 said,
                 before.state,
                 seen=seen,
                 hits=hits,
+                others=sight.said if sight is not None else (),
                 policy=self.scorer.policy,
                 now=now,
                 half_life_s=self.settings.half_life_s,
-                believed=timeline.believable(batch, now=now),
+                believed=believed,
             )
             found.append(result)
             newly.append(result.level == "high" and not before.latched)
-            return replace(
+            against = _revokes(result.state, self.scorer.policy)
+            revoked = against if before.grant is not None else None
+            after = replace(
                 before,
                 state=result.state,
                 timeline=timeline,
                 strokes=before.strokes + len(result.strokes),
                 latched=before.latched or result.level == "high",
                 suspect=before.suspect or result.level in ("elevated", "high"),
-                # A code that was passed before the recording began answers nothing.
-                grant=None if risk.is_replayed(result.state, self.scorer.policy) else before.grant,
+                # A code that was passed before another person, or a recording, began answers nothing.
+                grant=None if against else before.grant,
             )
+            if sight is not None:
+                teaches = believed and recognition.may_teach(after, result, sight, now=now)
+            return after
 
         records_read().pop(entry.id, None)
         if self.sessions.change(entry, user, step) is None:
             raise PayloadError("token", "is of a session that has moved on", status=401)
         self._remember(moved)
+        if teaches and sight is not None and self.background is not None:
+            recognition.teach(self.profiles, sight, now=now, background=self.background)
         result = found[-1]
         signals.risk_assessed.send(
             this_app(),
@@ -130,6 +148,28 @@ class Intake:
         )
         if newly[-1]:
             signals.session_latched.send(this_app(), user=user, level=result.level, reasons=result.reasons)
+        if revoked is not None:
+            signals.grant_revoked.send(
+                this_app(),
+                user=user,
+                session=short_id(entry.id),
+                reason=revoked,
+                latch_lifted=False,
+            )
+
+    def _look(
+        self,
+        user: str | None,
+        batch: events.EventBatch,
+        strokes: motion.Strokes,
+        features: NDArray[np.float64],
+    ) -> recognition.Sight | None:
+        """Compare a batch with the profile of the user who is logged in, if that user agrees."""
+        if self.background is None or user is None:
+            return None
+        if not recognition.agrees(self.loaders.identity_consent, user):
+            return None
+        return recognition.look(self.profiles, user, batch, strokes, features, background=self.background)
 
     def _look_up(
         self, strokes: motion.Strokes, entry: Entry, *, now: float
@@ -148,6 +188,13 @@ class Intake:
             self.replays.remember(moved)
         except StoreError:
             log.exception("the memory of movement could not be written; these strokes are not in it")
+
+
+def _revokes(state: risk.RiskState, policy: risk.Policy) -> str | None:
+    """Return the reason for which a code that was passed before answers nothing any more, or None."""
+    if risk.is_other(state, policy):
+        return "different_person"
+    return "replayed_movement" if risk.is_replayed(state, policy) else None
 
 
 def this_app() -> Flask:

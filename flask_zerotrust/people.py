@@ -13,6 +13,8 @@ from .recorder import Consent
 
 UserIdLoader = Callable[[], str | None]
 FactorsLoader = Callable[[str], Iterable[Factor]]
+#: Whether this user agrees to a profile of how they move.
+IdentityConsent = Callable[[str], bool]
 
 
 @dataclass(slots=True)
@@ -22,6 +24,7 @@ class Loaders:
     user_id: UserIdLoader | None = None
     factors: FactorsLoader | None = None
     record_consent: Consent | None = None
+    identity_consent: IdentityConsent | None = None
 
 
 def current_user_id(loader: UserIdLoader | None) -> str | None:

@@ -41,7 +41,8 @@ session_latched = _signals.signal("session-latched")
 #: A code did not fit while a factor was being added. ``user``, ``kind``, ``reason``.
 enrolment_failed = _signals.signal("enrolment-failed")
 
-#: A grant was ended early. ``user``, ``session`` (short id), ``reason`` ("operator"), ``latch_lifted``.
+#: A grant was ended early. ``user``, ``session`` (short id), ``reason`` ("operator", or
+#: "different_person", "replayed_movement"), ``latch_lifted``.
 grant_revoked = _signals.signal("grant-revoked")
 
 #: A factor was added through the extension. ``user``, ``factor_id``, ``kind``. Tell the owner.

@@ -20,7 +20,8 @@ function remember({ level, risk, strokes }) {
 }
 
 function show(status) {
-  line.textContent = words(status) + (status.granted ? " - code accepted" : status.latched ? " - code needed" : "");
+  const other = status.reasons.includes("different_person") ? " - moves like someone else" : "";
+  line.textContent = words(status) + other + (status.granted ? " - code accepted" : status.latched ? " - code needed" : "");
   if (line.dataset.level !== status.level) news.textContent = `Movement check: ${status.level}`;
   line.dataset.level = status.level;
   remember(status);

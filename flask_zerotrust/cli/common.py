@@ -132,8 +132,14 @@ def the_app() -> Flask:
     context = click.get_current_context()
     script = context.find_object(ScriptInfo)
     if script is None:
-        raise ConfigError(f"This command needs an app: flask --app APP zerotrust {context.info_name}")
+        raise ConfigError(f"This command needs an app: flask --app APP zerotrust {_words(context)}")
     return script.load_app()
+
+
+def _words(context: click.Context) -> str:
+    """Return the command as it is written below the group: ``profile show``."""
+    above = "" if context.parent is None or context.parent.parent is None else _words(context.parent)
+    return f"{above} {context.info_name}".strip()
 
 
 def the_guard() -> Guard:

@@ -110,17 +110,22 @@ def _line(row: dict[str, Any]) -> str:
 
 @group.command()
 def rekey() -> None:
-    """Encrypt secrets and phone numbers anew under the newest SECRET_KEY (needs `flask zerotrust`).
+    """Encrypt what is kept of people anew under the newest SECRET_KEY (needs `flask zerotrust`).
 
     Run it after a change of keys, before the former one leaves SECRET_KEY_FALLBACKS; again does no harm.
     Exit code 1 where no key opens a record.
     """
-    found = sharing_guard().enrolled.rekey()
-    click.echo(f"{found.done} encrypted anew, {found.current} were under the newest key already.")
-    if found.unreadable:
-        click.echo(
-            f"No key opens the factors of {len(found.unreadable)}: {', '.join(found.unreadable[:10])}. Put "
-            "the former key back into SECRET_KEY_FALLBACKS and run this again, or let them enrol again.",
-            err=True,
-        )
+    guard = sharing_guard()
+    both = {"factors": guard.enrolled.rekey(), "movement profile": guard.profiles.rekey(now=guard.clock())}
+    done, current = (sum(getattr(found, name) for found in both.values()) for name in ("done", "current"))
+    click.echo(f"{done} encrypted anew, {current} were under the newest key already.")
+    for what, found in both.items():
+        if found.unreadable:
+            click.echo(
+                f"No key opens the {what} of {len(found.unreadable)}: {', '.join(found.unreadable[:10])}. "
+                "Put the former key back into SECRET_KEY_FALLBACKS and run this again, or let them begin "
+                "anew.",
+                err=True,
+            )
+    if any(found.unreadable for found in both.values()):
         click.get_current_context().exit(1)

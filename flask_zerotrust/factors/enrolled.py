@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ConfigError, StoreError
-from ..keys import KeyRing
+from ..keys import KeyRing, Rekeyed
 from ..stores.base import Store, update
 from .base import Factor, Sender
 from .sms import SmsFactor, canonical_number
@@ -21,15 +20,6 @@ MAX_FACTORS = 10
 
 _PURPOSE = "enrolled-factors"
 _Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Rekeyed:
-    """How many records were encrypted anew and were under the newest key before, and whose no key opens."""
-
-    done: int
-    current: int
-    unreadable: tuple[str, ...]
 
 
 class Enrolled:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..events import DOWN, ENTER, LEAVE, MOUSE, MOVE, UP, EventBatch
+from ..events import DOWN, ENTER, KINDS, LEAVE, MOUSE, MOVE, UP, EventBatch
 
 # A pause that ends a stroke, in ms. The collector holds back an open stroke by the same rule, and
 # the slowest remote desktops seen (Balabit, 109 ms between events) stay in one piece.
@@ -59,41 +59,69 @@ def split(batch: EventBatch) -> Strokes:
     A stroke is a run of moves of a mouse, vouched for by the browser, that no pause, press, release
     or leaving of the window interrupts. Touch, pen and untrusted events make none.
     """
+    t, x, y, breaks = batch.t_ms, batch.x, batch.y, None
     mouse = (batch.pointer == MOUSE) & batch.trusted
-    kind = batch.kind[mouse]
-    breaks = np.cumsum((kind == DOWN) | (kind == UP) | (kind == LEAVE) | (kind == ENTER))
-    move = kind == MOVE
-    t, x, y = batch.t_ms[mouse][move], batch.x[mouse][move], batch.y[mouse][move]
-    keep = _moved(t, x, y)
-    return _runs(t[keep], x[keep], y[keep], breaks[move][keep])
+    kept = mouse & (batch.kind == MOVE)
+    # Most batches hold nothing else, and then nothing has to be picked out or copied.
+    if not _all(kept):
+        t, x, y, breaks = t[kept], x[kept], y[kept], np.cumsum(mouse & _BREAKS[batch.kind])[kept]
+    # Of each instant the last event (coarse clocks repeat themselves), and of those the ones that moved.
+    kept = np.empty(t.size, bool)
+    kept[-1:] = True
+    np.greater(t[1:], t[:-1], out=kept[:-1])
+    if not _all(kept):
+        t, x, y, breaks = t[kept], x[kept], y[kept], breaks if breaks is None else breaks[kept]
+    kept = np.empty(t.size, bool)
+    kept[:1] = True
+    np.not_equal(x[1:], x[:-1], out=kept[1:])
+    kept[1:] |= y[1:] != y[:-1]
+    if not _all(kept):
+        t, x, y, breaks = t[kept], x[kept], y[kept], breaks if breaks is None else breaks[kept]
+    return _runs(t, x, y, breaks)
 
 
-def _moved(t: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Index events that went somewhere, one for each instant (coarse clocks repeat themselves)."""
-    last = np.flatnonzero(np.append(t[1:] > t[:-1], True)) if t.size else np.empty(0, np.intp)
-    xs, ys = x[last], y[last]
-    moved = np.ones(last.size, bool)
-    moved[1:] = (xs[1:] != xs[:-1]) | (ys[1:] != ys[:-1])
-    return last[moved]
+def _all(kept: NDArray[np.bool_]) -> bool:
+    return int(np.count_nonzero(kept)) == kept.size
+
+
+# Which kinds of events end a stroke, by their number.
+_BREAKS = np.isin(np.arange(len(KINDS)), (DOWN, UP, LEAVE, ENTER))
 
 
 def _runs(
-    t: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64], breaks: NDArray[np.int64]
+    t: NDArray[np.float64],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    breaks: NDArray[np.int64] | None,
 ) -> Strokes:
-    """Cut at pauses and breaks, chop what is too long, drop what is too little."""
-    if t.size < MIN_EVENTS:
+    """Cut at pauses and breaks, chop what is too long, drop what is too little.
+
+    ``breaks`` counts the events so far that end a stroke; None where there is none.
+    """
+    n = t.size
+    if n < MIN_EVENTS:
         return Strokes(t[:0], x[:0], y[:0], np.zeros(1, np.int64))
-    fresh = np.ones(t.size, bool)
-    fresh[1:] = (np.diff(t) > PAUSE_MS) | (np.diff(breaks) > 0)
-    begun = t[fresh][np.cumsum(fresh) - 1]
-    piece = np.floor((t - begun) / MAX_MS)
-    fresh[1:] |= np.diff(piece) > 0
-    starts = np.flatnonzero(fresh)
-    ends = np.append(starts[1:], t.size)
-    step = np.hypot(np.diff(x, prepend=x[0]), np.diff(y, prepend=y[0]))
+    fresh = np.ones(n + 1, bool)  # the last one ends the last stroke
+    np.greater(t[1:] - t[:-1], PAUSE_MS, out=fresh[1:n])
+    if breaks is not None:
+        fresh[1:n] |= breaks[1:] != breaks[:-1]
+    edges = fresh.nonzero()[0]
+    lasted = t[edges[1:] - 1] - t[edges[:-1]]
+    # A hair below the limit, because what is divided here may round up to it.
+    if lasted.max() > MAX_MS - 1.0:
+        begun = t[edges[:-1]][np.cumsum(fresh[:n]) - 1]
+        piece = np.floor((t - begun) / MAX_MS)
+        fresh[1:n] |= piece[1:] > piece[:-1]
+        edges = fresh.nonzero()[0]
+        lasted = t[edges[1:] - 1] - t[edges[:-1]]
+    starts, sizes = edges[:-1], edges[1:] - edges[:-1]
+    step = np.empty(n)
+    np.hypot(x[1:] - x[:-1], y[1:] - y[:-1], out=step[1:])
     step[starts] = 0.0
-    enough = (ends - starts >= MIN_EVENTS) & (t[ends - 1] - t[starts] >= MIN_MS)
-    enough &= np.add.reduceat(step, starts) >= MIN_PX
-    kept = np.repeat(enough, ends - starts)
-    offsets = np.concatenate(([0], np.cumsum((ends - starts)[enough]))).astype(np.int64)
+    enough = (sizes >= MIN_EVENTS) & (lasted >= MIN_MS) & (np.add.reduceat(step, starts) >= MIN_PX)
+    if _all(enough):
+        return Strokes(t, x, y, edges)
+    kept = np.repeat(enough, sizes)
+    offsets = np.zeros(np.count_nonzero(enough) + 1, np.int64)
+    np.cumsum(sizes[enough], out=offsets[1:])
     return Strokes(t[kept], x[kept], y[kept], offsets)

@@ -128,8 +128,8 @@ class SQLiteStore:
             if not busy:
                 return
         raise StoreError(
-            f"What was erased from the store {str(self._file)!r} still lies in its write-ahead log, because "
-            "other connections kept it busy. Erase it again, or stop what holds the file open."
+            f"What was erased from the store {str(self._file)!r} still lies in its write-ahead "
+            "log, because other connections kept it busy. Erase it again, or stop what holds the file open."
         )
 
     def increment(self, key: str, *, ttl_s: float) -> int:

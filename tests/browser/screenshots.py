@@ -39,7 +39,7 @@ def main(folder: Path = FOLDER) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         take(browser, folder, "light", size=WIDE, mover=move_as_person)
         take(browser, folder, "dark", size=WIDE, mover=move_as_script)
-        take(browser, folder, "narrow", size=NARROW, only=("transfer", "challenge", "confirm"))
+        take(browser, folder, "narrow", size=NARROW, only=("transfer", "challenge", "confirm", "security"))
         browser.close()
 
 
@@ -87,6 +87,14 @@ def walk(page: Page, bank: Bank, mover: Callable[[Page], None] | None) -> Iterat
     yield "statements", page
     page.goto(bank.url + "/zerotrust/enrol")
     yield "enrol", page
+    page.goto(bank.url + "/security")
+    page.get_by_role("button", name="switch it on").press("Enter")
+    page.wait_for_selector("[data-refresh], form[action='/security'] [name=choice]")
+    if page.url.endswith("/confirm"):
+        page.get_by_role("button", name="Confirm and continue").press("Enter")
+        page.wait_for_selector("[data-refresh]")
+    page.wait_for_timeout(500)
+    yield "security", page
 
 
 def walk_through_challenge(page: Page, bank: Bank) -> Iterator[tuple[str, Page]]:

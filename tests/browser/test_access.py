@@ -132,7 +132,7 @@ def test_no_page_breaks_the_policy_it_is_served_with(page: Page, live_bank: Bank
     log_in(page, live_bank)
     page.goto(live_bank.url + "/statements")
     answer_challenge(page, live_bank)
-    for path in ("/", "/transfer", "/phone", "/zerotrust/enrol"):
+    for path in ("/", "/transfer", "/security", "/phone", "/zerotrust/enrol"):
         page.goto(live_bank.url + path)
         page.mouse.move(300, 300, steps=5)
     page.wait_for_timeout(2_500)
@@ -145,6 +145,22 @@ def test_pages_fit_a_screen_of_320_px(page: Page, live_bank: Bank) -> None:
     page.goto(live_bank.url + "/login")
     assert page.evaluate(FITS)
     log_in(page, live_bank)
-    for path in ("/", "/transfer", "/phone", "/statements"):
+    for path in ("/", "/transfer", "/security", "/phone", "/statements"):
         page.goto(live_bank.url + path)
         assert page.evaluate(FITS), path
+
+
+def test_the_keyboard_alone_switches_recognition_on_and_off(page: Page, live_bank: Bank) -> None:
+    """Agree, answer, confirm, and take it back: consent is as easy to withdraw as to give."""
+    log_in(page, live_bank)
+    page.goto(live_bank.url + "/security")
+    tab_to(page, "button[value='switch on']")
+    page.keyboard.press("Enter")
+    answer_challenge(page, live_bank)
+    tab_to(page, "main button")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-refresh]")).to_contain_text("0 of 60")
+    tab_to(page, "button[value='switch off']")
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.success")).to_contain_text("erased")
+    expect(page.locator("button[value='switch on']")).to_be_visible()

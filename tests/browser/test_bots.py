@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -14,13 +13,12 @@ from playwright.sync_api import Page
 from example_app.seed import PASSWORDS
 from tests.forms import form_to, form_with
 
+from . import movers
 from .harness import Bank
+from .movers import Point
 from .steps import answer_challenge, finish_transfer, log_in, settled_status
 
-Point = tuple[float, float]
 STROKES = 14
-#: A step of movement, in seconds: what a script that wants to look smooth would choose.
-STEP_S = 0.011
 
 
 def naive(page: Page, start: Point, end: Point, rng: np.random.Generator) -> None:
@@ -29,21 +27,10 @@ def naive(page: Page, start: Point, end: Point, rng: np.random.Generator) -> Non
 
 
 def bezier(page: Page, start: Point, end: Point, rng: np.random.Generator) -> None:
-    """A cubic Bezier with eased time, tremor and an overshoot now and then."""
-    span = math.dist(start, end)
-    bend = rng.normal(0, 0.18, (2, 2)) * span
-    a, d = np.array(start), np.array(end)
-    b, c = a + (d - a) * 0.3 + bend[0], a + (d - a) * 0.7 + bend[1]
-    n = int(np.clip(25 + span / 12 + rng.normal(0, 5), 18, 110))
-    for u in np.linspace(0, 1, n):
-        e = u**3 * (10 - 15 * u + 6 * u * u)
-        at = (1 - e) ** 3 * a + 3 * (1 - e) ** 2 * e * b + 3 * (1 - e) * e**2 * c + e**3 * d
-        page.mouse.move(*(at + rng.normal(0, 0.7, 2)))
-        time.sleep(max(0.002, STEP_S + rng.normal(0, 0.003)))
-    if rng.random() < 0.4:
-        page.mouse.move(*(d + rng.normal(0, 5, 2)))
-        time.sleep(0.06)
-    page.mouse.move(*end)
+    """A curve with eased time, tremor and an overshoot now and then."""
+    for at, rest_s in movers.bezier(start, end, rng):
+        page.mouse.move(*at)
+        time.sleep(rest_s)
 
 
 def wander(page: Page, move: Callable[..., None], *, strokes: int, seed: int) -> Point:

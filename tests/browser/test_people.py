@@ -22,7 +22,7 @@ from playwright.sync_api import BrowserContext, Page, Playwright
 from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT, sapimouse
 from flask_zerotrust.training.recordings import Recording
 
-from . import os_input
+from . import kept, os_input
 from .harness import FLAGS, Bank, missing, serve_bank
 from .os_input import Desk
 from .steps import challenged
@@ -202,6 +202,8 @@ def test_recorded_people_send_money_without_a_code(
         report(text)
         pytest.skip(text)
     report(str(seen))
+    verdict = "challenged" if seen.asked else "passed"
+    kept.person(user, verdict=verdict, points=seen.points, late_s=seen.late_s)
     assert seen.points[-1]["strokes"] >= 10, "so little movement proves nothing"
     assert not seen.asked
     assert "£25.00 is on its way to Grace Hopper." in seen.notice

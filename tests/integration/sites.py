@@ -20,6 +20,7 @@ from flask_zerotrust.challenge import Challenges
 from flask_zerotrust.factors.enrolled import Enrolled
 from flask_zerotrust.factors.totp import TotpFactor
 from flask_zerotrust.memory import ReplayMemory
+from flask_zerotrust.profiles import Profiles
 from flask_zerotrust.session import Sessions
 from tests.clock import Clock
 from tests.forms import form_with
@@ -242,6 +243,7 @@ def use_store(app: Flask, store: Store) -> None:
         guard.replays = ReplayMemory(
             store, capacity=guard.settings.replay_memory, keep_s=guard.settings.replay_days * 86_400
         )
+    guard.profiles = Profiles(store, guard.keys, keep_s=guard.settings.profile_days * 86_400.0)
 
 
 PAGE = "<!doctype html><title>t</title>{{ zerotrust_script() }}<p>{{ current_risk.level }}"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
+import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -19,7 +22,7 @@ from example_app.seed import PASSWORDS
 from tests.forms import form_to, form_with
 
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
-PAGES = ("/login", "/", "/transfer", "/phone", "/zerotrust/enrol")
+PAGES = ("/login", "/", "/transfer", "/security", "/phone", "/zerotrust/enrol")
 
 
 @pytest.fixture(scope="session")
@@ -317,3 +320,78 @@ def test_statements_add_up(app: Flask) -> None:
         assert months[0].closing == store.balance("grace")
     for newer, older in pairwise(months):
         assert newer.closing == older.closing + newer.paid_in - newer.paid_out
+
+
+# Is it still you?
+
+
+def choose(client: FlaskClient, choice: str) -> Any:
+    """Press a button of the security page, and pass the code that it takes."""
+    form = form_to(client.get("/security", headers=BROWSER).text, "/security")
+    asked = client.post(
+        form.action, data={**form.fields, "choice": choice}, headers=BROWSER, follow_redirects=True
+    )
+    if "/zerotrust/challenge/" not in asked.request.path:
+        return asked
+    confirm = form_to(answer_challenge(client, asked).text, "/security")
+    assert confirm.fields["choice"] == choice
+    return client.post(confirm.action, data=confirm.fields, headers=BROWSER, follow_redirects=True)
+
+
+def teach(app: Flask, name: str, strokes: int) -> None:
+    """Put movement into a customer's profile."""
+    guard = app.extensions["zerotrust"]
+    habits = np.zeros((strokes, len(guard.background.mean)))
+    guard.profiles.learn(guard.profiles.load(name), habits, now=guard.clock(), background=guard.background)
+
+
+def test_nobody_is_learnt_before_they_agree(app: Flask, ada: FlaskClient) -> None:
+    """The bank has switched it on; each customer decides."""
+    assert "Such a profile is biometric data" in ada.get("/security", headers=BROWSER).text
+    with app.app_context():
+        assert not any(store.consents(name) for name in PASSWORDS)
+
+
+def test_a_customer_switches_it_on_with_a_code_and_sees_how_far_it_is(app: Flask, ada: FlaskClient) -> None:
+    """One customer's decision is nobody else's."""
+    assert "From now on the bank learns how you move." in choose(ada, "switch on").text
+    with app.app_context():
+        assert [store.consents(name) for name in ("ada", "grace")] == [True, False]
+    assert "0 of 60" in ada.get("/security").text
+    teach(app, "ada", 42)
+    assert "42 of 60" in ada.get("/security").text
+    teach(app, "ada", 30)
+    assert "Ready: new movement is compared with yours." in ada.get("/security").text
+
+
+@pytest.mark.parametrize(("choice", "agrees"), [("switch off", False), ("start again", True)])
+def test_what_was_learnt_can_be_erased(app: Flask, ada: FlaskClient, choice: str, agrees: bool) -> None:
+    """With consent, or without it."""
+    choose(ada, "switch on")
+    teach(app, "ada", 42)
+    assert "erased" in choose(ada, choice).text
+    guard = app.extensions["zerotrust"]
+    assert guard.store.get("profile:ada") is None
+    with app.app_context():
+        assert store.consents("ada") is agrees
+
+
+def test_a_thief_without_a_code_switches_nothing_off(app: Flask, ada: FlaskClient) -> None:
+    """The session is Ada's, the hand is not."""
+    choose(ada, "switch on")
+    teach(app, "ada", 42)
+    thief = login(app, "ada")
+    form = form_to(thief.get("/security", headers=BROWSER).text, "/security")
+    asked = thief.post(form.action, data={**form.fields, "choice": "switch off"}, headers=BROWSER)
+    assert "/zerotrust/challenge/" in asked.location
+    with app.app_context():
+        assert store.consents("ada")
+    assert app.extensions["zerotrust"].profiles.progress("ada").strokes == 42
+
+
+def test_an_instance_from_before_gets_the_new_table(instance: Path) -> None:
+    """A checkout that is updated keeps its data."""
+    with closing(sqlite3.connect(instance / "bank.sqlite")) as db, db:
+        db.execute("DROP TABLE consent")
+    app = create_app({"TESTING": True, "INSTANCE": instance})
+    assert "switch it on" in login(app, "ada").get("/security").text

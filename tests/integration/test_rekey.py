@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from flask.cli import ScriptInfo
@@ -64,3 +65,18 @@ def test_a_record_that_no_key_opens_is_left_and_named(site: Site) -> None:
     assert "factors of 1: eve" in said.stderr
     assert lost.app.extensions["zerotrust"].store.get("factors:eve") == before
     assert factors(site) == [SECRET, NUMBER]
+
+
+def test_movement_profiles_move_too_and_are_kept_no_longer(make_site: Callable[..., Site]) -> None:
+    first = make_site(ZEROTRUST_IDENTITY=True)
+    guard = first.app.extensions["zerotrust"]
+    habits = np.zeros((5, len(guard.background.mean)))
+    kept = guard.profiles
+    assert kept.learn(kept.load("eve"), habits, now=first.clock(), background=guard.background)
+    kept.stop("bob")
+    first.clock.tick(179 * 86_400)
+    assert rekey(first.rekeyed("second-key", fallbacks=["first-key"])).stdout.startswith("2 encrypted anew")
+    after = first.rekeyed("second-key", fallbacks=[]).app.extensions["zerotrust"].profiles
+    assert (after.progress("eve").strokes, after.progress("bob").stopped) == (len(habits), True)
+    first.clock.tick(86_400)
+    assert after.progress("eve").strokes == 0

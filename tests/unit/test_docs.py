@@ -13,8 +13,9 @@ from pathlib import Path
 import click
 import pytest
 
-from flask_zerotrust import cli, events
+from flask_zerotrust import cli, events, recognition
 from flask_zerotrust.config import Settings
+from flask_zerotrust.identity import verify
 from flask_zerotrust.training.simulate import families
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -211,3 +212,14 @@ def test_families_that_are_shown_exist():
     }
     assert shown
     assert shown <= set(families())
+
+
+def test_the_page_on_profiles_names_the_limits_that_hold():
+    page = (DOCS / "identity-privacy.md").read_text()
+    numbers = ("no", "one", "two", "three", "four", "five")
+    assert f"{verify.DAY_STROKES} strokes a day at most" in page
+    assert f"once {verify.READY_STROKES} strokes are learnt" in page
+    assert f"up to {numbers[verify.MAX_INSTRUMENTS]} kinds of device" in page
+    assert f"({Settings().profile_days} by default)" in page
+    assert recognition.PROVEN_S == 1_800
+    assert "within the last half hour" in page

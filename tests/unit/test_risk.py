@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_zerotrust.risk import Policy, RiskState, decay, level, update, value
+from flask_zerotrust.identity.evidence import CAP_OTHER, CAP_OWNER, Identity
+from flask_zerotrust.risk import OTHER_PRIOR_LOG_ODDS, Policy, RiskState, decay, level, update, value
 
 HALF_LIFE_S = 900.0
 NOTHING = RiskState()
@@ -136,3 +137,53 @@ def test_a_state_survives_json(strokes):
     assert back.log_odds == pytest.approx(state.log_odds)
     assert back.recent == pytest.approx(state.recent, abs=1e-3)
     assert level(back, POLICY) == level(state, POLICY)
+
+
+# Another person than the user
+
+# In POLICY a session is high from log-odds of 2.2 over the prior of -3.5.
+ENOUGH = math.log(9) - OTHER_PRIOR_LOG_ODDS
+
+
+def other(said, state=NOTHING, strokes=10.0):
+    return replace(state, other=Identity(log_odds=said, strokes=strokes))
+
+
+@given(st.floats(0.01, 0.99), st.floats(-CAP_OWNER, CAP_OTHER), st.floats(0, 20))
+def test_who_moves_never_lowers_the_risk_of_a_bot(risk, said, strokes):
+    order = ("low", "unknown", "elevated", "high")
+    state = at_risk(risk, strokes=strokes)
+    assert value(other(said, state), POLICY) >= value(state, POLICY)
+    before, after_ = level(state, POLICY), level(other(said, state), POLICY)
+    assert order.index(after_) >= order.index(before)
+
+
+def test_good_movement_does_not_make_up_for_being_anothers():
+    best = RiskState(log_odds=-POLICY.session_cap_person, weight=POLICY.max_weight)
+    assert level(best, POLICY) == "low"
+    assert level(other(ENOUGH + 0.01, best), POLICY) == "high"
+    assert level(other(ENOUGH - 0.01, best), POLICY) == "elevated"
+
+
+def test_some_evidence_of_another_person_makes_low_elevated():
+    state = at_risk(0.05)
+    assert level(other(0.5, state), POLICY) == "low"
+    assert level(other(3.5, state), POLICY) == "elevated"
+
+
+def test_a_limit_beyond_all_evidence_is_reached_by_all_of_it():
+    policy = replace(POLICY, high_at=0.9999)
+    assert level(other(CAP_OTHER - 0.1), policy) != "high"
+    assert level(other(CAP_OTHER), policy) == "high"
+
+
+def test_evidence_of_another_person_fades_with_the_rest():
+    half = decay(other(4.0), now=HALF_LIFE_S, half_life_s=HALF_LIFE_S)
+    assert (half.other.log_odds, half.other.strokes) == pytest.approx((2.0, 5.0))
+
+
+def test_a_state_from_before_identity_can_be_read():
+    kept = other(4.0).to_dict()
+    assert RiskState.from_dict(kept).other.log_odds == 4.0
+    del kept["other"]
+    assert RiskState.from_dict(kept) == NOTHING

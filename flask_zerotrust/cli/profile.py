@@ -1,0 +1,72 @@
+"""What the app keeps of how a user moves: show, export, forget, roll back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from ..errors import ConfigError
+from .common import group, json_option, the_guard
+
+_user = click.argument("user")
+
+
+@group.group()
+def profile() -> None:
+    """Show, export, forget or roll back a user's movement profile (needs `flask zerotrust`)."""
+
+
+@profile.command()
+@_user
+@json_option
+def show(user: str, as_json: bool) -> None:
+    """Show how far USER's profile is."""
+    found = _profiles().progress(user)
+    click.echo(json.dumps(dataclasses.asdict(found)) if as_json else _told(user, found))
+
+
+@profile.command()
+@_user
+def export(user: str) -> None:
+    """Write all that is kept of USER's movement to standard output, as JSON."""
+    click.echo(json.dumps(_profiles().export(user)))
+
+
+@profile.command()
+@_user
+def forget(user: str) -> None:
+    """Erase USER's profile; nothing of it is left in the store."""
+    _profiles().forget(user)
+    click.echo(f"Nothing is kept of how {user} moves.")
+
+
+@profile.command()
+@_user
+def rollback(user: str) -> None:
+    """Take back what USER's profile has learnt on its last day of learning."""
+    click.echo(_told(user, _profiles().rollback(user)))
+
+
+def _profiles() -> Any:
+    guard = the_guard()
+    if guard.settings.store == "memory://":
+        raise ConfigError("ZEROTRUST_STORE = 'memory://' is not shared with this command: use sqlite:///.")
+    return guard.profiles
+
+
+def _told(user: str, found: Any) -> str:
+    if found.stopped:
+        return f"{user} wants no profile: nothing is kept."
+    if found.updated is None:
+        return f"Nothing is kept of how {user} moves."
+    when = datetime.fromtimestamp(0, UTC) + timedelta(seconds=found.updated)
+    ready = "ready" if found.ready else "not ready yet"
+    return (
+        f"{user}: {found.strokes} strokes learnt of {found.needed} needed, {ready}; "
+        f"{found.instruments} instrument{'' if found.instruments == 1 else 's'}; "
+        f"last learnt {when:%Y-%m-%d %H:%M} UTC"
+    )

@@ -1,0 +1,143 @@
+"""The background model: what people in general move like, and how one person's days differ."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigError
+from ..motion import HABIT_NAMES
+
+Floats = NDArray[np.float64]
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+ARRAYS = "background.npz"
+DEFAULT = Path(__file__).parents[1] / "bundles" / "identity"
+#: SHA-256 of the manifest that ships; the manifest in turn holds that of the arrays.
+DEFAULT_SHA256 = "b7b2736b6b86b968eef8cbef9772608bb6eed0b6a74f4c26d4bb780cf8981e43"
+
+_AGAIN = "Make it again with this version (python -m flask_zerotrust train-identity)"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Background:
+    """A verified background model; k features, d dimensions in which people differ.
+
+    A stroke is brought to d dimensions in which the person, their days and their strokes vary
+    independently (two-covariance PLDA with a level for the session, all diagonal).
+
+    Attributes
+    ----------
+    mean, scale : ndarray, shape (k,)
+        Centre and spread of the features over background people.
+    projection : ndarray, shape (k, d)
+    between, session, within : ndarray, shape (d,)
+        Variances between people, between sessions or instruments of one person, and between strokes
+        of one session.
+    slope, offset : float
+        Calibration: what a raw log-likelihood ratio is multiplied by, then what is added.
+    manifest : dict
+        The manifest as read.
+    """
+
+    mean: Floats
+    scale: Floats
+    projection: Floats
+    between: Floats
+    session: Floats
+    within: Floats
+    slope: float
+    offset: float
+    manifest: dict[str, Any]
+
+    @property
+    def version(self) -> str:
+        """Return the name under which profiles say which background they were learnt with."""
+        return str(self.manifest["arrays_sha256"])[:16]
+
+    def embed(self, features: Floats) -> Floats:
+        """Return strokes in the dimensions of the model, shape (n, d)."""
+        centred = np.clip((features - self.mean) / self.scale, -LIMIT, LIMIT)
+        embedded: Floats = centred @ self.projection
+        return embedded
+
+
+# Standardised features are cut here: rare outliers (a division by almost nothing) say nothing.
+LIMIT = 4.0
+
+
+def features_sha256() -> str:
+    """Return the hash under which a background names the features it was fitted on."""
+    return hashlib.sha256("\n".join(HABIT_NAMES).encode()).hexdigest()
+
+
+def load_background(path: str | Path | None = None, sha256: str | None = None) -> Background:
+    """Read a background model and check it against everything that could make it mean nothing.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        Folder of the bundle; the one that ships by default.
+    sha256 : str, optional
+        What the manifest must hash to. The bundle that ships is always checked.
+
+    Raises
+    ------
+    ConfigError
+        Saying which file does not fit, and what to do.
+    """
+    folder = DEFAULT if path is None else Path(path)
+    pinned = DEFAULT_SHA256 if path is None and sha256 is None else sha256
+    text = _read(folder / MANIFEST)
+    if pinned is not None:
+        _check(folder / MANIFEST, text, pinned)
+    try:
+        manifest = json.loads(text)
+    except ValueError as error:
+        raise ConfigError(f"{folder / MANIFEST} is not JSON. {_AGAIN}.") from error
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+        raise ConfigError(f"{folder / MANIFEST} is not an identity model of schema {SCHEMA}. {_AGAIN}.")
+    if manifest.get("features_sha256") != features_sha256():
+        raise ConfigError(f"{folder} was fitted on other features than this version computes. {_AGAIN}.")
+    data = _read(folder / ARRAYS)
+    _check(folder / ARRAYS, data, str(manifest.get("arrays_sha256")))
+    return _background(folder, manifest, data)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"The identity model file {file} cannot be read ({error.strerror}). Name a folder with "
+            f"{MANIFEST} and {ARRAYS}, as the train-identity command writes it."
+        ) from error
+
+
+def _check(file: Path, data: bytes, wanted: str) -> None:
+    found = hashlib.sha256(data).hexdigest()
+    if found != wanted.lower():
+        raise ConfigError(
+            f"{file} has SHA-256 {found}, expected {wanted}: it was changed. Reinstall the package, or "
+            "name the hash of the model you trust."
+        )
+
+
+def _background(folder: Path, manifest: dict[str, Any], data: bytes) -> Background:
+    names = {f.name for f in fields(Background)} - {"manifest", "slope", "offset"}
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            planes = {name: arrays[name].astype(np.float64) for name in names}
+            slope, offset = float(arrays["slope"]), float(arrays["offset"])
+    except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+        raise ConfigError(f"The identity model in {folder} is incomplete ({error}). {_AGAIN}.") from error
+    return Background(**planes, slope=slope, offset=offset, manifest=manifest)

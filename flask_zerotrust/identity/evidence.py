@@ -1,0 +1,44 @@
+"""What is known of who moves in a session: log-likelihood ratios, tempered, capped, fading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+# Strokes of a session resemble each other: what one more is worth.
+TEMPER = 0.5
+# Most that one stroke says before tempering, and all of them after: for another person, and for the
+# owner (a positive number). The second is smaller, so that good movement cannot buy off much bad.
+# The sum must be able to reach what makes a session high (``risk.is_other``: 7.05 in the model that ships).
+STROKE_CAP = 3.0
+CAP_OTHER = 9.0
+CAP_OWNER = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who moves: of a session so far.
+
+    Attributes
+    ----------
+    log_odds : float
+        Tempered sum of log-likelihood ratios another person / the owner, in [-CAP_OWNER, CAP_OTHER].
+    strokes : float
+        Strokes compared; they fade with the evidence.
+    """
+
+    log_odds: float = 0.0
+    strokes: float = 0.0
+
+    def then(self, said: Iterable[float]) -> Identity:
+        """Return what is known after the strokes of one more batch, in time order."""
+        total, strokes = self.log_odds, self.strokes
+        for stroke in said:
+            total += TEMPER * min(max(stroke, -STROKE_CAP), STROKE_CAP)
+            total = min(max(total, -CAP_OWNER), CAP_OTHER)
+            strokes += 1.0
+        return Identity(log_odds=total, strokes=strokes)
+
+    def faded(self, kept: float) -> Identity:
+        """Return the share of the evidence that time has left."""
+        return replace(self, log_odds=self.log_odds * kept, strokes=self.strokes * kept)

@@ -1,0 +1,1 @@
+"""Offline: the background model of identity is fitted and judged here."""

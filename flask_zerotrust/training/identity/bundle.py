@@ -1,0 +1,40 @@
+"""Writes a fitted background model as the bundle that the product loads."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...identity.background import ARRAYS, MANIFEST, SCHEMA, features_sha256
+from ...motion import HABIT_NAMES
+
+
+def write_bundle(
+    folder: str | Path, arrays: dict[str, NDArray[np.float64]], *, provenance: dict[str, Any]
+) -> str:
+    """Write arrays and manifest; return the SHA-256 of the manifest. Equal arrays give equal bytes."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    out = io.BytesIO()
+    np.savez_compressed(out, allow_pickle=False, **arrays)
+    data = out.getvalue()
+    manifest = {
+        "schema": SCHEMA,
+        "name": "identity",
+        "features": list(HABIT_NAMES),
+        "features_sha256": features_sha256(),
+        "arrays_sha256": hashlib.sha256(data).hexdigest(),
+        "libraries": {"python": platform.python_version(), "numpy": np.__version__},
+        "provenance": provenance,
+    }
+    text = (json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    (folder / ARRAYS).write_bytes(data)
+    (folder / MANIFEST).write_bytes(text)
+    return hashlib.sha256(text).hexdigest()
