@@ -19,11 +19,14 @@ PAGE = DOCS / "detection.md"
 def page(report: dict[str, Any]) -> str:
     """Return the page."""
     method = report["method"]
-    sections = "\n\n".join(_section(table) for table in [targets.table(report), *tables.every(report)])
+    aims = targets.table(report, people=_kept("people.json"), tools=_kept("browsers.json"))
+    sections = "\n\n".join(_section(table) for table in [aims, *tables.every(report)])
     return f"""# Detection
 
-Written by `docs/make_detection.py` from `docs/evaluation.json`, which `make evaluate` measures; nothing is
-typed by hand. The report with the curves, `build/evaluation/report.html`, comes from the same run.
+Written by `docs/make_detection.py` from `docs/evaluation.json`, which `make evaluate` measures, and
+from what `make replay` and `make tools` keep of real browsers (`docs/people.json`, `docs/browsers.json`);
+nothing is typed by hand. The report with the curves, `build/evaluation/report.html`, comes from the same
+run.
 
 Model: {report["model"]["name"]}, manifest SHA-256 `{report["model"]["sha256"]}`. Seed {method["seed"]},
 simulated visits {method["seed_of_simulated"]}, {method["rounds"]} bootstrap rounds, 95 % intervals: people
@@ -39,6 +42,12 @@ Shown, but pooled with no other set: {_apart(report)}.
 
 {sections}
 """
+
+
+def _kept(name: str) -> dict[str, Any] | None:
+    """Return what was measured in real browsers; None where nobody has yet."""
+    file = DOCS / name
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
 def _apart(report: dict[str, Any]) -> str:

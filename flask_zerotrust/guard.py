@@ -76,6 +76,14 @@ class Guard(Intake):
         here = self.enrolled.factors(user, sender=self.sender)
         return own + [factor for factor in here if factor.id not in taken]
 
+    def first_use(self, user: str) -> bool:
+        """Say whether a login is enough to enrol, for a user for whom :meth:`factors` is empty.
+
+        It is not where a factor is kept that cannot be used now: a number without a sender, a kind
+        that this version does not know. A thief of the password would else replace it.
+        """
+        return self.settings.enrol == "first-use" and not self.enrolled.count(user)
+
     # The session and its record
 
     def entry(self) -> Entry | None:

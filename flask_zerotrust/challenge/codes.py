@@ -89,8 +89,11 @@ def normalise(code: str) -> str:
 
 
 def _bound(pending: Pending, factor: Factor) -> tuple[str, ...]:
-    """Return what a code is good for: this challenge, person and factor, and nothing else."""
-    return pending.id, pending.user, factor.kind, factor.id
+    """Return what a code is good for: this challenge, person, factor and recipient, and nothing else.
+
+    The recipient, because an app may put another number under the same id while a code is on its way.
+    """
+    return pending.id, pending.user, factor.kind, factor.id, factor.recipient or ""
 
 
 def _key(pending: Pending) -> str:

@@ -19,7 +19,10 @@ class Factor(Protocol):
 
     @property
     def id(self) -> str:
-        """Name among this person's factors; stays the same while the factor exists."""
+        """Name among this person's factors; stays the same while the factor exists.
+
+        Failures are counted under it, so a name that another factor had takes over its failures.
+        """
 
     @property
     def kind(self) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import logging
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -20,6 +22,10 @@ MAX_FACTORS = 10
 
 _PURPOSE = "enrolled-factors"
 _Row = dict[str, Any]
+# "user", "factors" (rows) and "made" (how many ids of each kind were ever given out).
+_Record = dict[str, Any]
+
+log = logging.getLogger("flask_zerotrust")
 
 
 class Enrolled:
@@ -38,10 +44,15 @@ class Enrolled:
     def factors(self, user: str, *, sender: Sender | None = None) -> list[Factor]:
         """Return the user's factors, in the order in which they were added.
 
-        Numbers are left out when there is no sender to reach them with.
+        Numbers are left out when there is no sender to reach them with, and so is, with a warning in
+        the log, what this version does not know: a newer one may have enrolled it.
         """
-        made = [_factor(row, sender) for row in self._read(user, self._store.get(_key(user)))]
+        made = [_factor(row, sender) for row in self._kept(user)["factors"]]
         return [factor for factor in made if factor is not None]
+
+    def count(self, user: str) -> int:
+        """Return how many factors are kept for the user, also those that :meth:`factors` leaves out."""
+        return len(self._kept(user)["factors"])
 
     def add_totp(
         self, user: str, secret: str, label: str = "Authenticator app", *, avoid: Collection[str] = ()
@@ -57,8 +68,12 @@ class Enrolled:
         return self._add(user, "sms", {"number": canonical_number(number), "label": label})
 
     def remove(self, user: str, id: str) -> None:
-        """Remove a factor; nothing happens when there is none of this id."""
-        self._change(user, lambda rows: [row for row in rows if row["id"] != id])
+        """Remove a factor; nothing happens when there is none of this id, which is not given out again."""
+
+        def remove(record: _Record) -> _Record:
+            return {**record, "factors": [row for row in record["factors"] if row["id"] != id]}
+
+        self._change(user, remove)
 
     def rekey(self) -> Rekeyed:
         """Encrypt every record anew that is not under the newest key; the rest stays as it is."""
@@ -76,50 +91,62 @@ class Enrolled:
             except StoreError:
                 unreadable.append(user)
                 continue
-            self._change(user, lambda rows: rows)
+            self._change(user, lambda record: record)
             done += 1
         return Rekeyed(done, current, tuple(unreadable))
 
     def _add(self, user: str, kind: str, members: _Row, avoid: Collection[str] = ()) -> str:
-        def add(rows: list[_Row]) -> list[_Row]:
+        def add(record: _Record) -> _Record:
+            rows = record["factors"]
             if len(rows) >= MAX_FACTORS:
                 raise ConfigError(f"A user can enrol {MAX_FACTORS} factors at most. Remove one first.")
             taken = {*avoid, *(row["id"] for row in rows)}
-            return [*rows, {"id": _free_id(kind, taken), "kind": kind, **members}]
+            number, id = _new_id(kind, record["made"].get(kind, 0), taken)
+            rows = [*rows, {"id": id, "kind": kind, **members}]
+            return {**record, "factors": rows, "made": {**record["made"], kind: number}}
 
-        return str(self._change(user, add)[-1]["id"])
+        return str(self._change(user, add)["factors"][-1]["id"])
 
-    def _change(self, user: str, change: Callable[[list[_Row]], list[_Row]]) -> list[_Row]:
+    def _kept(self, user: str) -> _Record:
+        return self._read(user, self._store.get(_key(user)))
+
+    def _change(self, user: str, change: Callable[[_Record], _Record]) -> _Record:
         def step(raw: bytes | None) -> bytes:
-            record = {"user": user, "factors": change(self._read(user, raw))}
+            record = change(self._read(user, raw))
             return self._keys.encrypt(_PURPOSE, json.dumps(record).encode()).encode()
 
         return self._read(
             user, update(self._store, _key(user), step, ttl_s=_FOREVER_S, owner=f"user:{user}")
         )
 
-    def _read(self, user: str, raw: bytes | None) -> list[_Row]:
+    def _read(self, user: str, raw: bytes | None) -> _Record:
         if raw is None:
-            return []
-        record = json.loads(self._keys.decrypt(_PURPOSE, raw.decode()))
+            return {"user": user, "factors": [], "made": {}}
+        record: _Record = json.loads(self._keys.decrypt(_PURPOSE, raw.decode()))
         if record["user"] != user:
             raise StoreError("Enrolled factors were found under another user's key. Restore the store.")
-        rows: list[_Row] = record["factors"]
-        return rows
+        return {"made": {}, **record}
 
 
 def _key(user: str) -> str:
     return f"factors:{user}"
 
 
-def _free_id(kind: str, taken: set[str]) -> str:
-    names = [kind, *(f"{kind}-{n}" for n in range(2, len(taken) + 2))]
-    return next(name for name in names if name not in taken)
+def _new_id(kind: str, last: int, taken: set[str]) -> tuple[int, str]:
+    """Return the next number of a kind and its name: one that no factor has or, since ``last``, had.
+
+    Codes, failures and pauses go by the id, and a new factor must not inherit them.
+    """
+    names = ((n, kind if n == 1 else f"{kind}-{n}") for n in itertools.count(last + 1))
+    return next((number, name) for number, name in names if name not in taken)
 
 
 def _factor(row: _Row, sender: Sender | None) -> Factor | None:
     if row["kind"] == "totp":
         return TotpFactor(row["secret"], id=row["id"], label=row["label"])
+    if row["kind"] != "sms":
+        log.warning("an enrolled factor of the unknown kind %r is left out", row["kind"])
+        return None
     if sender is None:
         return None
     return SmsFactor(row["number"], sender, id=row["id"], label=row["label"])

@@ -54,12 +54,12 @@ def enrol() -> ResponseReturnValue:
 
 def _refusal(guard: Guard, user: str) -> ResponseReturnValue | None:
     action = "add an authenticator app"
-    if len(guard.enrolled.factors(user)) >= MAX_FACTORS:
+    if guard.enrolled.count(user) >= MAX_FACTORS:
         text = "You have set up as many as you can. Ask the site's support to remove one first."
         return answers.message("That is enough", text, 409, ("Back", request.script_root + "/"))
     if guard.factors(user):
         return demand(guard, guard.terms(max_risk=None, max_age_s=None, always=True), action)
-    if guard.settings.enrol == "first-use" and _fresh_login():
+    if guard.first_use(user) and _fresh_login():
         return None
     return answers.no_factor(action, may_enrol=False)
 

@@ -47,6 +47,18 @@ def test_a_remembered_login_is_not_fresh_enough(make_site: Callable[..., Site]) 
     assert bob.open("/zerotrust/enrol").status_code == 200
 
 
+def test_a_kept_number_that_nothing_can_reach_still_keeps_thieves_out(
+    make_site: Callable[..., Site],
+) -> None:
+    """The site lost its sender: what bob enrolled is not for whoever logs in as bob to replace."""
+    site = make_site(ZEROTRUST_ENROL="first-use")
+    site.app.extensions["zerotrust"].enrolled.add_sms("bob", "+447700900123")
+    bob = site.visitor().login("bob")
+    assert bob.open("/zerotrust/enrol").status_code == 403
+    assert bob.submit("/zerotrust/enrol", {"code": "123456"}).status_code == 403
+    assert "/zerotrust/enrol" not in bob.open("/secret").text
+
+
 def test_another_sessions_secret_cannot_be_confirmed(make_site: Callable[..., Site]) -> None:
     """The thief enrols in one browser and makes the owner's browser post the code."""
     site = make_site(ZEROTRUST_ENROL="first-use")

@@ -444,7 +444,40 @@ def test_a_second_factor_of_a_kind_has_an_id_of_its_own_that_stays(enrolled):
         enrolled.add_totp("ada", new_secret())
     enrolled.remove("ada", "totp-2")
     assert ids(enrolled.factors("ada")) == ["totp", "totp-3"]
-    assert enrolled.add_totp("ada", new_secret()) == "totp-2"
+    assert enrolled.add_totp("ada", new_secret()) == "totp-4"
+
+
+def test_an_id_is_not_given_out_twice_even_when_all_are_gone(enrolled):
+    for made in ("sms", "sms-2"):
+        assert enrolled.add_sms("ada", NUMBER) == made
+        enrolled.remove("ada", made)
+    assert enrolled.add_sms("ada", NUMBER) == "sms-3"
+    assert enrolled.add_totp("ada", new_secret(), avoid={"totp"}) == "totp-2"
+
+
+def unknown_kind() -> Enrolled:
+    """Return what ada enrolled, one factor of it with a newer version."""
+    store, keys = MemoryStore(), KeyRing(["key"])
+    rows = [
+        {"id": "key", "kind": "passkey"},
+        {"id": "totp", "kind": "totp", "label": "l", "secret": RFC_SECRET},
+    ]
+    record = json.dumps({"user": "ada", "factors": rows}).encode()
+    store.put("factors:ada", keys.encrypt("enrolled-factors", record).encode(), ttl_s=60)
+    return Enrolled(store, keys)
+
+
+@pytest.mark.parametrize("sender", [None, Outbox()])
+def test_an_unknown_kind_is_left_out_with_a_warning(sender, caplog):
+    assert ids(unknown_kind().factors("ada", sender=sender)) == ["totp"]
+    assert [(r.levelname, "'passkey'" in r.message) for r in caplog.records] == [("WARNING", True)]
+
+
+def test_an_unknown_kind_stays_in_the_record_and_counts():
+    enrolled = unknown_kind()
+    enrolled.remove("ada", "totp")
+    assert enrolled.add_totp("ada", new_secret()) == "totp"
+    assert enrolled.count("ada") == 2
 
 
 def test_people_have_their_own_factors(enrolled):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from . import intervals
+from . import intervals, kept_runs
 from .corpus import CALIBRATED, STUTTERED
 from .curves import rounded
 from .tables import Table, cut, span
@@ -23,11 +23,6 @@ UNMEASURED = (
         "replay memory",
     ),
     ("warped, smoothed or jittered replays, 10 strokes", ">= 0.90", "replay memory"),
-    (
-        "recorded people by OS-level input against the example app",
-        "none stepped up, of 20",
-        "twenty people",
-    ),
     ("Balabit challenge, 7 users, global AUC", ">= 0.98", "identity"),
     ("... 30 s into the session, rates equalised", ">= 0.93", "identity"),
     ("... impostors never seen, 40 strokes, AUC / EER", ">= 0.95 / <= 8 %", "identity"),
@@ -55,18 +50,16 @@ class Bound:
         return "met" if sure else "met, not proven"
 
 
-def table(report: Json) -> Table:
-    """Return the targets as a table: figure, target, measured, verdict."""
+def table(report: Json, *, people: Json | None = None, tools: Json | None = None) -> Table:
+    """Return the targets as a table: figure, target, measured, verdict.
+
+    ``people`` and ``tools`` are what ``make replay`` and ``make tools`` have kept, if they have.
+    """
     rows = [*_unseen(report), *_worst(report), *_others(report)]
     rows += [[name, wanted, "-", f"not measured yet ({why})"] for name, wanted, why in UNMEASURED]
-    rows.append(
-        [
-            "Playwright, Puppeteer, Selenium, script events against the example app",
-            "all stepped up",
-            "-",
-            "not measured by this command: `tests/browser` drives a browser",
-        ]
-    )
+    bundle = report["model"]["sha256"]
+    rows.append(kept_runs.people_row(people, bundle=bundle))
+    rows.append(kept_runs.tools_row(tools, bundle=bundle))
     note = (
         "*Met*: the figure and the whole of its 95 % interval meet the target. *Met, not proven*: the "
         "figure does, but the interval reaches beyond the target; there are too few people or families to "
