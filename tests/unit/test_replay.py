@@ -59,3 +59,47 @@ def test_straight_strokes_are_near_to_strangers():
     print_, path = replay.fingerprints(plain)
     bent = replay.fingerprints(winding(1))
     assert replay.chance(print_, path)[0] < replay.chance(*bent)[0]
+
+
+def straight(shake: float = 0.0, seed: int = 0) -> Strokes:
+    """Return a straight stroke with a common easing, which many programs and people make."""
+    t = np.arange(0, 600.0, 16.0)
+    ease = (1 - np.cos(np.pi * t / t[-1])) / 2
+    rng = np.random.default_rng(seed)
+    x, y = 300 + 400 * ease + rng.normal(0, shake, t.size), 200 + 60 * ease + rng.normal(0, shake, t.size)
+    return Strokes(t, x.round(), y.round(), np.array([0, t.size]))
+
+
+def tells(s: Strokes) -> bool:
+    return bool(replay.telling(s, *replay.fingerprints(s))[0])
+
+
+def test_a_straight_stroke_is_no_fingerprint():
+    """Two of them with the same easing are the same stroke, whoever made them."""
+    assert alike(straight(), straight()) > replay.RARE
+    assert not tells(straight())
+    assert not tells(straight(shake=1.0))
+    assert not tells(changed(straight(), "turned"))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_winding_stroke_is_a_fingerprint_unless_short(seed):
+    stroke = winding(seed)
+    assert tells(stroke)
+    short = Strokes(stroke.t_ms, (stroke.x - 500) / 20, (stroke.y - 400) / 20, stroke.offsets)
+    assert not tells(short)
+    few = np.linspace(0, stroke.t_ms.size - 1, 9).astype(int)
+    assert not tells(Strokes(stroke.t_ms[few], stroke.x[few], stroke.y[few], np.array([0, 9])))
+
+
+def test_the_same_distance_says_less_of_a_plainer_stroke():
+    """Likeness is counted against chance: 2 px off a nearly straight stroke is anybody's."""
+
+    def off_by_2_px(stroke: Strokes) -> float:
+        print_, path = replay.fingerprints(stroke)
+        noise = np.random.default_rng(1).normal(size=(2, print_.shape[1]))
+        error = (noise[0] + 1j * noise[1]) * 2.0 / np.linalg.norm(noise)
+        return float(replay.likeness(print_, path, print_ + error)[0])
+
+    plain = [off_by_2_px(straight(1.0, seed)) for seed in range(4)]
+    assert max(plain) < replay.RARE < min(off_by_2_px(winding(seed)) for seed in range(4))
