@@ -19,6 +19,8 @@ MOST_STROKES = 8
 OWN_S = 60.0
 # Candidates whose likeness is worked out, and those a stroke is remembered by.
 CANDIDATES = 16
+# How often, in s, what has grown too old is taken out of the index; until then it is passed over.
+SWEEP_S = 60.0
 HITS = 4
 
 # What is compared first: harmonics 2 to 7, turned level and of size one, each by how much copies differ.
@@ -74,6 +76,7 @@ class ReplayMemory:
         self._lock = Lock()
         self._position = 0
         self._added = 0
+        self._swept = -np.inf
         size = -(-capacity // _BLOCK) * _BLOCK
         self._rows: Rows = np.zeros(size, ROW)
         # The last line says how near to everything a stroke is; of an empty place: to nothing.
@@ -117,7 +120,8 @@ class ReplayMemory:
             stored["prints"].reshape(-1, replay.HARMONICS).astype(np.complex128),
         ).reshape(shape)
         own = (stored["visit"] == rows["visit"][:, None]) & (stored["at"] > now - OWN_S)
-        alike[own | ~there] = -np.inf
+        old = stored["at"] < now - self._keep_s
+        alike[own | old | ~there] = -np.inf
         best = np.argsort(-alike, axis=1)[:, :HITS]
         return [
             tuple(
@@ -134,7 +138,9 @@ class ReplayMemory:
             self._position = new[-1][0]
             whole = [entry for _, entry in new if len(entry) % ROW.itemsize == 0]
             self._add(np.frombuffer(b"".join(whole), ROW)[-self._capacity :])
-        self._coarse[-1, self._rows["at"] < now - self._keep_s] = _NOBODY
+        if now >= self._swept + SWEEP_S:
+            self._swept = now
+            self._coarse[-1, self._rows["at"] < now - self._keep_s] = _NOBODY
 
     def _add(self, rows: Rows) -> None:
         at = (self._added + np.arange(rows.size)) % self._capacity

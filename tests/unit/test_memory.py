@@ -37,9 +37,8 @@ def clock() -> Clock:
 
 @pytest.fixture(params=["memory", "sqlite"])
 def store(request, tmp_path, clock):
-    made = (
-        MemoryStore(clock=clock) if request.param == "memory" else SQLiteStore(tmp_path / "s", clock=clock)
-    )
+    on_disk = request.param == "sqlite"
+    made = SQLiteStore(tmp_path / "s", clock=clock) if on_disk else MemoryStore(clock=clock)
     yield made
     made.close()
 
