@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -10,9 +11,14 @@ from numpy.typing import NDArray
 
 from . import identity, motion, risk
 from .events import EventBatch
+from .motion.replayed import Hit, Replayed
 
 NOTHING_SEEN = motion.Integrity()
+NEVER_SEEN = Replayed()
 NOBODY_ELSE = identity.Identity()
+
+#: For every stroke the stored ones it is like.
+Hits = Sequence[tuple[Hit, ...]]
 
 
 class Scorer(Protocol):
@@ -41,11 +47,18 @@ class Assessment:
 
 
 def assess(
-    batch: EventBatch, state: risk.RiskState, *, scorer: Scorer, now: float, half_life_s: float
+    batch: EventBatch,
+    state: risk.RiskState,
+    *,
+    scorer: Scorer,
+    now: float,
+    half_life_s: float,
+    hits: Hits = (),
 ) -> Assessment:
     """Score the strokes of a batch and fold them into the state of the session."""
     said, seen = score(batch, scorer=scorer), motion.inspect(batch)
-    return fold(said, state, seen=seen, policy=scorer.policy, now=now, half_life_s=half_life_s)
+    policy = scorer.policy
+    return fold(said, state, seen=seen, hits=hits, policy=policy, now=now, half_life_s=half_life_s)
 
 
 def score(batch: EventBatch, *, scorer: Scorer) -> tuple[float, ...]:
@@ -71,6 +84,7 @@ def fold(
     state: risk.RiskState,
     *,
     seen: motion.Integrity = NOTHING_SEEN,
+    hits: Hits = (),
     others: tuple[float, ...] = (),
     policy: risk.Policy,
     now: float,
@@ -79,13 +93,19 @@ def fold(
 ) -> Assessment:
     """Add the log-odds of new strokes, and what was seen of their browser, to the state of the session.
 
-    ``others`` holds what the strokes say for another person than the user, against the user. Of a batch
-    that is not ``believed`` only what speaks for a bot or another person counts.
+    ``others`` holds what the strokes say for another person than the user, against the user; ``hits``
+    the stored strokes that they are like. Of a batch that is not ``believed`` only what speaks for a
+    bot, another person or a recording counts.
     """
     counted = said if believed else tuple(stroke for stroke in said if stroke > 0)
     after = risk.update(state, counted, now=now, half_life_s=half_life_s, policy=policy)
     against = others if believed else tuple(stroke for stroke in others if stroke > 0)
-    after = replace(after, integrity=after.integrity.then(seen), other=after.other.then(against))
+    after = replace(
+        after,
+        integrity=after.integrity.then(seen),
+        other=after.other.then(against),
+        replay=after.replay.then(hits),
+    )
     return describe(after, policy=policy, strokes=counted)
 
 
@@ -105,12 +125,14 @@ def _reasons(state: risk.RiskState, level: risk.Level, policy: risk.Policy) -> t
     """Name what speaks against a session: how it moved, how the browser got its events, whose it is."""
     if level == "low":
         return ()
-    moved = replace(state, integrity=NOTHING_SEEN, other=NOBODY_ELSE)
+    moved = replace(state, integrity=NOTHING_SEEN, other=NOBODY_ELSE, replay=NEVER_SEEN)
     words = list(_of_movement(moved, risk.level(moved, policy), policy))
     if state.integrity.untrusted > 0:
         words.append("untrusted_events")
     if state.integrity.timing > 0:
         words.append("machine_like_timing")
+    if risk.replay_value(state) >= policy.elevated_at or risk.is_replayed(state, policy):
+        words.append("replayed_movement")
     if risk.other_value(state) >= policy.elevated_at or risk.is_other(state, policy):
         words.append("different_person")
     return tuple(words)

@@ -79,6 +79,11 @@ class Settings:
         900.0, "time in which an idle session forgets half its evidence", low=1, high=86_400
     )
 
+    replay_memory: int = _setting(
+        0, "strokes of all visits kept to know replays by (try 100_000); 0 keeps none", low=0, high=500_000
+    )
+    replay_days: float = _setting(30.0, "how many days they are kept at most", low=1, high=365)
+
     grant_s: float = _setting(300.0, "default age up to which a passed step-up counts", low=1, high=86_400)
     unknown_grant_s: float = _setting(
         1_800.0, "the same for sessions without pointer movement", low=1, high=86_400

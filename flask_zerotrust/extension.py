@@ -29,6 +29,7 @@ from .formpost import StrippingRequest
 from .guard import CurrentRisk, Guard, this_guard
 from .identity import load_background
 from .keys import KeyRing
+from .memory import ReplayMemory
 from .people import FactorsLoader, IdentityConsent, Loaders, UserIdLoader, check_source
 from .profiles import Profiles, Progress
 from .recorder import Consent, Recorder
@@ -180,9 +181,17 @@ class ZeroTrust:
             clock=self._clock,
             loaders=self._loaders,
             recorder=_recorder(app, settings, keys, self._clock),
+            replays=_replays(settings, store),
             profiles=Profiles(store, keys, keep_s=settings.profile_days * 86_400.0),
             background=load_background() if settings.identity and settings.mode != "off" else None,
         )
+
+
+def _replays(settings: Settings, store: stores.Store) -> ReplayMemory | None:
+    if settings.replay_memory == 0 or settings.mode == "off":
+        return None
+    keep_s = settings.replay_days * 86_400.0
+    return ReplayMemory(store, capacity=settings.replay_memory, keep_s=keep_s)
 
 
 def _recorder(app: Flask, settings: Settings, keys: KeyRing, clock: Callable[[], float]) -> Recorder | None:

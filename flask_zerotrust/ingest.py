@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from . import assess, events, identity, motion, recognition, risk, signals
 from .config import Settings
-from .errors import PayloadError
+from .errors import PayloadError, StoreError
 from .formpost import MAX_FIELD_BYTES, form_batches
+from .memory import ReplayMemory, Rows, rows_of
 from .people import Loaders
 from .profiles import Profiles
 from .record import Record
@@ -40,6 +41,7 @@ class Intake:
     profiles: Profiles
     background: identity.Background | None = None
     recorder: Recorder | None = None
+    replays: ReplayMemory | None = None
 
     def ingest(self, body: bytes | str, *, entry: Entry | None, user: str | None, max_bytes: int) -> None:
         """Check, score and store one batch of movement.
@@ -91,9 +93,10 @@ class Intake:
         features = motion.extract(strokes)
         said = assess.rate(features, scorer=self.scorer)
         sight = self._look(user, batch, strokes, features)
+        moved, hits = self._look_up(strokes, entry, now=now)
         found: list[assess.Assessment] = []
         newly: list[bool] = []
-        teaches = revoked = False  # what the last run of step, the one that won, made of it
+        teaches, revoked = False, None  # what the last run of step, the one that won, made of it
 
         def step(before: Record) -> Record:
             nonlocal teaches, revoked
@@ -103,6 +106,7 @@ class Intake:
                 said,
                 before.state,
                 seen=seen,
+                hits=hits,
                 others=sight.said if sight is not None else (),
                 policy=self.scorer.policy,
                 now=now,
@@ -111,8 +115,8 @@ class Intake:
             )
             found.append(result)
             newly.append(result.level == "high" and not before.latched)
-            other = risk.is_other(result.state, self.scorer.policy)
-            revoked = other and before.grant is not None
+            against = _revokes(result.state, self.scorer.policy)
+            revoked = against if before.grant is not None else None
             after = replace(
                 before,
                 state=result.state,
@@ -120,8 +124,8 @@ class Intake:
                 strokes=before.strokes + len(result.strokes),
                 latched=before.latched or result.level == "high",
                 suspect=before.suspect or result.level in ("elevated", "high"),
-                # A code that was passed before somebody else sat down answers nothing.
-                grant=None if other else before.grant,
+                # A code that was passed before another person, or a recording, began answers nothing.
+                grant=None if against else before.grant,
             )
             if sight is not None:
                 teaches = believed and recognition.may_teach(after, result, sight, now=now)
@@ -130,6 +134,7 @@ class Intake:
         records_read().pop(entry.id, None)
         if self.sessions.change(entry, user, step) is None:
             raise PayloadError("token", "is of a session that has moved on", status=401)
+        self._remember(moved)
         if teaches and sight is not None and self.background is not None:
             recognition.teach(self.profiles, sight, now=now, background=self.background)
         result = found[-1]
@@ -143,12 +148,12 @@ class Intake:
         )
         if newly[-1]:
             signals.session_latched.send(this_app(), user=user, level=result.level, reasons=result.reasons)
-        if revoked:
+        if revoked is not None:
             signals.grant_revoked.send(
                 this_app(),
                 user=user,
                 session=short_id(entry.id),
-                reason="different_person",
+                reason=revoked,
                 latch_lifted=False,
             )
 
@@ -165,6 +170,31 @@ class Intake:
         if not recognition.agrees(self.loaders.identity_consent, user):
             return None
         return recognition.look(self.profiles, user, batch, strokes, features, background=self.background)
+
+    def _look_up(
+        self, strokes: motion.Strokes, entry: Entry, *, now: float
+    ) -> tuple[Rows | None, assess.Hits]:
+        """Return a batch's strokes as the memory keeps them, and what it knows of each."""
+        if self.replays is None:
+            return None, ()
+        moved = rows_of(strokes, thread=entry.thread, now=now)
+        return moved, self.replays.look_up(moved, now=now)
+
+    def _remember(self, moved: Rows | None) -> None:
+        """Keep the strokes of a batch that counted; without them it counts all the same."""
+        if self.replays is None or moved is None:
+            return
+        try:
+            self.replays.remember(moved)
+        except StoreError:
+            log.exception("the memory of movement could not be written; these strokes are not in it")
+
+
+def _revokes(state: risk.RiskState, policy: risk.Policy) -> str | None:
+    """Return the reason for which a code that was passed before answers nothing any more, or None."""
+    if risk.is_other(state, policy):
+        return "different_person"
+    return "replayed_movement" if risk.is_replayed(state, policy) else None
 
 
 def this_app() -> Flask:

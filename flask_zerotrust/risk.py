@@ -9,9 +9,12 @@ from typing import Any, Literal
 
 from .identity.evidence import CAP_OTHER, Identity
 from .motion import Integrity
+from .motion.replayed import CAP_REPLAY, Replayed
 
 Level = Literal["unknown", "low", "elevated", "high"]
 
+# Log-odds that a session plays a recording, before any of its strokes was looked up: one in 33.
+REPLAY_PRIOR_LOG_ODDS = -3.5
 # Log-odds that somebody else has taken over a session, before any of its strokes was compared: one in
 # 33, so that it takes evidence of 1,000 to 1 to make a session high in the model that ships.
 OTHER_PRIOR_LOG_ODDS = -3.5
@@ -83,8 +86,9 @@ class RiskState:
     ``log_odds`` is the tempered sum of evidence (without the prior), ``weight`` counts strokes and
     fades with it, ``recent`` holds the last strokes' log-odds (oldest first), ``worst`` the mean of
     the worst window, ``at`` is wall-clock seconds. ``integrity`` is kept apart: what the browser's
-    stream says never mixes with what the movement says, and only raises the risk. So is ``other``:
-    what the strokes say for another person than the user.
+    stream says never mixes with what the movement says, and only raises the risk. So are ``other``, what
+    the strokes say for another person than the user, and ``replay``, what those that any session has
+    shown before say for a recording.
     """
 
     log_odds: float = 0.0
@@ -93,12 +97,14 @@ class RiskState:
     recent: tuple[float, ...] = ()
     worst: float = -math.inf
     integrity: Integrity = Integrity()
+    replay: Replayed = Replayed()
     other: Identity = Identity()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what :meth:`from_dict` reads; JSON without infinities."""
         data = asdict(self)
         data["recent"] = [round(v, 3) for v in self.recent]
+        data["replay"] = self.replay.to_json()
         data["worst"] = None if math.isinf(self.worst) else self.worst
         return data
 
@@ -113,6 +119,7 @@ class RiskState:
             recent=tuple(data["recent"]),
             worst=-math.inf if worst is None else worst,
             integrity=Integrity(**data["integrity"]),
+            replay=Replayed.from_json(data.get("replay")),
             other=Identity(**data.get("other", {})),
         )
 
@@ -129,6 +136,7 @@ def decay(state: RiskState, *, now: float, half_life_s: float) -> RiskState:
         weight=state.weight * kept,
         worst=state.worst * kept if state.worst > 0 else state.worst,
         integrity=state.integrity.faded(kept),
+        replay=state.replay.faded(kept),
         other=state.other.faded(kept),
         at=max(now, state.at),
     )
@@ -161,11 +169,22 @@ def _add(state: RiskState, stroke: float, policy: Policy) -> RiskState:
 
 
 def value(state: RiskState, policy: Policy) -> float:
-    """Return the risk in (0, 1): how likely it is a bot, or another person than the user.
+    """Return the risk in (0, 1): how likely it is a bot, another person than the user, or a recording.
 
     Good movement does not make up for its being another person's, nor the other way round.
     """
-    return 1.0 - (1.0 - _bot(state, policy)) * (1.0 - other_value(state))
+    return 1.0 - (1.0 - _bot(state, policy)) * (1.0 - other_value(state)) * (1.0 - replay_value(state))
+
+
+def replay_value(state: RiskState) -> float:
+    """Return how likely a recording is, in [0, 1); 0 as long as nothing speaks for one."""
+    return _sigmoid(REPLAY_PRIOR_LOG_ODDS + state.replay.log_odds) - _sigmoid(REPLAY_PRIOR_LOG_ODDS)
+
+
+def is_replayed(state: RiskState, policy: Policy) -> bool:
+    """Say whether there is enough evidence of a recording to require a factor; see :func:`is_other`."""
+    enough = math.log(policy.high_at / (1.0 - policy.high_at)) - REPLAY_PRIOR_LOG_ODDS
+    return state.replay.log_odds >= min(enough, CAP_REPLAY)
 
 
 def other_value(state: RiskState) -> float:
@@ -198,10 +217,10 @@ def level(state: RiskState, policy: Policy) -> Level:
     """Name the risk of a state that has been decayed to now.
 
     Bad evidence counts from the first stroke; good evidence needs ``min_strokes`` of them, and has
-    to be good: movement that could be anybody's leaves the session unknown. Evidence of another person
-    makes a low session elevated, and any session high.
+    to be good: movement that could be anybody's leaves the session unknown. Evidence of another person,
+    or of a recording, makes a low session elevated, and any session high.
     """
-    if is_other(state, policy):
+    if is_other(state, policy) or is_replayed(state, policy):
         return "high"
     moved = _bot_level(state, policy)
     if moved == "low" and value(state, policy) >= policy.elevated_at:

@@ -42,7 +42,7 @@ session_latched = _signals.signal("session-latched")
 enrolment_failed = _signals.signal("enrolment-failed")
 
 #: A grant was ended early. ``user``, ``session`` (short id), ``reason`` ("operator", or
-#: "different_person"), ``latch_lifted``.
+#: "different_person", "replayed_movement"), ``latch_lifted``.
 grant_revoked = _signals.signal("grant-revoked")
 
 #: A factor was added through the extension. ``user``, ``factor_id``, ``kind``. Tell the owner.

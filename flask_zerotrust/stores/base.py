@@ -58,6 +58,12 @@ class Store(Protocol):
     def entries(self, log: str) -> list[bytes]:
         """Return the entries of a log, oldest first."""
 
+    def entries_after(self, log: str, position: int) -> list[tuple[int, bytes]]:
+        """Return the entries that were added after a position (0: all), oldest first, each with its own.
+
+        Positions ascend in the order in which entries were added, also where all have expired since.
+        """
+
     def close(self) -> None:
         """Let go of files and connections; the store opens them again when it is used again."""
 

@@ -18,6 +18,7 @@ class _Row:
     value: bytes | int
     expires_at: float
     owner: str | None = None
+    number: int = 0
 
 
 class MemoryStore:
@@ -106,8 +107,10 @@ class MemoryStore:
         """Add to a log, which keeps its newest ``keep`` entries."""
         with self._lock:
             now = self._clock()
-            kept = [row for row in self._logs.get(log, ()) if row.expires_at > now]
-            self._logs[log] = [*kept, _Row(entry, now + ttl_s)][-keep:]
+            rows = self._logs.get(log, [])
+            number = rows[-1].number + 1 if rows else int(now * 1_000) + 1
+            kept = [row for row in rows if row.expires_at > now]
+            self._logs[log] = [*kept, _Row(entry, now + ttl_s, number=number)][-keep:]
             self._sweep_sometimes()
 
     def entries(self, log: str) -> list[bytes]:
@@ -115,6 +118,17 @@ class MemoryStore:
         with self._lock:
             now = self._clock()
             return [_as_bytes(row.value) for row in self._logs.get(log, ()) if row.expires_at > now]
+
+    def entries_after(self, log: str, position: int) -> list[tuple[int, bytes]]:
+        """Return the entries that were added after a position (0: all), oldest first, each with its own."""
+        with self._lock:
+            now, found = self._clock(), []
+            for row in reversed(self._logs.get(log, ())):
+                if row.number <= position:
+                    break
+                if row.expires_at > now:
+                    found.append((row.number, _as_bytes(row.value)))
+        return found[::-1]
 
     def close(self) -> None:
         """Do nothing: there is no file to let go of."""

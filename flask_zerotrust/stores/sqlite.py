@@ -57,7 +57,9 @@ _SWAP = (
     "WHERE key = :key AND value = :old AND expires_at > :now RETURNING 1"
 )
 _APPEND = (
-    "INSERT INTO entries SELECT :log, coalesce(max(number), 0) + 1, :entry, :end "
+    # An empty log goes on where time is, in ms, so that no reader has seen its numbers before.
+    "INSERT INTO entries SELECT :log, coalesce(max(number), cast(:now * 1000 AS INTEGER)) + 1, "
+    ":entry, :end "
     "FROM entries WHERE log = :log RETURNING number"
 )
 _SWEEP = (
@@ -176,6 +178,14 @@ class SQLiteStore:
         """Return the entries of a log, oldest first."""
         query = "SELECT entry FROM entries WHERE log = :log AND expires_at > :now ORDER BY number"
         return [entry for (entry,) in self._run(query, log=log)]
+
+    def entries_after(self, log: str, position: int) -> list[tuple[int, bytes]]:
+        """Return the entries that were added after a position (0: all), oldest first, each with its own."""
+        query = (
+            "SELECT number, entry FROM entries "
+            "WHERE log = :log AND number > :position AND expires_at > :now ORDER BY number"
+        )
+        return [(number, entry) for number, entry in self._run(query, log=log, position=position)]
 
     def close(self) -> None:
         """Let go of the file; the store opens it again when it is used again."""

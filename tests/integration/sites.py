@@ -19,6 +19,7 @@ from flask_zerotrust import Factor, Store, ZeroTrust, current_risk, events, risk
 from flask_zerotrust.challenge import Challenges
 from flask_zerotrust.factors.enrolled import Enrolled
 from flask_zerotrust.factors.totp import TotpFactor
+from flask_zerotrust.memory import ReplayMemory
 from flask_zerotrust.profiles import Profiles
 from flask_zerotrust.session import Sessions
 from tests.clock import Clock
@@ -238,6 +239,10 @@ def use_store(app: Flask, store: Store) -> None:
     guard.sessions = Sessions(store, guard.keys, guard.settings)
     guard.challenges = Challenges(store, guard.keys, guard.settings, totp=TotpFactor)
     guard.enrolled = Enrolled(store, guard.keys)
+    if guard.replays is not None:
+        guard.replays = ReplayMemory(
+            store, capacity=guard.settings.replay_memory, keep_s=guard.settings.replay_days * 86_400
+        )
     guard.profiles = Profiles(store, guard.keys, keep_s=guard.settings.profile_days * 86_400.0)
 
 

@@ -6,22 +6,20 @@ the user's short session and other people's, each in a login of its own, ask for
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flask_zerotrust.events import encode_planes
 from flask_zerotrust.scoring import load_bundle
-from flask_zerotrust.training.batching import batches
 from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT, sapimouse
 from flask_zerotrust.training.recordings import Recording
 from tests.clock import Clock
 
 from .profiled import agreeing, progress, record
-from .sites import Site, Visitor, build_app
+from .recorded import live
+from .sites import Site, build_app
 
 #: Learnt, and the others at their keyboards: the first of the people who are held out.
 OWNERS = SAPIMOUSE_HELD_OUT[:4]
@@ -40,27 +38,6 @@ def bank() -> Site:
     """A site with the models that ship and a clock that the recordings move."""
     scorer: Any = load_bundle()
     return agreeing(build_app(Clock(), scorer, ZEROTRUST_IDENTITY=True, ZEROTRUST_EXPOSE_RISK=True))
-
-
-def live(visitor: Visitor, recording: Recording) -> Visitor:
-    """Live a recorded session, at its own times."""
-    began, token, first_ms = visitor.site.clock.now, visitor.token(), float(recording.t[0])
-    for batch in batches(recording):
-        visitor.site.clock.now = began + (batch.sent_ms - first_ms) / 1_000.0
-        t0_ms = float(batch.t_ms[0])
-        data = {
-            "v": 1,
-            "token": token,
-            "nonce": visitor.nonce,
-            "seq": visitor.seq,
-            "t0": t0_ms,
-            "sent": batch.sent_ms,
-            "viewport": list(batch.viewport),
-            "planes": encode_planes(batch, t0_ms=t0_ms),
-        }
-        visitor.seq += 1
-        assert visitor.send(json.dumps(data)).status_code == 204
-    return visitor
 
 
 def enrol(site: Site, user: str, recording: Recording) -> None:

@@ -345,6 +345,29 @@ def test_a_log_keeps_its_newest_entries_in_order(store):
     assert store.entries("other") == []
 
 
+def test_a_reader_catches_up_with_a_log(store):
+    for entry in (b"a", b"b", b"c"):
+        store.append("log", entry, keep=2, ttl_s=100)
+    seen = store.entries_after("log", 0)
+    assert [entry for _, entry in seen] == [b"b", b"c"]
+    assert store.entries_after("log", seen[-1][0]) == []
+    store.append("log", b"d", keep=2, ttl_s=100)
+    ((position, entry),) = store.entries_after("log", seen[-1][0])
+    assert entry == b"d"
+    assert position > seen[-1][0]
+    assert store.entries_after("other", 0) == []
+
+
+def test_positions_go_on_after_entries_have_expired(store, clock):
+    store.append("log", b"old", keep=3, ttl_s=10)
+    store.append("log", b"new", keep=3, ttl_s=100)
+    (_, (last, _)) = store.entries_after("log", 0)
+    clock.tick(20)
+    assert store.entries_after("log", 0) == [(last, b"new")]
+    store.append("log", b"newer", keep=3, ttl_s=100)
+    assert [entry for _, entry in store.entries_after("log", last)] == [b"newer"]
+
+
 def test_entries_of_a_log_expire_one_by_one(store, clock):
     store.append("log", b"old", keep=3, ttl_s=10)
     clock.tick(5)
