@@ -90,6 +90,7 @@ def may_teach(record: Record, found: Assessment, sight: Sight, *, now: float) ->
         and not record.suspect
         and state.integrity.untrusted == 0
         and state.integrity.timing == 0
+        and state.replay.log_odds == 0
         and (profile is None or not identity.ready(profile) or state.other.log_odds <= RECOGNISED)
     )
 
