@@ -57,6 +57,7 @@ MEASURE = $(BIN)/python -m flask_zerotrust.training.report $(DATA) --out build/e
 
 evaluate: $(VENV)/.dev ## measure the model that ships on all data; writes docs/detection.md again
 	@$(MEASURE)
+	@$(BIN)/python -m flask_zerotrust.training.replays $(DATA) --json docs/replays.json
 	@$(MAKE) --no-print-directory docs
 
 refit: $(VENV)/.dev ## the same, and fit anew with each data set of people left out (slow)

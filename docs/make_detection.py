@@ -13,12 +13,17 @@ from flask_zerotrust.training.report import tables, targets
 
 DOCS = Path(__file__).resolve().parent
 KEPT = DOCS / "evaluation.json"
+REPLAYS = DOCS / "replays.json"
+MEMORY_PAGE = DOCS / "replay-memory.md"
+START, END = "<!-- figures: start -->", "<!-- figures: end -->"
 PAGE = DOCS / "detection.md"
 
 
 def page(report: dict[str, Any]) -> str:
     """Return the page."""
     method = report["method"]
+    if REPLAYS.is_file():
+        report = {**report, "replays_known": json.loads(REPLAYS.read_text(encoding="utf-8"))}
     aims = targets.table(report, people=_kept("people.json"), tools=_kept("browsers.json"))
     sections = "\n\n".join(_section(table) for table in [aims, *tables.every(report)])
     return f"""# Detection
@@ -50,6 +55,33 @@ def _kept(name: str) -> dict[str, Any] | None:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
+def memory_page(text: str, figures: dict[str, Any]) -> str:
+    """Return the page of the replay memory with a fresh table between its marks."""
+    before, _, rest = text.partition(START)
+    _, _, after = rest.partition(END)
+    kept = figures["memory"]
+    lines = [
+        f"{kept['strokes']:,} strokes of {kept['visits']:,} visits of {kept['people']} people in memory; "
+        f"seed {figures['seed']}. Caught of stretches, each begun afresh [95 % interval by person]:",
+        "",
+        "| what | 5 strokes | 10 strokes | 20 strokes |",
+        "|---|---|---|---|",
+    ]
+    rows = {f"played again: {kind}": found for kind, found in figures["replays"].items()}
+    rows |= {f"people: {name}": found for name, found in figures["genuine"].items()}
+    for name, found in rows.items():
+        cells = (_caught(found.get(count)) for count in ("5", "10", "20"))
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return f"{before}{START}\n" + "\n".join(lines) + f"\n{END}{after}"
+
+
+def _caught(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "-"
+    share = f"{found['share']:.4g} [{found['interval'][0]:.4g}, {found['interval'][1]:.4g}]"
+    return f"{found['caught']} of {found['stretches']}: {share}"
+
+
 def _apart(report: dict[str, Any]) -> str:
     return "; ".join(f"{name} ({why})" for name, why in report["apart"].items())
 
@@ -60,3 +92,5 @@ def _section(table: tables.Table) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(json.loads(KEPT.read_text(encoding="utf-8"))), encoding="utf-8")
+    replays = json.loads(REPLAYS.read_text(encoding="utf-8"))
+    MEMORY_PAGE.write_text(memory_page(MEMORY_PAGE.read_text(encoding="utf-8"), replays), encoding="utf-8")

@@ -140,6 +140,11 @@ def evaluate(
 @files_argument
 @click.option("--model", help="Folder of a bundle; the one that ships if left out.")
 @render_option
+@click.option(
+    "--memory",
+    type=click.IntRange(1),
+    help="Know strokes of earlier sessions again, so many of them; needs --jobs 1.",
+)
 @seed_option
 @jobs_option
 @skip_bad_option
@@ -148,14 +153,18 @@ def score(
     files: tuple[str, ...],
     model: str | None,
     render: bool,
+    memory: int | None,
     seed: int,
     jobs: int,
     skip_bad: bool,
     as_json: bool,
 ) -> None:
     """Score sessions in file order, each as its own visitor."""
+    if memory is not None and jobs != 1:
+        raise ConfigError("--memory needs --jobs 1: sessions are known again in the order of the files.")
     with load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
-        for line in bar.over(_scored(files, model, render, seed, jobs, on_bad), "sessions"):
+        found = _scored(files, model, render, seed, jobs, on_bad, memory=memory)
+        for line in bar.over(found, "sessions"):
             click.echo(json.dumps(line) if as_json else _sentence(line))
 
 
@@ -189,6 +198,8 @@ def _scored(
     seed: int,
     jobs: int,
     on_bad: Callable[[RecordingError], None] | None,
+    *,
+    memory: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the score of every session, in file order whatever the number of jobs."""
     scorer = importlib.import_module(".scoring", PACKAGE).load_bundle(model)
@@ -197,7 +208,8 @@ def _scored(
         for number, recording in enumerate(read(files, on_bad))
     )
     if jobs == 1:
-        yield from (_score(*task) for task in tasks)
+        known = load("remembered").Remembered(memory) if memory is not None else None
+        yield from (_score(*task, known) for task in tasks)
         return
     joblib = _joblib()
     yield from joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=4)(
@@ -212,9 +224,10 @@ def _joblib() -> Any:
         raise ConfigError('--jobs needs joblib: pip install "Flask-ZeroTrust[train]"') from error
 
 
-def _score(recording: Any, scorer: Any, seed: tuple[int, int] | None) -> dict[str, Any]:
+def _score(recording: Any, scorer: Any, seed: tuple[int, int] | None, known: Any = None) -> dict[str, Any]:
     rng = None if seed is None else importlib.import_module("numpy").random.default_rng(seed)
-    return load("evaluate").score_session(recording, scorer, render_rng=rng)  # type: ignore[no-any-return]
+    options = {} if known is None else known.next(recording)
+    return load("evaluate").score_session(recording, scorer, render_rng=rng, **options)  # type: ignore[no-any-return]
 
 
 def _sentence(line: dict[str, Any]) -> str:

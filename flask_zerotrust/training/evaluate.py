@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import assess, risk
+from .. import assess, motion, risk
 from ..assess import Scorer
+from ..events import EventBatch
+from ..memory import ReplayMemory, rows_of
 from .batching import batches
 from .capture import render
 from .recordings import Recording
@@ -24,21 +26,25 @@ def score_session(
     *,
     render_rng: np.random.Generator | None = None,
     half_life_s: float = HALF_LIFE_S,
+    memory: ReplayMemory | None = None,
+    start_s: float = 0.0,
 ) -> dict[str, Any]:
     """Return the line that ``score --json`` prints: what the shipped policy says after 1, 3, 5 ... strokes.
 
     ``after`` holds only the counts that the session reaches, and ``all``. Time is the recording's
     own. ``step_up`` is true where a guarded view would have asked for a factor: *high*, once seen,
-    stays; *unknown* is asked as well.
+    stays; *unknown* is asked as well. With a ``memory`` its strokes are looked up there, and remembered
+    under the session's name; the session starts at ``start_s`` on the memory's clock.
     """
     if render_rng is not None:
         recording = render(recording, rng=render_rng)
     state, seen, latched, after = risk.RiskState(), 0, False, {}
     last = assess.describe(state, policy=scorer.policy)
     for batch in batches(recording):
-        now = batch.sent_ms / 1_000.0
+        now = start_s + batch.sent_ms / 1_000.0
+        hits = _hits(batch, memory, thread=recording.session, now=now)
         before = state
-        last = assess.assess(batch, state, scorer=scorer, now=now, half_life_s=half_life_s)
+        last = assess.assess(batch, state, scorer=scorer, now=now, half_life_s=half_life_s, hits=hits)
         for said in last.strokes:
             before = risk.update(before, [said], now=now, half_life_s=half_life_s, policy=scorer.policy)
             seen += 1
@@ -56,6 +62,16 @@ def score_session(
         "after": after,
         "reasons": list(last.reasons),
     }
+
+
+def _hits(batch: EventBatch, memory: ReplayMemory | None, *, thread: str, now: float) -> assess.Hits:
+    """Return what a memory knows of a batch's strokes, which it remembers from now on."""
+    if memory is None:
+        return ()
+    rows = rows_of(motion.split(batch), thread=thread, now=now)
+    found = memory.look_up(rows, now=now)
+    memory.remember(rows)
+    return found
 
 
 def _entry(state: risk.RiskState, policy: risk.Policy, latched: bool) -> dict[str, Any]:

@@ -209,6 +209,16 @@ def test_a_report_on_people_alone_can_be_written(tmp_path):
 def test_the_page_of_targets_is_that_of_the_figures_that_were_kept():
     script = runpy.run_path(str(DOCS / "make_detection.py"))
     assert script["page"](KEPT) == (DOCS / "detection.md").read_text(), "run: make docs"
+    text, figures = script["MEMORY_PAGE"].read_text(), json.loads(script["REPLAYS"].read_text())
+    assert script["memory_page"](text, figures) == text, "run: make docs"
+
+
+def test_targets_of_the_replay_memory_read_its_figures(report):
+    figures = json.loads((DOCS / "replays.json").read_text())
+    rows = {row[0]: row for row in targets.table({**report, "replays_known": figures}).rows}
+    (found,) = [row for name, row in rows.items() if name.startswith("replays re-captured")]
+    assert found[2].startswith(f"{figures['recaptured']['5']['share']:g}")
+    assert (found[3] == "**not met**") == (figures["recaptured"]["5"]["share"] < 0.99)
 
 
 def test_the_model_that_ships_is_the_one_that_was_measured():

@@ -103,6 +103,18 @@ def test_scores_depend_on_nothing_but_the_session(visits: Path) -> None:
     assert after_people.endswith(alone)
 
 
+def test_score_with_a_memory_knows_a_visit_again(visits: Path) -> None:
+    """The second time a file is read every visit is a replay; the first time none is."""
+    file = visits / "people.jsonl.gz"
+    found = lines(done("score", file, file, "--json", "--memory", "5000").stdout)
+    first, again = found[: len(found) // 2], found[len(found) // 2 :]
+    assert first == lines(done("score", file, "--json").stdout)
+    assert ["replayed_movement" in line["reasons"] for line in again] == [True] * len(again)
+    assert all(line["after"]["all"]["step_up"] for line in again)
+    refused = run("score", file, "--memory", "5000", "--jobs", "2")
+    assert "--memory needs --jobs 1" in refused.output
+
+
 def test_rendering_is_seeded(visits: Path) -> None:
     """The same seed, the same simulated browsers."""
     words = ("score", visits / "people.jsonl.gz", "--json", "--render", "--seed")

@@ -17,12 +17,6 @@ Json = dict[str, Any]
 #: Families of ours that are put together from other families: no algorithm of their own.
 _MIXTURES = ("mixed_visit", "mixture")
 UNMEASURED = (
-    (
-        "replays re-captured through a browser, 5 strokes",
-        ">= 0.99 at < 0.1 % false alarms",
-        "replay memory",
-    ),
-    ("warped, smoothed or jittered replays, 10 strokes", ">= 0.90", "replay memory"),
     ("Balabit challenge, 7 users, global AUC", ">= 0.98", "identity"),
     ("... 30 s into the session, rates equalised", ">= 0.93", "identity"),
     ("... impostors never seen, 40 strokes, AUC / EER", ">= 0.95 / <= 8 %", "identity"),
@@ -55,7 +49,7 @@ def table(report: Json, *, people: Json | None = None, tools: Json | None = None
 
     ``people`` and ``tools`` are what ``make replay`` and ``make tools`` have kept, if they have.
     """
-    rows = [*_unseen(report), *_worst(report), *_others(report)]
+    rows = [*_unseen(report), *_worst(report), *_others(report), *_replays(report.get("replays_known"))]
     rows += [[name, wanted, "-", f"not measured yet ({why})"] for name, wanted, why in UNMEASURED]
     bundle = report["model"]["sha256"]
     rows.append(kept_runs.people_row(people, bundle=bundle))
@@ -160,6 +154,27 @@ def _false_step_ups(people: Json, count: str, apart: Json) -> list[list[str]]:
         left = {name: found for name, found in there.items() if name not in apart}
         without = ", ".join(sorted(there.keys() & apart.keys()))
         rows += _over_sets(left, f"... over these sets without {without}, {count} strokes")
+    return rows
+
+
+def _replays(found: Json | None) -> list[list[str]]:
+    """Return what the replay memory knows again, where it was measured."""
+    again, over = (
+        "replays re-captured through a browser, 5 strokes",
+        "warped, smoothed or jittered replays, 10 strokes",
+    )
+    if found is None:
+        return [[name, "-", "-", "not measured yet (replay memory)"] for name in (again, over)]
+    of = f"{found['memory']['strokes']} strokes in memory"
+    rows = []
+    for name, kinds, count, least in ((again, "recaptured", "5", 0.99), (over, "made_over", "10", 0.90)):
+        one = found[kinds][count]
+        rows.append(_row(f"{name} ({of})", Bound(low=least), one["share"], one["interval"]))
+    alarms = found["false_alarms"]["5"]
+    title = (
+        f"... false alarms: {alarms['caught']} of {alarms['stretches']} stretches of 5 strokes of people"
+    )
+    rows.append(_row(title, Bound(high=0.001), alarms["share"], alarms["interval"]))
     return rows
 
 
