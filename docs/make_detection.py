@@ -13,17 +13,20 @@ from flask_zerotrust.training.report import tables, targets
 
 DOCS = Path(__file__).resolve().parent
 KEPT = DOCS / "evaluation.json"
+IDENTITY = DOCS / "identity.json"
 PAGE = DOCS / "detection.md"
 
 
 def page(report: dict[str, Any]) -> str:
     """Return the page."""
     method = report["method"]
-    sections = "\n\n".join(_section(table) for table in [targets.table(report), *tables.every(report)])
+    wanted = targets.table(report, json.loads(IDENTITY.read_text(encoding="utf-8")))
+    sections = "\n\n".join(_section(table) for table in [wanted, *tables.every(report)])
     return f"""# Detection
 
 Written by `docs/make_detection.py` from `docs/evaluation.json`, which `make evaluate` measures; nothing is
-typed by hand. The report with the curves, `build/evaluation/report.html`, comes from the same run.
+typed by hand. The report with the curves, `build/evaluation/report.html`, comes from the same run. Targets
+about *another person* are measured apart ([Identity](identity.md)).
 
 Model: {report["model"]["name"]}, manifest SHA-256 `{report["model"]["sha256"]}`. Seed {method["seed"]},
 simulated visits {method["seed_of_simulated"]}, {method["rounds"]} bootstrap rounds, 95 % intervals: people
