@@ -201,3 +201,12 @@ def test_targets_of_identity_are_measured_or_left_out() -> None:
     worse["sapimouse"]["re_rendered"]["by_seconds"]["60"]["auc"] = 0.5
     assert targets.of_identity(worse)[4][3] == "**not met**"
     assert targets.of_identity(None) == []
+
+
+def test_what_the_page_says_of_adding_strokes_is_so() -> None:
+    for view in ("as_recorded", "same_device"):
+        found = KEPT["tried"]["24"][view]
+        assert found["together"]["auc_at_end"] > found["added"]["auc_at_end"]
+        assert found["together"]["others_ever_above"] < found["added"]["others_ever_above"]
+    outcome = KEPT["model"]["calibration"]["outcome"]
+    assert outcome["changed_device"]["owners_high"] > 2 * outcome["same_device"]["owners_high"]
