@@ -75,8 +75,8 @@ profile. A device is known by its sampling rate alone.
 
 {sapimouse["people"]} people, all strokes taken together. Both visits of a person come from one computer and
 one sitting: part of what is told apart is the machine. The trivial rule knows no movement, only sampling
-rate and screen. Re-rendering gives everybody the same mouse and clock, but not the same screen: the model is
-not shown its size, but how far movements reach. On few strokes the trivial rule is the better one.
+rate and screen. Re-rendering gives everybody the same mouse and clock, but not the same screen: the model
+is not shown its size, but how far movements reach. On few strokes the trivial rule is the better one.
 
 {_moments(sapimouse["as_recorded"], sapimouse["re_rendered"], names=("as recorded", "re-rendered"))}
 
@@ -108,8 +108,8 @@ that is when a code is asked for.
 
 {_tried(found["tried"])}
 
-Taking strokes together is the better verdict on a finished visit, and the worse alarm during one, on people's
-own devices. So the product adds strokes.
+Taking strokes together is the better verdict on a finished visit, and the worse alarm during one, on
+people's own devices. So the product adds strokes.
 """
 
 
