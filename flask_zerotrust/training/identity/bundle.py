@@ -19,10 +19,7 @@ from ...motion import HABIT_NAMES
 def write_bundle(
     folder: str | Path, arrays: dict[str, NDArray[np.float64]], *, provenance: dict[str, Any]
 ) -> str:
-    """Write arrays and manifest; return the SHA-256 of the manifest. Equal arrays give equal bytes.
-
-    Arrays are kept as float32: the last bits of float64 differ with the threads of the linear algebra.
-    """
+    """Write arrays (as float32) and manifest; return its SHA-256. Equal arrays give equal bytes."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     out = io.BytesIO()
