@@ -12,7 +12,7 @@ from ..keys import KeyRing
 from ..stores.base import Store
 from .attempts import Attempts
 from .budgets import Budgets
-from .codes import SentCodes, normalise
+from .codes import SentCodes, read
 from .enrolment import Enrolment
 from .parking import Parked
 from .pending import MAX_PARKED_A_USER, Pending, PendingStore, new_id
@@ -126,10 +126,11 @@ class Challenges:
         Raises
         ------
         ChallengeError
-            Without a try: ``format``, ``factor_paused``, ``slow_down``, ``not_sent``, ``expired``,
-            ``gone``. With one: ``wrong``, ``used``, ``too_many``, ``factor_paused``, ``locked``.
+            Without a try: ``format``, ``shape``, ``factor_paused``, ``slow_down``, ``not_sent``,
+            ``expired``, ``gone``. With one: ``wrong``, ``used``, ``too_many``, ``factor_paused``,
+            ``locked``.
         """
-        code = normalise(code)
+        code = read(factor, code)
         if pending.passed_at is not None:
             raise ChallengeError("used")
         if pending.ends_at(life_s=self._settings.challenge_s) <= now:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from ..config import Settings
 from ..errors import ChallengeError
-from ..factors.base import Factor
+from ..factors.base import Factor, OwnShape
 from ..keys import KeyRing
 from ..stores.base import Store
 from .pending import Pending
@@ -72,6 +72,22 @@ class SentCodes:
     def void(self, pending: Pending) -> None:
         """Forget the code."""
         self._store.delete(_key(pending))
+
+
+def read(factor: Factor, typed: str) -> str:
+    """Return the code in what was typed, in the shape of this factor's codes.
+
+    Raises
+    ------
+    ChallengeError
+        ``format`` for anything but six digits, ``shape`` where the factor has a shape of its own.
+    """
+    if not isinstance(factor, OwnShape):
+        return normalise(typed)
+    code = factor.read_code(typed)
+    if code is None:
+        raise ChallengeError("shape")
+    return code
 
 
 def normalise(code: str) -> str:

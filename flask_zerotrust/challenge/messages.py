@@ -8,6 +8,7 @@ MESSAGES: dict[str, str] = {
     "not_yours": "This check belongs to another sign-in. Go back to the page you came from and try again.",
     "no_factor": "There is no way to confirm that it is you yet. Ask the site's support to add one.",
     "format": "Type the six digits of the code.",
+    "shape": "Type the whole code, as it was shown to you.",
     "wrong": "That code is not right. Check it and type it again.",
     "expired": "That code is too old. Ask for a new one.",
     "used": "That code was already used. Wait for the next one, or ask for a new one.",

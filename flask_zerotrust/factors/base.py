@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 # 160 bits: RFC 4226 section 4 recommends it, and every authenticator app takes it.
 _SECRET_BYTES = 20
@@ -54,6 +54,17 @@ class Factor(Protocol):
 
         Two codes that must not both be accepted have the same use, such as the time step of a TOTP
         code; uses of different factors of one kind differ.
+        """
+
+
+@runtime_checkable
+class OwnShape(Protocol):
+    """What a factor offers, too, whose codes are not six digits."""
+
+    def read_code(self, typed: str) -> str | None:
+        """Return the code in what was typed, as :meth:`Factor.check` takes it; None if it can be none.
+
+        What was typed can be of any length.
         """
 
 

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from .. import answers, signals
 from ..challenge import MESSAGES, Pending
 from ..errors import ChallengeError, SenderError, StoreError
-from ..factors.base import Factor
+from ..factors.base import Factor, OwnShape
 from ..guard import Guard, log, this_app, this_guard
 from .forms import app_csrf, check_form, form_token, shown_fields
 
@@ -192,7 +192,13 @@ def _page(
 
 
 def _shown(factor: Factor) -> dict[str, Any]:
-    return {"id": factor.id, "kind": factor.kind, "label": factor.label, "sends": factor.sends}
+    return {
+        "id": factor.id,
+        "kind": factor.kind,
+        "label": factor.label,
+        "sends": factor.sends,
+        "digits": not isinstance(factor, OwnShape),
+    }
 
 
 def _sentence(error: ChallengeError | SenderError | None) -> str | None:

@@ -132,7 +132,7 @@ def test_no_page_breaks_the_policy_it_is_served_with(page: Page, live_bank: Bank
     log_in(page, live_bank)
     page.goto(live_bank.url + "/statements")
     answer_challenge(page, live_bank)
-    for path in ("/", "/transfer", "/security", "/phone", "/zerotrust/enrol"):
+    for path in ("/", "/transfer", "/security", "/phone", "/zerotrust/enrol", "/zerotrust/recovery"):
         page.goto(live_bank.url + path)
         page.mouse.move(300, 300, steps=5)
     page.wait_for_timeout(2_500)
@@ -148,6 +148,20 @@ def test_pages_fit_a_screen_of_320_px(page: Page, live_bank: Bank) -> None:
     for path in ("/", "/transfer", "/security", "/phone", "/statements"):
         page.goto(live_bank.url + path)
         assert page.evaluate(FITS), path
+
+
+def test_recovery_codes_are_made_by_keyboard_and_fit_a_small_screen(page: Page, live_bank: Bank) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    log_in(page, live_bank)
+    page.goto(live_bank.url + "/zerotrust/recovery")
+    answer_challenge(page, live_bank)
+    assert page.evaluate(FITS)
+    tab_to(page, "main button")
+    page.keyboard.press("Enter")
+    expect(page.locator("main code")).to_have_count(10)
+    assert page.evaluate(FITS)
+    page.goto(live_bank.url + "/zerotrust/recovery")
+    expect(page.locator("main")).to_contain_text("You have 10")
 
 
 def test_the_keyboard_alone_switches_recognition_on_and_off(page: Page, live_bank: Bank) -> None:

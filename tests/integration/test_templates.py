@@ -20,7 +20,7 @@ NAMES = sorted(
 
 
 def test_the_pages_are_found() -> None:
-    assert NAMES == ["challenge", "confirm", "enrol", "enrolled", "message", "no_factor"]
+    assert NAMES == ["challenge", "confirm", "enrol", "enrolled", "message", "no_factor", "recovery"]
 
 
 @pytest.mark.parametrize("name", NAMES)

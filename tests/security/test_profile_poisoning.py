@@ -12,6 +12,7 @@ import pytest
 from flask_zerotrust import assess, events, identity
 from flask_zerotrust.identity.verify import DAY_STROKES
 from flask_zerotrust.motion import HABIT_NAMES, Integrity
+from flask_zerotrust.motion.replayed import WEAK, Replayed
 from flask_zerotrust.recognition import Sight, may_teach
 from tests.integration.profiled import Says, agreeing, known, many, profiles, progress, proven, record
 from tests.integration.sites import Site, Visitor, movement
@@ -106,6 +107,17 @@ def test_a_session_with_scripted_moves_teaches_nothing(site: Site) -> None:
     assert ada.level() == "low"
     assert not record(ada).suspect
     assert progress(site).strokes == 20
+
+
+def test_a_session_with_a_stroke_seen_before_teaches_nothing(site: Site) -> None:
+    """Nor does one that plays the user's own movement again."""
+    ada = many(proven(site), 20)
+    before = record(ada)
+    for log_odds, teaches in ((0.0, True), (WEAK, False)):
+        state = replace(before.state, replay=Replayed(log_odds))
+        found = replace(assess.describe(state, policy=site.scorer.policy), level="low")
+        sight = Sight(profiles(site).load("ada"), np.zeros((1, len(HABIT_NAMES))), ())
+        assert may_teach(replace(before, state=state), found, sight, now=site.clock()) is teaches
 
 
 def test_a_session_of_machine_like_timing_teaches_nothing(site: Site) -> None:

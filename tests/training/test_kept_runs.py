@@ -19,7 +19,7 @@ def people(count: int, *, asked: int = 0, bundle: str = NOW) -> dict[str, Any]:
 
 def tools(*stepped_up: bool, bundle: str = NOW) -> dict[str, Any]:
     runs = [{"stepped_up": up, "level": "high" if up else "low"} for up in stepped_up]
-    return {"tools": {"x": {"title": "Tool X", "runs": runs, "date": "2026-11-24", "bundle": bundle}}}
+    return {"tools": {"x": {"runs": runs, "date": "2026-11-24", "bundle": bundle}}}
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_people_come_with_an_upper_bound() -> None:
 @pytest.mark.parametrize(
     ("kept", "said", "verdict"),
     [
-        (tools(True, True), "Tool X 2/2 (high 2)", "met (2026-11-24)"),
-        (tools(True, False), "Tool X 1/2 (high 1)", "**not met** (2026-11-24)"),
+        (tools(True, True), "x 2/2 (high 2)", "met (2026-11-24)"),
+        (tools(True, False), "x 1/2 (high 1)", "**not met** (2026-11-24)"),
         (None, "-", "not measured yet (`make tools`)"),
     ],
 )

@@ -23,6 +23,7 @@ from twilio.http.http_client import TwilioHttpClient
 from flask_zerotrust.errors import ConfigError, SenderError, StoreError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.enrolled import MAX_FACTORS, Enrolled
+from flask_zerotrust.factors.recovery import shown
 from flask_zerotrust.factors.senders import ConsoleSender, TwilioSender
 from flask_zerotrust.factors.sms import SmsFactor, canonical_number, message
 from flask_zerotrust.factors.totp import TotpFactor, new_secret
@@ -478,6 +479,28 @@ def test_an_unknown_kind_stays_in_the_record_and_counts():
     enrolled.remove("ada", "totp")
     assert enrolled.add_totp("ada", new_secret()) == "totp"
     assert enrolled.count("ada") == 2
+
+
+def test_recovery_codes_come_last_and_cannot_be_sent(enrolled):
+    codes = enrolled.make_recovery("ada", avoid={"recovery"})
+    enrolled.add_totp("ada", new_secret())
+    totp, listed = enrolled.factors("ada")
+    assert [(f.id, f.kind, f.sends, f.recipient) for f in (totp, listed)] == [
+        ("totp", "totp", False, None),
+        ("recovery-2", "recovery", False, None),
+    ]
+    assert shown(codes[0]) == "-".join(codes[0][i : i + 4] for i in (0, 4, 8, 12))
+    with pytest.raises(ConfigError, match="recovery codes"):
+        listed.send("123456", action="a", host="h")
+
+
+def test_a_new_list_can_be_made_by_whoever_has_as_many_factors_as_one_can(enrolled):
+    for _ in range(MAX_FACTORS):
+        enrolled.add_totp("ada", new_secret())
+    enrolled.make_recovery("ada")
+    enrolled.make_recovery("ada")
+    assert enrolled.count("ada") == MAX_FACTORS + 1
+    assert enrolled.recovery_left("ada") == 10
 
 
 def test_people_have_their_own_factors(enrolled):

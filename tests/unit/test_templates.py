@@ -58,6 +58,15 @@ ENROL: dict[str, Any] = {
     "app_csrf": None,
     "submit_url": "/enrol",
 }
+RECOVERY: dict[str, Any] = {
+    "codes": [],
+    "left": 3,
+    "zerotrust_csrf": "ours",
+    "app_csrf": None,
+    "submit_url": "/recovery",
+    "return_url": "/",
+}
+LIST = {"id": "recovery", "kind": "recovery", "label": "Recovery code", "sends": False, "digits": False}
 WRONG = "That code is not right."
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "totp": ("challenge", CHALLENGE),
@@ -67,6 +76,9 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "sms sent": ("challenge", {**CHALLENGE, "factor": SMS, "sent": True}),
     "sms wrong": ("challenge", {**CHALLENGE, "factor": SMS, "sent": True, "error": WRONG}),
     "one factor": ("challenge", {**CHALLENGE, "factors": [TOTP]}),
+    "recovery code": ("challenge", {**CHALLENGE, "factor": LIST, "error": WRONG}),
+    "recovery": ("recovery", RECOVERY),
+    "recovery codes": ("recovery", {**RECOVERY, "codes": ["ABCD-EFGH", "IJKL-MNOP"]}),
     "confirm": ("confirm", CONFIRM),
     "confirm without files": ("confirm", {**CONFIRM, "files": ["receipt"]}),
     "enrol": ("enrol", ENROL),
@@ -197,7 +209,7 @@ def test_every_class_is_in_the_sheet(page: Tree) -> None:
 
 def test_every_post_carries_the_csrf_tokens(jinja: Environment) -> None:
     """Ours always, the app's where it has one; the confirm page returns the app's own fields instead."""
-    for name in ("totp", "sms", "sms sent", "enrol"):
+    for name in ("totp", "sms", "sms sent", "enrol", "recovery"):
         with_both = tree(jinja, name, app_csrf="apps")
         forms = with_both.all("form")
         assert all(form["method"] == "post" for form in forms)
@@ -360,6 +372,19 @@ def test_the_key_can_be_scanned_or_typed(jinja: Environment) -> None:
     assert found.text("code") == "ABCD EFGH"
     (code,) = found.all("input", name="code")
     assert "autofocus" not in code, "the picture comes first"
+
+
+def test_a_code_that_is_not_six_digits_is_not_asked_for_as_one(jinja: Environment) -> None:
+    found = tree(jinja, "recovery code")
+    (code,) = found.all("input", name="code")
+    assert (code["inputmode"], code["autocomplete"]) == ("text", "off")
+    assert "6-digit" not in render(jinja, *PAGES["recovery code"])
+
+
+def test_codes_are_not_made_again_from_the_page_that_shows_them(jinja: Environment) -> None:
+    found = tree(jinja, "recovery codes")
+    assert not found.all("form")
+    assert len(found.all("code")) == 2
 
 
 def test_a_person_without_a_factor_is_told_what_to_do(jinja: Environment) -> None:

@@ -19,11 +19,15 @@ from ...motion import HABIT_NAMES
 def write_bundle(
     folder: str | Path, arrays: dict[str, NDArray[np.float64]], *, provenance: dict[str, Any]
 ) -> str:
-    """Write arrays and manifest; return the SHA-256 of the manifest. Equal arrays give equal bytes."""
+    """Write arrays and manifest; return the SHA-256 of the manifest. Equal arrays give equal bytes.
+
+    Arrays are kept as float32: the last bits of float64 differ with the threads of the linear algebra.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     out = io.BytesIO()
-    np.savez_compressed(out, allow_pickle=False, **arrays)
+    short = {name: array.astype("<f4") for name, array in arrays.items()}
+    np.savez_compressed(out, allow_pickle=False, **short)
     data = out.getvalue()
     manifest = {
         "schema": SCHEMA,

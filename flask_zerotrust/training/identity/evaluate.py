@@ -72,13 +72,20 @@ def balabit(path: str | Path, *, background: str | Path | None = None) -> Json:
 
 def ratio(model: identity.Background, enrolled: Visit, tested: Visit) -> float:
     """Return the log-likelihood ratio another person / the owner of all strokes taken together."""
+    return float(ratios(model, enrolled, tested)[-1])
+
+
+def ratios(model: identity.Background, enrolled: Visit, tested: Visit) -> NDArray[np.float64]:
+    """Return that ratio of the first stroke, the first two and so on, shape (n,)."""
     b, s, w = model.between, model.session, model.within
     known, shown = (model.embed(v.features) for v in (enrolled, tested))
     gain = b / (b + s + w / len(known))
     mean, left = gain * known.mean(axis=0), b * (1.0 - gain)
-    z, noise = shown.mean(axis=0), s + w / len(shown)
+    count = np.arange(1, len(shown) + 1)[:, None]
+    z, noise = shown.cumsum(axis=0) / count, s + w / count
     own, anybody = left + noise, b + noise
-    return float(0.5 * ((z - mean) ** 2 / own - z**2 / anybody + np.log(own / anybody)).sum())
+    said: NDArray[np.float64] = ((z - mean) ** 2 / own - z**2 / anybody + np.log(own / anybody)).sum(axis=1)
+    return 0.5 * said
 
 
 def trivial(enrolled: Visit, tested: Visit) -> float:

@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..datasets import SAPIMOUSE_HELD_OUT
-from . import bundle, fit, visits
+from . import bundle, calibrate, fit, visits
+from .visits import Visit
 
 SEED = 20261122
 
 
+def shown(path: str | Path, *, held_out: bool = False) -> list[tuple[Visit, ...]]:
+    """Return the visits of the background people of SapiMouse, or of those who are held out."""
+    people = [r for r in visits.read("sapimouse", path) if (r.user in SAPIMOUSE_HELD_OUT) == held_out]
+    return visits.views(people, seed=SEED)
+
+
 def make(path: str | Path, out: str | Path) -> str:
-    """Fit to SapiMouse without the held-out people, write, and return the manifest's SHA-256."""
-    people = [r for r in visits.read("sapimouse", path) if r.user not in SAPIMOUSE_HELD_OUT]
-    arrays = fit.fit(visits.background_rows(people, seed=SEED))
-    arrays |= {"slope": np.array(1.0), "offset": np.array(0.0)}
+    """Fit, calibrate and write the background model; return the manifest's SHA-256."""
+    seen = shown(path)
+    arrays = fit.fit(visits.rows(one for views in seen for one in views))
+    slope, offset, told = calibrated(seen)
+    arrays |= {"slope": np.array(slope), "offset": np.array(offset)}
     provenance = {
         "seed": SEED,
         "people": "SapiMouse (Antal, Fejér and Buza, 2021), no licence stated, citation requested; "
-        f"{len({r.user for r in people})} people",
+        f"{len({views[0].user for views in seen})} people, 2 visits each, in one sitting",
+        "views": list(calibrate.VIEWS),
         "held_out": {"sapimouse": list(SAPIMOUSE_HELD_OUT)},
-        "calibrated": False,
+        "calibration": told,
     }
     return bundle.write_bundle(out, arrays, provenance=provenance)
+
+
+def calibrated(seen: list[tuple[Visit, ...]]) -> tuple[float, float, dict[str, Any]]:
+    """Return slope and offset by cross-validation over the people, and what comes of them."""
+    deals = range(calibrate.DEALS)
+    trials = [t for deal in deals for t in calibrate.fold_trials(seen, seed=SEED + deal)]
+    slope, offset = calibrate.line(trials)
+    told = {"folds": calibrate.FOLDS, "deals": calibrate.DEALS, "slope": slope, "offset": offset}
+    return slope, offset, told | {"outcome": calibrate.outcome(trials, slope, offset)}

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from ... import motion
 from ...errors import ConfigError
-from .. import datasets
+from .. import datasets, recipe
 from ..batching import batches
 from ..capture import Device, render
 from ..recordings import Recording
 from .fit import Floats, Rows
 
 Reader = Callable[..., Iterable[Recording]]
+#: The archives as they are looked for in a folder of data sets.
+ARCHIVES = {"sapimouse": recipe.SAPIMOUSE, "balabit": recipe.BALABIT}
 # Strokes of one visit that a background is fitted on: Balabit's visits run to hours.
 MOST_STROKES = 300
 
@@ -62,14 +64,17 @@ def read(dataset: str, path: str | Path) -> list[Recording]:
     ------
     ConfigError
     """
-    found = list(getattr(datasets, dataset)(path, on_bad=lambda _error: None))
+    archive = Path(path) / ARCHIVES[dataset]
+    place = archive if archive.is_file() else path
+    found = list(getattr(datasets, dataset)(place, on_bad=lambda _error: None))
     if not found:
         layout = {
             "sapimouse": "userN/session_3min.csv and session_1min.csv",
             "balabit": "training_files/userN/session_*, test_files/userN/session_* and public_labels.csv",
         }[dataset]
         raise ConfigError(
-            f"{path} holds no {dataset} sessions. Name its archive or a folder with {layout}."
+            f"{path} holds no {dataset} sessions. Name its archive, a folder with {ARCHIVES[dataset]}, or "
+            f"one with {layout}."
         )
     return found
 
@@ -79,13 +84,14 @@ def same_device(recording: Recording) -> Recording:
     return render(recording, rng=np.random.default_rng(0), device=Device())
 
 
-def background_rows(recordings: Iterable[Recording], *, seed: int) -> Rows:
-    """Return strokes of people as recorded, on the plain device, and on one drawn at random."""
+def views(recordings: Iterable[Recording], *, seed: int) -> list[tuple[Visit, ...]]:
+    """Return each visit as recorded, on the plain device, and on one drawn at random."""
     seen = []
     for number, recording in enumerate(recordings):
         rng = np.random.default_rng([seed, number])
-        seen += [visit(recording), visit(same_device(recording)), visit(render(recording, rng=rng))]
-    return rows(seen)
+        shown = (recording, same_device(recording), render(recording, rng=rng))
+        seen.append(tuple(visit(one) for one in shown))
+    return seen
 
 
 def rows(visits: Iterable[Visit]) -> Rows:

@@ -41,12 +41,12 @@ def tools_row(kept: Json | None, *, bundle: str) -> list[str]:
     if not tools:
         return [TOOLS, wanted, "-", "not measured yet (`make tools`)"]
     parts, every = [], True
-    for tool in tools.values():
+    for name, tool in tools.items():
         runs = tool["runs"]
         stopped = sum(run["stepped_up"] for run in runs)
         high = sum(run["level"] == "high" for run in runs)
         every = every and stopped == len(runs)
-        parts.append(f"{tool['title']} {stopped}/{len(runs)} (high {high})")
+        parts.append(f"{name} {stopped}/{len(runs)} (high {high})")
     return [TOOLS, wanted, "; ".join(parts), _verdict(every, tools.values(), bundle)]
 
 

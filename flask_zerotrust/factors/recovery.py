@@ -1,0 +1,92 @@
+"""Recovery codes: a list that the person keeps, for the day the phone is gone; each works once."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..errors import ConfigError
+from ..keys import KeyRing
+
+KIND = "recovery"
+N_CODES = 10
+# 80 bits; NIST SP 800-63B, 5.1.2.1, asks for 20 at least, and with 64 a leaked digest cannot be searched.
+_CODE_BYTES = 10
+_CODE = re.compile(r"[A-Za-z2-7]{16}", re.ASCII)
+# What people put between groups: white space, dashes of any length.
+_BETWEEN = re.compile(r"[\s\u2010-\u2015\u2212-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryFactor:
+    """What is left of a list of recovery codes.
+
+    Parameters
+    ----------
+    take : callable
+        Strikes a code off the list and returns its use, None where it is not on the list; of many
+        calls with one code at most one gets the use.
+    id : str
+        Name among the person's factors; a new list has a new one.
+    label : str
+        What the person reads.
+    """
+
+    take: Callable[[str], str | None] = field(repr=False)
+    id: str = KIND
+    label: str = "Recovery code"
+    kind: str = field(default=KIND, init=False)
+    sends: bool = field(default=False, init=False)
+    recipient: None = field(default=None, init=False)
+
+    def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - the protocol's shape
+        """Refuse: the person has the codes."""
+        raise ConfigError(f"Factor {self.id!r} is a list of recovery codes: nothing can be sent to it.")
+
+    def check(self, code: str, *, now: float) -> str | None:  # noqa: ARG002 - the protocol's shape
+        """Return the use of a code that is on the list, and strike it off."""
+        return self.take(code)
+
+    def read_code(self, typed: str) -> str | None:
+        """Return sixteen capitals and digits, spaces and dashes aside, None for anything else."""
+        plain = _BETWEEN.sub("", typed[:64])
+        return plain.upper() if _CODE.fullmatch(plain) else None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeList:
+    """A new list: the codes for the person, and for the store a key and the codes' digests under it.
+
+    The key is the list's own, and kept encrypted like the secrets of authenticator apps: a digest
+    under SECRET_KEY could not be moved to the next SECRET_KEY, and the codes would end with the key.
+    """
+
+    codes: tuple[str, ...] = field(repr=False)
+    key: str = field(repr=False)
+    digests: tuple[str, ...]
+
+
+def new_list(user: str) -> CodeList:
+    """Return ten new codes of 80 bits for a user."""
+    key = secrets.token_hex(32)
+    codes = tuple(base64.b32encode(secrets.token_bytes(_CODE_BYTES)).decode() for _ in range(N_CODES))
+    return CodeList(codes, key, tuple(_digest(key, user, code) for code in codes))
+
+
+def found(digests: list[str], *, key: str, user: str, code: str) -> str | None:
+    """Return the digest of a code that is on the list, in a time that does not depend on where."""
+    digest = _digest(key, user, code)
+    return digest if sum(hmac.compare_digest(one, digest) for one in digests) else None
+
+
+def shown(code: str) -> str:
+    """Return a code in groups of four, to be read and typed."""
+    return "-".join(code[i : i + 4] for i in range(0, len(code), 4))
+
+
+def _digest(key: str, user: str, code: str) -> str:
+    return KeyRing([key]).digest("recovery-code", user, code)
