@@ -112,13 +112,11 @@ class ReplayMemory:
             found = self._near(rows["prints"])
             stored = self._rows[found]
             there = self._coarse[-1, found] > _NOBODY
-        shape = stored.shape
-        asked = np.repeat(rows, shape[1])
         alike = replay.likeness(
-            asked["prints"].astype(np.complex128),
-            asked["path"].astype(np.float64),
-            stored["prints"].reshape(-1, replay.HARMONICS).astype(np.complex128),
-        ).reshape(shape)
+            rows["prints"].astype(np.complex128),
+            rows["path"].astype(np.float64),
+            stored["prints"].astype(np.complex128),
+        )
         own = (stored["visit"] == rows["visit"][:, None]) & (stored["at"] > now - OWN_S)
         old = stored["at"] < now - self._keep_s
         alike[own | old | ~there] = -np.inf
@@ -129,7 +127,7 @@ class ReplayMemory:
                 for j in best[i]
                 if alike[i, j] >= replay.LIKE_AT_ALL
             )
-            for i in range(shape[0])
+            for i in range(rows.size)
         ]
 
     def _catch_up(self, now: float) -> None:
