@@ -48,6 +48,7 @@ screenshots: system $(VENV)/.dev ## take the pictures in docs/screenshots again
 docs: $(VENV)/.dev ## write the tables in docs/ and README.md again
 	@$(BIN)/python docs/make_config_table.py
 	@$(BIN)/python docs/make_model_card.py
+	@$(BIN)/python docs/make_identity.py
 	@$(BIN)/python docs/make_detection.py
 
 # The recordings that are kept beside the repository; the report lands in build/evaluation.
@@ -62,6 +63,10 @@ evaluate: $(VENV)/.dev ## measure the model that ships on all data; writes docs/
 
 refit: $(VENV)/.dev ## the same, and fit anew with each data set of people left out (slow)
 	@$(MEASURE) --refit
+	@$(MAKE) --no-print-directory docs
+
+identity: $(VENV)/.dev ## measure the background of identity that ships; writes docs/identity.md again
+	@$(BIN)/python -m flask_zerotrust.training.identity $(DATA) docs/identity.json
 	@$(MAKE) --no-print-directory docs
 
 mutants: $(VENV)/.dev ## take the defences away one by one and see a test fail for each

@@ -24,14 +24,16 @@ def page(report: dict[str, Any]) -> str:
     method = report["method"]
     if REPLAYS.is_file():
         report = {**report, "replays_known": json.loads(REPLAYS.read_text(encoding="utf-8"))}
-    aims = targets.table(report, people=_kept("people.json"), tools=_kept("browsers.json"))
+    people, tools = _kept("people.json"), _kept("browsers.json")
+    aims = targets.table(report, _kept("identity.json"), people=people, tools=tools)
     sections = "\n\n".join(_section(table) for table in [aims, *tables.every(report)])
     return f"""# Detection
 
 Written by `docs/make_detection.py` from `docs/evaluation.json`, which `make evaluate` measures, and
 from what `make replay` and `make tools` keep of real browsers (`docs/people.json`, `docs/browsers.json`);
 nothing is typed by hand. The report with the curves, `build/evaluation/report.html`, comes from the same
-run.
+run. Targets about *another person* are measured apart ([Identity](identity.md)), those about replays too
+([Replay memory](replay-memory.md)).
 
 Model: {report["model"]["name"]}, manifest SHA-256 `{report["model"]["sha256"]}`. Seed {method["seed"]},
 simulated visits {method["seed_of_simulated"]}, {method["rounds"]} bootstrap rounds, 95 % intervals: people

@@ -16,8 +16,8 @@ Level = Literal["unknown", "low", "elevated", "high"]
 # Log-odds that a session plays a recording, before any of its strokes was looked up: one in 33.
 REPLAY_PRIOR_LOG_ODDS = -3.5
 # Log-odds that somebody else has taken over a session, before any of its strokes was compared: one in
-# 33, so that it takes evidence of about 400 to 1 to make a session high in the model that ships. By folds of the
-# background people that is 2 % of owners' minutes on their device and half of other people's.
+# 33, so that it takes evidence of about 400 to 1 to make a session high in the model that ships. By folds
+# of the background people that is 2 % of owners' minutes on their own device, and half of other people's.
 OTHER_PRIOR_LOG_ODDS = -3.5
 
 

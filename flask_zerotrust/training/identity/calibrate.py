@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,12 +125,12 @@ def evidence(trial: Trial, slope: float, offset: float) -> Floats:
     return np.array(path)
 
 
-def _share(values: list[float]) -> float:
+def _share(values: Sequence[float] | Sequence[np.bool_]) -> float:
     return round(float(np.mean(values)), 4)
 
 
 def _uncalibrated(arrays: dict[str, Floats]) -> identity.Background:
-    return identity.Background(**arrays, slope=1.0, offset=0.0, manifest={"arrays_sha256": ""})  # type: ignore[arg-type]
+    return identity.Background(**arrays, slope=1.0, offset=0.0, manifest={"arrays_sha256": ""})
 
 
 def _learnt(visit: Visit, model: identity.Background) -> identity.Profile | None:

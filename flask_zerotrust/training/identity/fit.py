@@ -89,7 +89,7 @@ def _variances(z: Floats, rows: Rows) -> dict[str, Floats]:
     people = np.unique(person)
     centres = np.array([means[person == p].mean(axis=0) for p in people])
     apart = means - centres[np.searchsorted(people, person)]
-    free = sessions.size - people.size
+    free = max(1, sessions.size - people.size)  # one session each says nothing of how sessions differ
     session = np.maximum((apart**2).sum(axis=0) / free - within * (1.0 / count).mean(), 0.02)
     visits = np.bincount(np.searchsorted(people, person))
     between = centres.var(axis=0, ddof=1) - session * (1.0 / visits).mean()

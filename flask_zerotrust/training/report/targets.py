@@ -16,12 +16,6 @@ from .tables import Table, cut, span
 Json = dict[str, Any]
 #: Families of ours that are put together from other families: no algorithm of their own.
 _MIXTURES = ("mixed_visit", "mixture")
-UNMEASURED = (
-    ("Balabit challenge, 7 users, global AUC", ">= 0.98", "identity"),
-    ("... 30 s into the session, rates equalised", ">= 0.93", "identity"),
-    ("... impostors never seen, 40 strokes, AUC / EER", ">= 0.95 / <= 8 %", "identity"),
-    ("SapiMouse, 15 s / 60 s, re-rendered, AUC", ">= 0.97 / >= 0.99", "identity"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +38,20 @@ class Bound:
         return "met" if sure else "met, not proven"
 
 
-def table(report: Json, *, people: Json | None = None, tools: Json | None = None) -> Table:
+def table(
+    report: Json, identity: Json | None = None, *, people: Json | None = None, tools: Json | None = None
+) -> Table:
     """Return the targets as a table: figure, target, measured, verdict.
 
-    ``people`` and ``tools`` are what ``make replay`` and ``make tools`` have kept, if they have.
+    Parameters
+    ----------
+    identity : dict, optional
+        What ``python -m flask_zerotrust.training.identity`` has kept; its targets are left out otherwise.
+    people, tools : dict, optional
+        What ``make replay`` and ``make tools`` have kept.
     """
     rows = [*_unseen(report), *_worst(report), *_others(report), *_replays(report.get("replays_known"))]
-    rows += [[name, wanted, "-", f"not measured yet ({why})"] for name, wanted, why in UNMEASURED]
+    rows += of_identity(identity)
     bundle = report["model"]["sha256"]
     rows.append(kept_runs.people_row(people, bundle=bundle))
     rows.append(kept_runs.tools_row(tools, bundle=bundle))
@@ -205,6 +206,29 @@ def _over_sets(there: Json, title: str) -> list[list[str]]:
     hit, tried = map(sum, zip(*persons, strict=True))
     exact = rounded(intervals.clopper_pearson(hit, tried))
     return [_row(f"{title} ({asked} of {of} sessions)", Bound(high=0.005), asked / of, exact)]
+
+
+def of_identity(found: Json | None) -> list[list[str]]:
+    """Return how well other people are told from the owner; no intervals: too few people for any."""
+    if found is None:
+        return []
+    balabit, rendered = found["balabit"], found["sapimouse"]["re_rendered"]["by_seconds"]
+    fast, unseen = balabit["equal_rates_cohort"], balabit["open_set"]["by_strokes"]["40"]
+    auc, later = "another person, AUC: ", "another person, 40 strokes, EER: "
+    wanted = (
+        (f"{auc}Balabit, {balabit['people']} users, whole visits", 0.98, balabit, "global_auc"),
+        (f"{auc}Balabit 7 and 20 at equal rates, 30 s", 0.93, fast["by_seconds"]["30"], "auc"),
+        (f"{auc}Balabit, users never seen, 40 strokes", 0.95, unseen, "auc"),
+        (f"{auc}SapiMouse, re-rendered, 15 s", 0.97, rendered["15"], "auc"),
+        (f"{auc}SapiMouse, re-rendered, 60 s", 0.99, rendered["60"], "auc"),
+    )
+    rows = []
+    for name, least, one, key in wanted:
+        row = _row(name, Bound(low=least), one[key], None)
+        told = f"{row[2]}; {one['trials']} trials, trivial rule {cut(one['baseline_auc'])}"
+        rows.append([*row[:2], told, row[3]])
+    rows.append(_row(f"{later}Balabit, users never seen", Bound(high=0.08), unseen["eer"], None))
+    return rows
 
 
 def _algorithms(left_out: Json) -> list[tuple[str, Json]]:
