@@ -25,7 +25,7 @@ HITS = 4
 
 # What is compared first: harmonics 2 to 7, turned level and of size one, each by how much copies differ.
 _COARSE = slice(1, 7)
-_BLOCK = 64
+_GROUP = 64
 _NOBODY = np.float32(-1e9)
 
 # A row of the log, the same on every machine: visit, time of its batch plus its place therein, path and
@@ -77,7 +77,7 @@ class ReplayMemory:
         self._position = 0
         self._added = 0
         self._swept = -np.inf
-        size = -(-capacity // _BLOCK) * _BLOCK
+        size = -(-capacity // _GROUP) * _GROUP
         self._rows: Rows = np.zeros(size, ROW)
         # The last line says how near to everything a stroke is; of an empty place: to nothing.
         self._coarse = np.zeros((2 * (_COARSE.stop - _COARSE.start) + 1, size), np.float32)
@@ -112,13 +112,11 @@ class ReplayMemory:
             found = self._near(rows["prints"])
             stored = self._rows[found]
             there = self._coarse[-1, found] > _NOBODY
-        shape = stored.shape
-        asked = np.repeat(rows, shape[1])
         alike = replay.likeness(
-            asked["prints"].astype(np.complex128),
-            asked["path"].astype(np.float64),
-            stored["prints"].reshape(-1, replay.HARMONICS).astype(np.complex128),
-        ).reshape(shape)
+            rows["prints"].astype(np.complex128),
+            rows["path"].astype(np.float64),
+            stored["prints"].astype(np.complex128),
+        )
         own = (stored["visit"] == rows["visit"][:, None]) & (stored["at"] > now - OWN_S)
         old = stored["at"] < now - self._keep_s
         alike[own | old | ~there] = -np.inf
@@ -129,7 +127,7 @@ class ReplayMemory:
                 for j in best[i]
                 if alike[i, j] >= replay.LIKE_AT_ALL
             )
-            for i in range(shape[0])
+            for i in range(rows.size)
         ]
 
     def _catch_up(self, now: float) -> None:
@@ -156,12 +154,14 @@ class ReplayMemory:
         asked = coarsely(np.concatenate([prints, prints.conj()]))
         asked = np.concatenate([asked, np.ones((2 * n, 1), np.float32)], axis=1)
         score = asked @ self._coarse
-        score = np.maximum(score[:n], score[n:])
-        # The nearest lie in the blocks whose nearest are nearest: no need to sort everything.
-        blocks = score.reshape(n, -1, _BLOCK)
-        first = _top(blocks.max(axis=2), CANDIDATES)
-        places = (first[:, :, None] * _BLOCK + np.arange(_BLOCK)).reshape(n, -1)
-        inside = _top(np.take_along_axis(score, places, axis=1), CANDIDATES)
+        # The nearest lie in the groups whose nearest are nearest: no need to sort everything. Members of
+        # a group lie far apart, so that the largest of all groups are found in one sweep.
+        groups = score.shape[1] // _GROUP
+        largest = score.reshape(2 * n, _GROUP, groups).max(axis=1)
+        first = _top(np.maximum(largest[:n], largest[n:]), CANDIDATES)
+        places = (first[:, :, None] + groups * np.arange(_GROUP)).reshape(n, -1)
+        near = [np.take_along_axis(half, places, axis=1) for half in (score[:n], score[n:])]
+        inside = _top(np.maximum(*near), CANDIDATES)
         found: NDArray[np.intp] = np.take_along_axis(places, inside, axis=1)
         return found
 

@@ -99,20 +99,24 @@ def likeness(prints: Complex, path_px: Floats, stored: Complex) -> Floats:
     prints, path_px : ndarray, shapes (n, HARMONICS) and (n,)
         Of the strokes in question.
     stored : ndarray, shape (n, HARMONICS)
-        What each is compared with, in any scale.
+        What each is compared with, in any scale; (n, k, HARMONICS) for k of them each.
 
     Returns
     -------
-    ndarray, shape (n,)
+    ndarray, shape (n,) or (n, k)
         Natural logarithm; :data:`RARE` and above is rare among people.
     """
-    near = np.minimum(_distance(prints, stored), _distance(prints, stored.conj()))
-    return chance(prints, path_px) - np.log(near + _FLOOR_PX)
+    several = stored.reshape(len(prints), -1, HARMONICS)
+    k = several.shape[1]
+    asked, flat = np.repeat(prints, k, axis=0), several.reshape(-1, HARMONICS)
+    clocks = np.repeat(_clocks(prints), k, axis=0)
+    near = np.minimum(_distance(asked, flat, clocks), _distance(asked, flat.conj(), clocks))
+    said: Floats = chance(prints, path_px)[:, None] - np.log(near.reshape(-1, k) + _FLOOR_PX)
+    return said.reshape(stored.shape[:-1])
 
 
-def _distance(prints: Complex, stored: Complex) -> Floats:
+def _distance(prints: Complex, stored: Complex, clocks: Floats) -> Floats:
     """Return root mean square distances in px, turned, scaled and timed to fit best."""
-    clocks = _clocks(prints)
     fitted = _error(prints, prints, stored)
     wrong_clock = _along(clocks, fitted)
     rest = _error(prints - wrong_clock, prints, stored)
