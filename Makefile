@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test checks lint types contracts tests unit browser screenshots docs evaluate refit replay tools mutants fuzz bench format clean
+.PHONY: help demo test checks lint types contracts tests unit browser screenshots docs evaluate identity refit replay tools mutants fuzz bench format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
