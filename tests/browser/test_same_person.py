@@ -64,7 +64,9 @@ def send_money(page: Page, desk: Desk, bank: Bank, recording: Recording) -> str:
     page.goto(bank.url + "/transfer")
     path = os_input.place(recording).until(MOVE_S)
     empty = page.evaluate(os_input.EMPTY_GROUND, path.presses())
-    desk.replay(path.without_presses([not free for free in empty]))
+    late = desk.replay(path.without_presses([not free for free in empty]))
+    if not os_input.on_time(late):
+        pytest.skip("NOT MEASURED: this machine was too busy to move a hand as anybody does.")
     time.sleep(2.5)
     said = status(page)
     type_into(page, desk, "to", "grace")
