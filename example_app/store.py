@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
@@ -14,6 +15,9 @@ from flask import Flask, current_app, g
 from werkzeug.security import generate_password_hash
 
 from .seed import CUSTOMERS, PASSWORDS, seed_movements
+
+# Five seconds: longer than another worker needs to make the database.
+START_TRIES, START_PAUSE_S = 100, 0.05
 
 
 class TransferRefused(Exception):
@@ -76,8 +80,8 @@ class Statement:
 def init_app(app: Flask) -> None:
     """Make the tables that the instance folder lacks, seed an empty bank, and close connections."""
     path = Path(app.instance_path) / "bank.sqlite"
-    with closing(sqlite3.connect(path, isolation_level=None)) as db, db:
-        db.execute("PRAGMA journal_mode = WAL")
+    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as db, db:
+        _write_ahead(db)
         db.execute("BEGIN IMMEDIATE")
         for statement in Path(app.root_path, "schema.sql").read_text(encoding="utf-8").split(";"):
             db.execute(statement)
@@ -85,6 +89,16 @@ def init_app(app: Flask) -> None:
             _seed(db, today=datetime.now(UTC).date())
     app.config["BANK_DATABASE"] = str(path)
     app.teardown_appcontext(_close)
+
+
+def _write_ahead(db: sqlite3.Connection) -> None:
+    """Switch to a write-ahead log: SQLite waits for nobody there, so starting workers try again."""
+    for _ in range(START_TRIES):
+        with suppress(sqlite3.OperationalError):
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        time.sleep(START_PAUSE_S)
+    db.execute("PRAGMA journal_mode = WAL")
 
 
 def _seed(db: sqlite3.Connection, *, today: date) -> None:
