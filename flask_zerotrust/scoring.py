@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import zipfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +13,12 @@ from numpy.typing import NDArray
 
 from .errors import ConfigError
 from .motion import FEATURE_NAMES
+from .pinned import MANIFEST, Kind, names_sha256, read_bundle
 from .risk import Policy
 
 Floats = NDArray[np.float64]
 
 SCHEMA = 1
-MANIFEST = "manifest.json"
 ARRAYS = "model.npz"
 DEFAULT = Path(__file__).parent / "bundles" / "default"
 #: SHA-256 of the manifest that ships; the manifest in turn holds that of the arrays.
@@ -28,6 +26,17 @@ DEFAULT_SHA256 = "201d9bf590090cbb9546db38ef8ba72c4641f1e2daf6c493abbdfb1c0f2c2c
 
 _AGAIN = "Train the model again with this version (python -m flask_zerotrust train)"
 _REINSTALL = "Reinstall the package, or set ZEROTRUST_MODEL to a bundle of your own."
+_KIND = Kind(
+    what="model",
+    arrays=ARRAYS,
+    schema=SCHEMA,
+    features=FEATURE_NAMES,
+    name_it=(
+        f"ZEROTRUST_MODEL must name a folder with {MANIFEST} and {ARRAYS}, as the train command writes it."
+    ),
+    again=_AGAIN,
+    trust="Set ZEROTRUST_MODEL_SHA256 to the hash of the manifest you trust.",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +116,7 @@ class BundleScorer:
 
 def features_sha256(names: tuple[str, ...] = FEATURE_NAMES) -> str:
     """Return the hash under which a bundle names the features it was fitted on."""
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+    return names_sha256(names)
 
 
 def load_bundle(path: str | Path | None = None, sha256: str | None = None) -> BundleScorer:
@@ -125,44 +134,10 @@ def load_bundle(path: str | Path | None = None, sha256: str | None = None) -> Bu
     ConfigError
         Saying which file does not fit, and what to do.
     """
-    folder = DEFAULT if path is None else Path(path)
     pinned = DEFAULT_SHA256 if path is None and sha256 is None else sha256
-    text = _read(folder / MANIFEST)
-    if pinned is not None:
-        _check_sha256(folder / MANIFEST, text, pinned, own=path is not None)
-    manifest = _manifest(folder / MANIFEST, text)
-    data = _read(folder / ARRAYS)
-    _check_sha256(folder / ARRAYS, data, str(manifest.get("arrays_sha256")), own=path is not None)
-    return _scorer(folder, manifest, data)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"The model file {file} cannot be read ({error.strerror}). ZEROTRUST_MODEL must name a folder "
-            f"with {MANIFEST} and {ARRAYS}, as the train command writes it."
-        ) from error
-
-
-def _check_sha256(file: Path, data: bytes, wanted: str, *, own: bool) -> None:
-    found = hashlib.sha256(data).hexdigest()
-    if found != wanted.lower():
-        advice = "Set ZEROTRUST_MODEL_SHA256 to the hash of the manifest you trust." if own else _REINSTALL
-        raise ConfigError(f"{file} has SHA-256 {found}, expected {wanted}: it was changed. {advice}")
-
-
-def _manifest(file: Path, text: bytes) -> dict[str, Any]:
-    try:
-        manifest = json.loads(text)
-    except ValueError as error:
-        raise ConfigError(f"{file} is not JSON. {_AGAIN}.") from error
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        raise ConfigError(f"{file} is not a model of schema {SCHEMA}. {_AGAIN}.")
-    if manifest.get("features_sha256") != features_sha256():
-        raise ConfigError(f"{file} was fitted on other features than this version computes. {_AGAIN}.")
-    return manifest
+    folder = DEFAULT if path is None else Path(path)
+    kind = replace(_KIND, trust=_REINSTALL) if path is None else _KIND
+    return _scorer(folder, *read_bundle(folder, kind, sha256=pinned))
 
 
 def _scorer(folder: Path, manifest: dict[str, Any], data: bytes) -> BundleScorer:

@@ -16,7 +16,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from ..decorators import is_guarded
 from ..errors import StoreError, ZeroTrustError
 from ..extension import check_complete
-from ..scoring import DEFAULT, MANIFEST
+from ..pinned import MANIFEST
+from ..scoring import DEFAULT
 from .findings import Check, Finding, Patient, Severity
 
 # RFC 2104, section 3: an HMAC key shorter than the hash's output (SHA-256: 32 bytes) weakens it.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,17 +13,26 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError
 from ..motion import HABIT_NAMES
+from ..pinned import MANIFEST, Kind, names_sha256, read_bundle
 
 Floats = NDArray[np.float64]
 
 SCHEMA = 1
-MANIFEST = "manifest.json"
 ARRAYS = "background.npz"
 DEFAULT = Path(__file__).parents[1] / "bundles" / "identity"
 #: SHA-256 of the manifest that ships; the manifest in turn holds that of the arrays.
 DEFAULT_SHA256 = "9f2c2815e67c8c22c2e14b187a1f0ea4d8c701ed715ae19f8af2781bdab31e8d"
 
 _AGAIN = "Make it again with this version (python -m flask_zerotrust train-identity)"
+_KIND = Kind(
+    what="background",
+    arrays=ARRAYS,
+    schema=SCHEMA,
+    features=HABIT_NAMES,
+    name_it=f"Name a folder with {MANIFEST} and {ARRAYS}, as the train-identity command writes it.",
+    again=_AGAIN,
+    trust="Reinstall the package, or name the hash of the background you trust.",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +84,7 @@ LIMIT = 4.0
 
 def features_sha256() -> str:
     """Return the hash under which a background names the features it was fitted on."""
-    return hashlib.sha256("\n".join(HABIT_NAMES).encode()).hexdigest()
+    return names_sha256(HABIT_NAMES)
 
 
 def load_background(path: str | Path | None = None, sha256: str | None = None) -> Background:
@@ -95,41 +102,9 @@ def load_background(path: str | Path | None = None, sha256: str | None = None) -
     ConfigError
         Saying which file does not fit, and what to do.
     """
-    folder = DEFAULT if path is None else Path(path)
     pinned = DEFAULT_SHA256 if path is None and sha256 is None else sha256
-    text = _read(folder / MANIFEST)
-    if pinned is not None:
-        _check(folder / MANIFEST, text, pinned)
-    try:
-        manifest = json.loads(text)
-    except ValueError as error:
-        raise ConfigError(f"{folder / MANIFEST} is not JSON. {_AGAIN}.") from error
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        raise ConfigError(f"{folder / MANIFEST} is not an identity model of schema {SCHEMA}. {_AGAIN}.")
-    if manifest.get("features_sha256") != features_sha256():
-        raise ConfigError(f"{folder} was fitted on other features than this version computes. {_AGAIN}.")
-    data = _read(folder / ARRAYS)
-    _check(folder / ARRAYS, data, str(manifest.get("arrays_sha256")))
-    return _background(folder, manifest, data)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            f"The identity model file {file} cannot be read ({error.strerror}). Name a folder with "
-            f"{MANIFEST} and {ARRAYS}, as the train-identity command writes it."
-        ) from error
-
-
-def _check(file: Path, data: bytes, wanted: str) -> None:
-    found = hashlib.sha256(data).hexdigest()
-    if found != wanted.lower():
-        raise ConfigError(
-            f"{file} has SHA-256 {found}, expected {wanted}: it was changed. Reinstall the package, or "
-            "name the hash of the model you trust."
-        )
+    folder = DEFAULT if path is None else Path(path)
+    return _background(folder, *read_bundle(folder, _KIND, sha256=pinned))
 
 
 def _background(folder: Path, manifest: dict[str, Any], data: bytes) -> Background:

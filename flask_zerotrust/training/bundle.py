@@ -14,7 +14,8 @@ import numpy as np
 import sklearn
 
 from ..motion import FEATURE_NAMES
-from ..scoring import ARRAYS, MANIFEST, SCHEMA, features_sha256
+from ..pinned import MANIFEST
+from ..scoring import ARRAYS, SCHEMA, features_sha256
 from .fit import Artefact
 
 

@@ -17,8 +17,9 @@ import numpy as np
 from .. import assess, risk
 from ..assess import Scorer
 from ..errors import ConfigError
+from ..pinned import MANIFEST
 from ..risk import Policy
-from ..scoring import ARRAYS, MANIFEST, BundleScorer
+from ..scoring import ARRAYS, BundleScorer
 from . import simulate
 from .batching import batches
 from .capture import render

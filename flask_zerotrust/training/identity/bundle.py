@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...identity.background import ARRAYS, MANIFEST, SCHEMA, features_sha256
+from ...identity.background import ARRAYS, SCHEMA, features_sha256
 from ...motion import HABIT_NAMES
+from ...pinned import MANIFEST
 
 
 def write_bundle(
