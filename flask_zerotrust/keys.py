@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -15,15 +14,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from .errors import ConfigError, StoreError
 
 _SALT = b"flask-zerotrust v1"
-
-
-@dataclass(frozen=True, slots=True)
-class Rekeyed:
-    """How many records were encrypted anew and were under the newest key before, and whose no key opens."""
-
-    done: int
-    current: int
-    unreadable: tuple[str, ...]
 
 
 class KeyRing:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from . import identity
 from .errors import ConfigError, StoreError
 from .identity.verify import DAY_STROKES, READY_STROKES
-from .keys import KeyRing, Rekeyed
-from .stores.base import Store, update
+from .keys import KeyRing
+from .stores.base import Rekeyed, Store, rekey, update
 
 _PURPOSE = "movement-profile"
 _DAY_S = 86_400.0
@@ -176,27 +176,22 @@ class Profiles:
 
     def rekey(self, *, now: float) -> Rekeyed:
         """Encrypt every row anew that is not under the newest key; none is kept longer for it."""
-        done = current = 0
-        unreadable = []
-        for key in self._store.keys(_key("")):
-            user, raw = key.removeprefix(_key("")), self._store.get(key)
-            if raw is None:
-                continue
-            if self._keys.is_newest(_PURPOSE, raw.decode()):
-                current += 1
-                continue
-            try:
-                held = self._open(user, raw)
-            except StoreError:
-                unreadable.append(user)
-                continue
+
+        def again(user: str, raw: bytes) -> None:
+            held = self._open(user, raw)
             left_s = _FOREVER_S
             if held.profile is not None:
                 left_s = max(1.0, held.profile.updated_at + self._keep_s - now)
             # Whoever wrote the row meanwhile has used the newest key.
-            self._store.swap(key, old=raw, new=self._closed(held), ttl_s=left_s, owner=_owner(user))
-            done += 1
-        return Rekeyed(done, current, tuple(unreadable))
+            self._store.swap(_key(user), old=raw, new=self._closed(held), ttl_s=left_s, owner=_owner(user))
+
+        return rekey(
+            self._store,
+            _key(""),
+            is_newest=lambda raw: self._keys.is_newest(_PURPOSE, raw),
+            read=self._open,
+            again=again,
+        )
 
     def _has_stopped(self, user: str) -> bool:
         """Say whether the row is an opt-out; one that cannot be read is not, so that it can be erased."""

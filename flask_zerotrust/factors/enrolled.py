@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from ..errors import ConfigError, StoreError
-from ..keys import KeyRing, Rekeyed
-from ..stores.base import Store, update
+from ..keys import KeyRing
+from ..stores.base import Rekeyed, Store, rekey, update
 from . import recovery
 from .base import Factor, Sender
 from .recovery import RecoveryFactor
@@ -102,23 +102,13 @@ class Enrolled:
 
     def rekey(self) -> Rekeyed:
         """Encrypt every record anew that is not under the newest key; the rest stays as it is."""
-        done = current = 0
-        unreadable = []
-        for key in self._store.keys(_key("")):
-            user, raw = key.removeprefix(_key("")), self._store.get(key)
-            if raw is None:
-                continue
-            if self._keys.is_newest(_PURPOSE, raw.decode()):
-                current += 1
-                continue
-            try:
-                self._read(user, raw)
-            except StoreError:
-                unreadable.append(user)
-                continue
-            self._change(user, lambda record: record)
-            done += 1
-        return Rekeyed(done, current, tuple(unreadable))
+        return rekey(
+            self._store,
+            _key(""),
+            is_newest=lambda raw: self._keys.is_newest(_PURPOSE, raw),
+            read=self._read,
+            again=lambda user, _: self._change(user, lambda record: record),
+        )
 
     def _add(self, user: str, kind: str, members: _Row, avoid: Collection[str] = ()) -> str:
         def add(record: _Record) -> _Record:

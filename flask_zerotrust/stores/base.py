@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import StoreError
@@ -66,6 +67,58 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections; the store opens them again when it is used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rekeyed:
+    """How many records were encrypted anew and were under the newest key before, and whose no key opens."""
+
+    done: int
+    current: int
+    unreadable: tuple[str, ...]
+
+
+def rekey(
+    store: Store,
+    prefix: str,
+    *,
+    is_newest: Callable[[str], bool],
+    read: Callable[[str, bytes], object],
+    again: Callable[[str, bytes], object],
+) -> Rekeyed:
+    """Encrypt every value of the keys that begin so anew, but those under the newest key.
+
+    Parameters
+    ----------
+    is_newest : callable
+        Says of a value whether it is under the newest key.
+    read : callable
+        Reads one, by the rest of its key and its value; a StoreError says that no key opens it.
+    again : callable
+        Encrypts such a one anew.
+
+    Raises
+    ------
+    StoreError
+        When the backend fails.
+    """
+    done = current = 0
+    unreadable = []
+    for key in store.keys(prefix):
+        name, raw = key.removeprefix(prefix), store.get(key)
+        if raw is None:
+            continue
+        if is_newest(raw.decode()):
+            current += 1
+            continue
+        try:
+            read(name, raw)
+        except StoreError:
+            unreadable.append(name)
+            continue
+        again(name, raw)
+        done += 1
+    return Rekeyed(done, current, tuple(unreadable))
 
 
 def update(
