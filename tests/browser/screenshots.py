@@ -39,7 +39,13 @@ def main(folder: Path = FOLDER) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         take(browser, folder, "light", size=WIDE, mover=move_as_person)
         take(browser, folder, "dark", size=WIDE, mover=move_as_script)
-        take(browser, folder, "narrow", size=NARROW, only=("transfer", "challenge", "confirm", "security"))
+        take(
+            browser,
+            folder,
+            "narrow",
+            size=NARROW,
+            only=("transfer", "challenge", "confirm", "security", "recovery"),
+        )
         browser.close()
 
 
@@ -95,6 +101,10 @@ def walk(page: Page, bank: Bank, mover: Callable[[Page], None] | None) -> Iterat
         page.wait_for_selector("[data-refresh]")
     page.wait_for_timeout(500)
     yield "security", page
+    page.get_by_role("link", name="Make recovery codes").press("Enter")
+    page.get_by_role("button", name="Make new codes").press("Enter")
+    page.get_by_role("link", name="kept them").wait_for()
+    yield "recovery", page
 
 
 def walk_through_challenge(page: Page, bank: Bank) -> Iterator[tuple[str, Page]]:
