@@ -121,7 +121,7 @@ def demo_values() -> dict[str, Any]:
 def risk_text(level: str, value: float) -> str:
     """Return the status line as status.js writes it, for browsers that run no scripts."""
     if level == "unknown":
-        return "unknown - move the mouse"
+        return "unknown - no movement yet"
     return f"{level} risk {value:.2f}"
 
 

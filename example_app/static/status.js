@@ -7,7 +7,7 @@ const POLL_MS = 2000;
 const MOST_POINTS = 900;
 
 function words({ level, risk, strokes }) {
-  if (level === "unknown" && !strokes) return "unknown - move the mouse";
+  if (level === "unknown" && !strokes) return "unknown - no movement yet";
   const counted = `${strokes} stroke${strokes === 1 ? "" : "s"}`;
   return level === "unknown" ? `unknown - ${counted}, keep moving` : `${level} risk ${risk.toFixed(2)} - ${counted}`;
 }

@@ -80,7 +80,7 @@ def test_without_scripts_the_way_is_the_same(scriptless: Page, live_bank: Bank) 
     """No movement can be seen then, so there is a code; everything else works by forms."""
     page = scriptless
     log_in(page, live_bank)
-    expect(page.locator("[data-zerotrust-status]")).to_have_text("unknown - move the mouse")
+    expect(page.locator("[data-zerotrust-status]")).to_have_text("unknown - no movement yet")
     page.goto(live_bank.url + "/transfer")
     page.fill("#to", "grace")
     page.fill("#amount", "25.00")
@@ -116,7 +116,7 @@ def test_the_status_line_follows_the_movement(page: Page, live_bank: Bank) -> No
     """It counts strokes, without a reload, and the chart says the same in words."""
     log_in(page, live_bank)
     line = page.locator("[data-zerotrust-status]")
-    expect(line).to_have_text("unknown - move the mouse")
+    expect(line).to_have_text("unknown - no movement yet")
     for x in (200, 900, 300):
         page.mouse.move(x, 300, steps=20)
         page.wait_for_timeout(250)

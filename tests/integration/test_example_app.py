@@ -303,7 +303,7 @@ def test_every_page_carries_the_collector(ada: FlaskClient) -> None:
 def test_the_status_line_works_without_scripts_and_owns_up_to_being_a_demo(ada: FlaskClient) -> None:
     """The first text comes from the server; the page says that a real site would not show it."""
     text = ada.get("/").text
-    assert re.search(r"data-zerotrust-status[^>]*>unknown - move the mouse<", text)
+    assert re.search(r"data-zerotrust-status[^>]*>unknown - no movement yet<", text)
     assert "this demo only" in text
 
 
