@@ -73,6 +73,7 @@ def unauthorized() -> ResponseReturnValue:
     """Answer a visitor who is not logged in as the app itself would."""
     manager = getattr(current_app, "login_manager", None)
     if manager is not None and (manager.unauthorized_callback or not wants_json()):
+        # Flask-Login comes without types.
         return manager.unauthorized()  # type: ignore[no-any-return]
     if not wants_json():
         abort(401)

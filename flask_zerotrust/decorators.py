@@ -77,6 +77,7 @@ def step_up_required(
             return current_app.ensure_sync(inner)(*args, **kwargs)
 
         _guards.add(guarded)
+        # A view of the same signature, which functools.wraps cannot tell mypy.
         return guarded  # type: ignore[return-value]
 
     return guard_view if view is None else guard_view(view)
@@ -107,6 +108,7 @@ def find_misplaced(
             bare.update(ids)
     reached.update(id(function) for view in elsewhere for way in _ways(view) for function in way)
     for guarded in (guards[i] for i in guards.keys() - reached):
+        # Set by functools.wraps.
         inner: Callable[..., Any] = guarded.__wrapped__  # type: ignore[attr-defined]
         if not bare.isdisjoint(map(id, _chain(inner))):
             named = getattr(inner, "view_class", inner)

@@ -49,6 +49,7 @@ def _current_risk() -> CurrentRisk:
 
 
 #: The risk of the current session: ``value``, ``level``, ``age_s``, ``reasons``; also in templates.
+# A proxy of it; werkzeug types it as what it is.
 current_risk: CurrentRisk = LocalProxy(_current_risk)  # type: ignore[assignment]
 
 

@@ -199,6 +199,7 @@ def _revokes(state: risk.RiskState, policy: risk.Policy) -> str | None:
 
 def this_app() -> Flask:
     """Return the app itself, as the sender of signals."""
+    # A LocalProxy has it, the Flask that it is typed as has not.
     return cast(Flask, current_app._get_current_object())  # type: ignore[attr-defined]
 
 

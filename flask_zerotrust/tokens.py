@@ -22,6 +22,7 @@ class _Signer(TimestampSigner):
 def serializer(secrets: list[str | bytes], salt: str, clock: Callable[[], float]) -> URLSafeTimedSerializer:
     """Return what signs and stamps tokens for one purpose; the first secret signs, all are accepted."""
     # itsdangerous signs with the last key of a list and accepts them all.
+    # Its types want text or bytes throughout; Flask allows both, and so does its code.
     return URLSafeTimedSerializer(
         secrets[::-1],  # type: ignore[arg-type]
         salt=salt,

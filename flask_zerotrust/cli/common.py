@@ -108,6 +108,7 @@ def save(out: str, visits: Iterable[Any]) -> int:
 
 
 def read(files: Iterable[str], on_bad: Callable[[RecordingError], None] | None) -> Iterator[Any]:
+    # Loaded by name, so that serving never imports training: mypy sees Any.
     return load("recordings").read(files, on_bad=on_bad)  # type: ignore[no-any-return]
 
 

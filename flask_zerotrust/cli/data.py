@@ -132,4 +132,5 @@ def _rows(recording: Any, seed: tuple[int, ...] | None) -> Iterable[Any]:
     if seed is not None:
         rng = importlib.import_module("numpy").random.default_rng(seed)
         recording = load("capture").render(recording, rng=rng)
+    # Loaded by name, like all of training: mypy sees Any.
     return load("table").features(recording)  # type: ignore[no-any-return]

@@ -227,6 +227,7 @@ def _joblib() -> Any:
 def _score(recording: Any, scorer: Any, seed: tuple[int, int] | None, known: Any = None) -> dict[str, Any]:
     rng = None if seed is None else importlib.import_module("numpy").random.default_rng(seed)
     options = {} if known is None else known.next(recording)
+    # Loaded by name, like all of training: mypy sees Any.
     return load("evaluate").score_session(recording, scorer, render_rng=rng, **options)  # type: ignore[no-any-return]
 
 

@@ -309,6 +309,7 @@ def _outside(t: Floats, base: _Path) -> NDArray[np.bool_]:
 def _at(path: _Path, t: Floats, device: Device) -> tuple[Floats, Floats]:
     """Return where the page sees the pointer: on the screen's pixel grid, in CSS px."""
     here = np.clip(np.searchsorted(path.t, t, side="right") - 1, 0, max(path.t.size - 2, 0))
+    # One array for x and one for y: mypy does not count what a generator yields.
     return tuple(
         on_lattice(_seen(_between(path.t, v, t, here, smooth=device.smooth), device), px)
         for v, px in zip((path.x, path.y), device.rough.lattice_px, strict=True)

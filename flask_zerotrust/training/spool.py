@@ -133,6 +133,7 @@ def _recordings(name: str, stay: list[tuple[float, _Batch]], source: str) -> Ite
     for number, kept in ((n, trusted & (pointer == n)) for n in np.unique(pointer).tolist()):
         if not kept.any():
             continue
+        # The codes are those of a decoded batch, so the name is one of the literals.
         device: Pointer = events.POINTERS[number]  # type: ignore[assignment]
         yield Recording(
             session=name if device == "mouse" else f"{name}-{device}",

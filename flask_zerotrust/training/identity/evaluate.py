@@ -137,6 +137,7 @@ def _eer(other: NDArray[np.bool_], said: NDArray[np.float64]) -> float:
 
 
 def _fitted(model: identity.Background, rows: fit.Rows) -> identity.Background:
+    # The fit returns just the arrays and numbers that a Background has, by name.
     return replace(model, **fit.fit(rows))  # type: ignore[arg-type]
 
 
