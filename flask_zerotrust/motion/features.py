@@ -20,4 +20,5 @@ def extract(strokes: Strokes) -> NDArray[np.float64]:
     if not len(strokes):
         return np.empty((0, len(FEATURE_NAMES)))
     g = resample(strokes)
-    return np.concatenate((speed_columns(g), even_columns(g), shape_columns(g)), axis=1)
+    columns = np.array([*speed_columns(g), *even_columns(g), *shape_columns(g)])
+    return np.ascontiguousarray(columns.T)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .resample import EVEN_STEPS, Floats, Grids
+from .resample import EVEN_STEPS, LONGEST, Flags, Floats, Grids, Places
 
-_QUANTILES = np.array([0.05, 0.10, 0.25, 0.50, 0.75, 0.90])
+_QUANTILES = np.array([0.05, 0.10, 0.25, 0.50, 0.75, 0.90])[:, None]
 _TINY = 1e-9
 # A rise or fall of speed below this share of the mean, from one step to the next, is pixel noise.
 _FLAT = 0.02
+# Shares of the peak above or below which time is counted, and which of them a valley has to reach.
+_LEVELS = np.array([0.8, 0.5, 0.4, 0.2, 0.05])[:, None, None]
+_DEEP = 2
+_STEPS = np.arange(LONGEST)[:, None]
+_LAST_5 = np.arange(-5, 0)[:, None]
 
 SPEED_FEATURES = (
-    *(f"speed_q{round(q * 100):02d}" for q in _QUANTILES),
+    *(f"speed_q{round(q * 100):02d}" for q in _QUANTILES[:, 0]),
     "speed_peak",
     "speed_cv",
     "speed_skew",
@@ -44,102 +49,125 @@ SPEED_FEATURES = (
 )
 
 
-def speed_columns(g: Grids) -> Floats:
-    """Return the features of the time grid, shape (n, len(SPEED_FEATURES)).
+def speed_columns(g: Grids) -> list[Floats]:
+    """Return the features of the time grid, len(SPEED_FEATURES) columns of shape (n,).
 
     Speeds are relative to the stroke's mean or peak, energies to its kinetic energy.
     """
     c = g.steps.astype(np.float64)
-    v = g.speed * (c / g.speed.sum(axis=1))[:, None]
-    peak = v.max(axis=1)
-    a = (v[:, 1:] - v[:, :-1]) * g.inside[:, 1:]
-    columns = [*_quantiles(v, g.steps), peak]
-    columns += _spread(v, g.inside, c, peak)
-    columns += _rhythm(v, a, g.inside)
-    columns += _humps(v, a, g.inside, c, peak)
-    columns += _ends(v, g.steps)
-    return np.array(columns).T
+    scale = c / np.add.reduce(g.speed)
+    at, highest = g.speed.argmax(axis=0), np.maximum.reduce(g.speed)
+    above = g.speed > highest * _LEVELS
+    v, peak = g.speed * scale, highest * scale
+    a = (v[1:] - v[:-1]) * g.pair
+    sums, flips = _sums(g, v, a)
+    return [
+        *_quantiles(v, g.steps),
+        peak,
+        *_spread(sums, np.add.reduce(above, axis=1) / c, c),
+        *_rhythm(sums, c),
+        *_humps(g, a, flips, ~above[_DEEP, 1:-1], at, _dips(v, at, peak), c),
+        *_ends(v, g.steps),
+    ]
 
 
 def _quantiles(v: Floats, steps: NDArray[np.int64]) -> Floats:
-    """Return relative speed quantiles, one a row; padding zeros sort to the front and are skipped."""
-    m = v.shape[1]
-    ordered = np.sort(v, axis=1).ravel()
-    at = _QUANTILES[:, None] * (steps - 1) + (m - steps + m * np.arange(steps.size))
+    """Return relative speed quantiles, one a row; the zeros past the end sort to the front."""
+    m, n = v.shape
+    ordered = np.sort(v.T, axis=1).ravel()
+    at = _QUANTILES * (steps - 1) + (np.arange(m, m * n + 1, m) - steps)
     low = at.astype(np.int64)
     below = ordered[low]
-    rise = ordered[np.minimum(low + 1, ordered.size - 1)] - below
-    quantiles: Floats = below + rise * (at - low)
+    # The highest of them is below the last step, so there is always one above.
+    quantiles: Floats = below + (ordered[low + 1] - below) * (at - low)
     return quantiles
 
 
-def _spread(v: Floats, inside: Floats, c: Floats, peak: Floats) -> list[Floats]:
-    d = v - inside
-    d2 = d * d
-    sd = np.sqrt(d2.sum(axis=1) / c) + _TINY
-    p = v / c[:, None]
-    scale = peak[:, None]
+def _sums(g: Grids, v: Floats, a: Floats) -> tuple[Floats, Flags]:
+    """Return sums of powers and of products of neighbours, one a row, and where a changes its sign.
+
+    All in one go, because a call costs more than a sum. What is centred is 0 outside the stroke.
+    """
+    terms = np.zeros((10, *v.shape))
+    d = v - g.inside
+    np.multiply(d, d, out=terms[0])
+    np.multiply(terms[0], d, out=terms[1])
+    np.multiply(v, np.log(v + 1e-10), out=terms[2])
+    np.multiply(d[1:], d[:-1], out=terms[3, 1:])
+    np.multiply(d[2:], d[:-2], out=terms[4, 2:])
+    np.multiply(d[4:], d[:-4], out=terms[5, 4:])
+    np.multiply(a, a, out=terms[6, 1:])
+    turned = np.multiply(a[1:], a[:-1], out=terms[7, 2:])
+    np.multiply(a[2:], a[:-2], out=terms[8, 3:])
+    j = (a[1:] - a[:-1]) * g.triple
+    np.multiply(j, j, out=terms[9, 2:])
+    return np.add.reduce(terms, axis=1), turned < -1e-4
+
+
+def _spread(sums: Floats, shares: Floats, c: Floats) -> list[Floats]:
+    square, cube, information = sums[:3]
+    sd = np.sqrt(square / c) + _TINY
+    near, half, _, slow, crawl = shares
     return [
         sd,
-        (d2 * d).sum(axis=1) / c / sd**3,
-        (v > 0.8 * scale).sum(axis=1) / c,
-        (v > 0.5 * scale).sum(axis=1) / c,
-        ((v < 0.2 * scale) * inside).sum(axis=1) / c,
-        ((v < 0.05 * scale) * inside).sum(axis=1) / c,
-        -(p * np.log(p + 1e-12)).sum(axis=1) / np.log(c),
-        *_lags(d, (1, 2, 4)),
+        cube / (c * sd * sd * sd),
+        near,
+        half,
+        1.0 - slow,
+        1.0 - crawl,
+        1.0 - information / (c * np.log(c)),
+        *(sums[3:6] / (square + _TINY)),
     ]
 
 
-def _lags(d: Floats, lags: tuple[int, ...]) -> list[Floats]:
-    """Return autocorrelations of rows that are centred, and 0 outside the stroke."""
-    whole = (d * d).sum(axis=1) + _TINY
-    return [(d[:, :-k] * d[:, k:]).sum(axis=1) / whole for k in lags]
+def _rhythm(sums: Floats, c: Floats) -> list[Floats]:
+    a2, j2 = sums[6], sums[9]
+    # Speeds are 1 in the mean, which makes the sum of their squares that of the centred ones and c.
+    moving = sums[0] + c
+    logs = np.log([a2 / moving + 1e-6, j2 / moving + 1e-6, (j2 + 1e-6) / (a2 + 1e-6)])
+    return [*(sums[7:9] / (a2 + _TINY)), *logs]
 
 
-def _rhythm(v: Floats, a: Floats, inside: Floats) -> list[Floats]:
-    j = (a[:, 1:] - a[:, :-1]) * inside[:, 2:]
-    moving = (v * v).sum(axis=1) + _TINY
-    a2, j2 = (a * a).sum(axis=1), (j * j).sum(axis=1)
-    return [
-        *_lags(a, (1, 2)),
-        np.log(a2 / moving + 1e-6),
-        np.log(j2 / moving + 1e-6),
-        np.log((j2 + 1e-6) / (a2 + 1e-6)),
-    ]
-
-
-def _humps(v: Floats, a: Floats, inside: Floats, c: Floats, peak: Floats) -> list[Floats]:
+def _humps(
+    g: Grids, a: Floats, flips: Flags, deep: Flags, at: NDArray[np.intp], dips: Floats, c: Floats
+) -> list[Floats]:
     """Return how often and how deep the speed dips: sub-movements and corrections."""
-    top = (a[:, :-1] > 0) & (a[:, 1:] <= 0)
-    bottom = (a[:, :-1] < 0) & (a[:, 1:] >= 0) & (v[:, 1:-1] < 0.4 * peak[:, None])
-    at = v.argmax(axis=1)
-    before = np.arange(v.shape[1]) <= at[:, None]
-    highest_before = np.maximum.accumulate(v, axis=1)
-    highest_after = np.maximum.accumulate(v[:, ::-1], axis=1)[:, ::-1]
-    ahead = before[:, 1:]
+    ahead = _STEPS[: len(a)] < at
+    up, down = a > 0, a < 0
+    humps = np.zeros((5, *a.shape), np.bool_)
+    # A stroke that ends while it gets faster has no peak there, whatever lies past its end.
+    np.logical_and(up[:-1] > up[1:], g.triple, out=humps[0, 1:])
+    np.logical_and(down[:-1] > down[1:], g.triple & deep, out=humps[1, 1:])
+    humps[2, 1:] = flips
+    np.logical_and(a > _FLAT, ahead, out=humps[3])
+    np.greater(a < -_FLAT, ahead, out=humps[4])
+    tops, bottoms, flipped, rising, falling = np.add.reduce(humps, axis=1)
     return [
-        top.sum(axis=1) / c,
-        (bottom * inside[:, 2:]).sum(axis=1) / c,
-        ((highest_before - v) * before).max(axis=1) / peak,
-        ((highest_after - v) * (inside * ~before)).max(axis=1) / peak,
-        (a[:, 1:] * a[:, :-1] < -1e-4).sum(axis=1) / c,
-        ((a > _FLAT) & ahead).sum(axis=1) / (at + 1.0),
-        ((a < -_FLAT) & ~ahead).sum(axis=1) / (c - at),
+        tops / c,
+        bottoms / c,
+        *dips,
+        flipped / c,
+        rising / (at + 1.0),
+        falling / (c - at),
     ]
+
+
+def _dips(v: Floats, at: NDArray[np.intp], peak: Floats) -> Floats:
+    """Return the deepest fall before the peak and the highest rise after it, in peaks.
+
+    Past the peak the speed is mirrored at it, which makes a rise a fall, and keeps all before out of it.
+    """
+    before = _STEPS[: len(v)] <= at
+    mirrored = np.where(before, v, 2.0 * peak - v)
+    fall = np.maximum.accumulate(mirrored) - mirrored
+    return np.array([np.maximum.reduce(fall * before), np.maximum.reduce(fall * ~before)]) / peak
 
 
 def _ends(v: Floats, steps: NDArray[np.int64]) -> list[Floats]:
     """Return the relative speed of the first and last 40 and 100 ms."""
-    run = v.cumsum(axis=1)
-    rows, last = np.arange(steps.size), steps - 1
-    whole = run[rows, last]
-    return [
-        run[:, 1] / 2.0,
-        run[:, 4] / 5.0,
-        (whole - run[rows, np.maximum(last - 5, 0)]) / 5.0,
-        (whole - run[rows, last - 2]) / 2.0,
-    ]
+    tail = v[steps + _LAST_5, np.arange(steps.size)]
+    head_5, tail_5 = np.add.reduce([v[:5], tail], axis=1) / 5.0
+    return [(v[0] + v[1]) / 2.0, head_5, tail_5, (tail[3] + tail[4]) / 2.0]
 
 
 EVEN_FEATURES = (
@@ -160,7 +188,7 @@ EVEN_FEATURES = (
 
 
 def _templates() -> Floats:
-    """Return the unit, centred speed profiles of common timing curves, shape (EVEN_STEPS, k)."""
+    """Return the unit, centred speed profiles of common timing curves, shape (k, EVEN_STEPS)."""
     s = (np.arange(EVEN_STEPS) + 0.5) / EVEN_STEPS
     curves = np.array(
         [
@@ -177,58 +205,69 @@ def _templates() -> Floats:
         ]
     )
     curves -= curves.mean(axis=1, keepdims=True)
-    return np.asarray((curves / np.linalg.norm(curves, axis=1, keepdims=True)).T)
+    return np.asarray(curves / np.linalg.norm(curves, axis=1, keepdims=True))
 
 
 def _cosines() -> Floats:
-    """Return the orthonormal DCT-II basis without its constant, shape (EVEN_STEPS, EVEN_STEPS - 1)."""
-    k, i = np.meshgrid(np.arange(1, EVEN_STEPS), np.arange(EVEN_STEPS))
+    """Return the orthonormal DCT-II basis without its constant, shape (EVEN_STEPS - 1, EVEN_STEPS)."""
+    i, k = np.meshgrid(np.arange(EVEN_STEPS), np.arange(1, EVEN_STEPS))
     return np.asarray(np.cos(np.pi * k * (i + 0.5) / EVEN_STEPS) * np.sqrt(2.0 / EVEN_STEPS))
 
 
 _COSINES = _cosines()
-_BASIS = np.concatenate((_templates(), _COSINES), axis=1)
-_N_TEMPLATES = _BASIS.shape[1] - _COSINES.shape[1]
+_BASIS = np.concatenate((_templates(), _COSINES))
+_N_TEMPLATES = len(_BASIS) - len(_COSINES)
 # First coefficient of each band of the spectrum, counted from the first harmonic.
 _BANDS = np.array([0, 1, 2, 4, 8, 16])
-_S = (np.arange(EVEN_STEPS) + 0.5) / EVEN_STEPS
+_FIRST_OF_BAND = _BANDS + _N_TEMPLATES
 
 
-def even_columns(g: Grids) -> Floats:
-    """Return the features of normalised time, shape (n, len(EVEN_FEATURES)).
+def _weights() -> Floats:
+    """Return what makes of a speed profile its means at both ends, its centroid and second moment."""
+    step = np.arange(EVEN_STEPS)
+    s = (step + 0.5) / EVEN_STEPS
+    parts = ((0, 3), (3, 8), (EVEN_STEPS - 8, EVEN_STEPS - 3), (EVEN_STEPS - 3, EVEN_STEPS))
+    means = [((a <= step) & (step < b)) / (b - a) for a, b in parts]
+    return np.array([*means, s / EVEN_STEPS, s * s / EVEN_STEPS])[:, :, None]
+
+
+_WEIGHTS = _weights()
+
+
+def even_columns(g: Grids) -> list[Floats]:
+    """Return the features of normalised time, len(EVEN_FEATURES) columns of shape (n,).
 
     Bands of the speed's spectrum are shares of its variance; those of the movement across the chord
     are logarithms of energy relative to the path.
     """
-    ex, ey = g.even_x[:, 1:] - g.even_x[:, :-1], g.even_y[:, 1:] - g.even_y[:, :-1]
-    u = np.sqrt(ex * ex + ey * ey)
-    u *= (EVEN_STEPS / u.sum(axis=1))[:, None]
+    moved = g.even[1:] - g.even[:-1]
+    u = np.abs(moved)
+    at = u.argmax(axis=0)
+    u *= EVEN_STEPS / np.add.reduce(u)
+    moments = np.add.reduce(u * _WEIGHTS, axis=1)
+    start, early, late, end, centroid, second = moments
     d = u - 1.0
-    centroid = u @ _S / EVEN_STEPS
-    spread = np.sqrt(np.maximum(u @ (_S * _S) / EVEN_STEPS - centroid * centroid, 0.0))
-    d /= np.sqrt((d * d).sum(axis=1, keepdims=True)) + _TINY
-    projected = d @ _BASIS
-    like = projected[:, :_N_TEMPLATES]
-    bands = np.add.reduceat(projected[:, _N_TEMPLATES:] ** 2, _BANDS, axis=1)
-    columns = [
-        u[:, :3].sum(axis=1) / 3.0,
-        u[:, 3:8].sum(axis=1) / 5.0,
-        u[:, -8:-3].sum(axis=1) / 5.0,
-        u[:, -3:].sum(axis=1) / 3.0,
-        u.argmax(axis=1) / EVEN_STEPS,
+    d /= np.sqrt(np.add.reduce(d * d)) + _TINY
+    n = at.size
+    projected = _BASIS @ np.concatenate((d, _across(g, moved)), axis=1)
+    like = projected[:_N_TEMPLATES, :n]
+    bands = np.add.reduceat(projected * projected, _FIRST_OF_BAND)
+    return [
+        start,
+        early,
+        late,
+        end,
+        at / EVEN_STEPS,
         centroid,
-        spread,
-        like[:, 0],
-        like[:, 1],
-        like[:, 2],
-        like.max(axis=1),
+        np.sqrt(np.maximum(second - centroid * centroid, 0.0)),
+        *like[:3],
+        np.maximum.reduce(like),
+        *bands[:, :n],
+        *np.log(bands[:, n:] + 1e-7),
     ]
-    return np.concatenate((np.array(columns).T, bands, _lateral_bands(g, ex, ey)), axis=1)
 
 
-def _lateral_bands(g: Grids, ex: Floats, ey: Floats) -> Floats:
-    cx, cy = g.even_x[:, -1] - g.even_x[:, 0], g.even_y[:, -1] - g.even_y[:, 0]
-    scale = np.sqrt(cx * cx + cy * cy) * g.path_px + _TINY
-    across = (ey * cx[:, None] - ex * cy[:, None]) / scale[:, None]
-    bands: Floats = np.log(np.add.reduceat((across @ _COSINES) ** 2, _BANDS, axis=1) + 1e-7)
-    return bands
+def _across(g: Grids, moved: Places) -> Floats:
+    """Return the movement across the chord, relative to chord and path."""
+    chord = g.even[-1] - g.even[0]
+    return np.asarray((moved * (chord.conj() / (np.abs(chord) * g.path_px + _TINY))).imag)

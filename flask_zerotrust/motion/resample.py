@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .strokes import Strokes
+from .strokes import MAX_MS, Strokes
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.complex128]
+Flags = NDArray[np.bool_]
 
 # Step of the time grid in ms: a little above the frame of a 60 Hz screen, so that a step of a
 # 60 Hz and of a 1,000 Hz capture of one hand hold about the same.
@@ -17,102 +19,110 @@ STEP_MS = 20.0
 # Steps of a stroke in normalised time, and segments in normalised arc length.
 EVEN_STEPS = 32
 ARC_SEGMENTS = 16
+# Steps of the longest stroke.
+LONGEST = int(MAX_MS / STEP_MS)
+
+# Distances between events are whole multiples of this, in px, so that a running sum of them is exact
+# and no stroke feels those before it: 2,000 events, each across the largest page, are 2**28 px, and
+# sixteenths of the sum fit the 53 bits of a float.
+_GRAIN_PX = 2.0**-20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grids:
-    """All strokes of a batch on three grids; n strokes.
+    """All n strokes of a batch on three grids, a stroke a column. Places are x + iy, in px.
+
+    Neighbours in time lie a row apart, so that what compares them reads memory straight on. Nothing here
+    depends on what else is in the batch, to the last bit: a stroke that falls on one side of a threshold
+    falls there alone and in company.
 
     Attributes
     ----------
-    dx, dy : ndarray, shape (n, m)
-        Movement in each step of ``STEP_MS``, in px; 0 past the end of a stroke.
-    speed, inside : ndarray, shape (n, m)
-        Length of those movements, and 1.0 where a step belongs to the stroke, else 0.0.
+    moved : ndarray of complex, shape (m, n)
+        Movement in each step of ``STEP_MS``; 0 past the end of a stroke.
+    speed : ndarray, shape (m, n)
+        Length of those movements.
+    inside : ndarray of bool, shape (m, n)
+        Where a step belongs to the stroke.
+    pair, triple : ndarray of bool, shapes (m - 1, n) and (m - 2, n)
+        Where that step and the next one do, or the next two.
     steps : ndarray of int64, shape (n,)
         How many of the m steps belong to the stroke.
-    even_x, even_y : ndarray, shape (n, EVEN_STEPS + 1)
-        Positions at equal times from first to last event, in px.
-    arc_x, arc_y : ndarray, shape (n, ARC_SEGMENTS + 1)
-        Positions at equal distances along the path, in px.
-    heading : ndarray, shape (n, ARC_SEGMENTS)
-        Direction of these segments, in radians.
-    turn : ndarray, shape (n, ARC_SEGMENTS - 1)
-        Change of heading from one of these segments to the next, in radians within [-pi, pi].
-    arc_t : ndarray, shape (n, ARC_SEGMENTS + 1)
+    even : ndarray of complex, shape (EVEN_STEPS + 1, n)
+        Places at equal times from first to last event.
+    arc : ndarray of complex, shape (ARC_SEGMENTS + 1, n)
+        Places at equal distances along the path.
+    arc_t : ndarray, shape (ARC_SEGMENTS + 1, n)
         When they were reached, from 0 to 1 of the duration.
     duration_ms, path_px : ndarray, shape (n,)
         Time from first to last event, and length of the path; both above 0.
     """
 
-    dx: Floats
-    dy: Floats
+    moved: Places
     speed: Floats
-    inside: Floats
+    inside: Flags
+    pair: Flags
+    triple: Flags
     steps: NDArray[np.int64]
-    even_x: Floats
-    even_y: Floats
-    arc_x: Floats
-    arc_y: Floats
-    heading: Floats
-    turn: Floats
+    even: Places
+    arc: Places
     arc_t: Floats
     duration_ms: Floats
     path_px: Floats
 
 
 def resample(strokes: Strokes) -> Grids:
-    """Put every stroke on the three grids, with one interpolation a coordinate for them all."""
+    """Put every stroke on the three grids, with one interpolation for them all."""
     first, last = strokes.offsets[:-1], strokes.offsets[1:] - 1
-    t, x, y = strokes.t_ms, strokes.x, strokes.y
-    start, duration = t[first], t[last] - t[first]
-    travelled = _travelled(x, y, first)
-    path = travelled[last] - travelled[first]
-    arc_t = np.interp(travelled[first, None] + path[:, None] * _ARC, travelled, t)
+    t, place = strokes.t_ms, np.empty(strokes.x.size, np.complex128)
+    place.real, place.imag = strokes.x, strokes.y
+    start, end = t[first, None], t[last, None]
+    duration = end - start
+    travelled = _travelled(place, first)
+    begun = travelled[first, None]
+    path = travelled[last, None] - begun
+    arc_t = np.interp(begun + path * _ARC, travelled, t)
     steps = (duration / STEP_MS).astype(np.int64)
-    ticks = np.minimum(np.arange(int(steps.max()) + 1), steps[:, None]) * STEP_MS
-    when = np.concatenate(
-        (start[:, None] + ticks, start[:, None] + duration[:, None] * _EVEN, arc_t), axis=1
-    )
-    gx, gy = np.interp(when, t, x), np.interp(when, t, y)
-    a, b = ticks.shape[1], ticks.shape[1] + EVEN_STEPS + 1
-    dx, dy = gx[:, 1:a] - gx[:, : a - 1], gy[:, 1:a] - gy[:, : a - 1]
-    arc_x, arc_y = gx[:, b:], gy[:, b:]
-    heading = np.arctan2(arc_y[:, 1:] - arc_y[:, :-1], arc_x[:, 1:] - arc_x[:, :-1])
+    m = int(steps.max())
+    ticks = np.minimum(_TICKS_MS[: m + 1], steps * STEP_MS)
+    when = np.concatenate((ticks, duration * _EVEN, arc_t - start), axis=1)
+    when += start
+    # Rounding must not reach beyond the last event, towards whatever comes next.
+    np.minimum(when, end, out=when)
+    found = np.ascontiguousarray(np.interp(when, t, place).T)
+    moved = found[1 : m + 1] - found[:m]
+    inside, pair, triple = _COUNT[:m] < (steps.T - _WHOLE)
+    a, b = m + 1, m + EVEN_STEPS + 2
     return Grids(
-        dx=dx,
-        dy=dy,
-        speed=np.sqrt(dx * dx + dy * dy),
-        inside=(np.arange(a - 1) < steps[:, None]).astype(np.float64),
-        steps=steps,
-        even_x=gx[:, a:b],
-        even_y=gy[:, a:b],
-        arc_x=arc_x,
-        arc_y=arc_y,
-        heading=heading,
-        turn=within_pi(heading[:, 1:] - heading[:, :-1]),
-        arc_t=(arc_t - start[:, None]) / duration[:, None],
-        duration_ms=duration,
-        path_px=path,
+        moved=moved,
+        speed=np.abs(moved),
+        inside=inside,
+        pair=pair[:-1],
+        triple=triple[:-2],
+        steps=steps[:, 0],
+        even=found[a:b],
+        arc=found[b:],
+        arc_t=np.ascontiguousarray(((when[:, b:] - start) / duration).T),
+        duration_ms=duration[:, 0],
+        path_px=path[:, 0],
     )
 
-
-def within_pi(angle: Floats) -> Floats:
-    """Return angles brought into [-pi, pi]."""
-    brought: Floats = angle - _TURN * np.rint(angle / _TURN)
-    return brought
-
-
-_TURN = 2.0 * np.pi
 
 _ARC = np.linspace(0.0, 1.0, ARC_SEGMENTS + 1)
 _EVEN = np.linspace(0.0, 1.0, EVEN_STEPS + 1)
+_COUNT = np.arange(LONGEST + 1)[:, None]
+_TICKS_MS = _COUNT[:, 0] * STEP_MS
+# How many steps further the stroke has to go on for a step, a pair and a triple to be whole.
+_WHOLE = np.arange(3)[:, None, None]
 
 
-def _travelled(x: Floats, y: Floats, first: NDArray[np.int64]) -> Floats:
+def _travelled(place: Places, first: NDArray[np.int64]) -> Floats:
     """Sum distances over all strokes; the jump from one stroke to the next counts one px."""
-    step = np.empty_like(x)
+    step = np.empty(place.size)
     step[0] = 0.0
-    np.hypot(x[1:] - x[:-1], y[1:] - y[:-1], out=step[1:])
+    np.abs(place[1:] - place[:-1], out=step[1:])
+    step /= _GRAIN_PX
+    np.rint(step, out=step)
+    step *= _GRAIN_PX
     step[first] = 1.0
     return step.cumsum()

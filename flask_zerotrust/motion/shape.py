@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .resample import ARC_SEGMENTS, Floats, Grids, within_pi
+from .resample import ARC_SEGMENTS, Floats, Grids, Places
 
 _TINY = 1e-9
 
@@ -43,92 +43,119 @@ SHAPE_FEATURES = (
 )
 
 
-def shape_columns(g: Grids) -> Floats:
-    """Return shape (n, len(SHAPE_FEATURES)); angles in radians, lengths relative to the path."""
-    return np.array([*_along_chord(g), *_turning(g), *_pace(g), *_trembling(g)]).T
+def shape_columns(g: Grids) -> list[Floats]:
+    """Return len(SHAPE_FEATURES) columns of shape (n,); angles in radians, lengths relative to the path."""
+    chord = g.arc[-1] - g.arc[0]
+    return [*_along_chord(g, chord), *_bends(g, chord), *_trembling(g)]
 
 
-def _along_chord(g: Grids) -> list[Floats]:
+def _along_chord(g: Grids, chord: Places) -> list[Floats]:
     """Describe the path in the frame of its chord: where it bends away, overshoots, turns back."""
-    cx, cy = g.arc_x[:, -1] - g.arc_x[:, 0], g.arc_y[:, -1] - g.arc_y[:, 0]
-    chord = np.sqrt(cx * cx + cy * cy)
-    scale = (chord + _TINY) * g.path_px
-    ux, uy = (cx / scale)[:, None], (cy / scale)[:, None]
-    rx, ry = g.arc_x - g.arc_x[:, :1], g.arc_y - g.arc_y[:, :1]
-    on, off = rx * ux + ry * uy, ry * ux - rx * uy
-    size = np.abs(off)
-    total = size.sum(axis=1)
-    back = on[:, 1:] - on[:, :-1]
+    length = np.abs(chord)
+    frame = (g.arc - g.arc[0]) * (chord.conj() / ((length + _TINY) * g.path_px))
+    on, off = frame.real, frame.imag
+    terms = np.zeros((4, *off.shape))
+    size = np.abs(off, out=terms[0])
+    terms[1] = off
+    np.less(off[1:-2] * off[2:-1], -1e-6, out=terms[2, 3:])
+    np.minimum(on[1:] - on[:-1], 0.0, out=terms[3, 1:])
+    aside, net, crossings, back = np.add.reduce(terms, axis=1)
     return [
-        chord / g.path_px,
-        size.max(axis=1),
-        total / (ARC_SEGMENTS + 1),
-        np.abs(off.sum(axis=1)) / (total + 1e-3),
-        size.argmax(axis=1) / ARC_SEGMENTS,
-        (off[:, 1:-2] * off[:, 2:-1] < -1e-6).sum(axis=1) / 1.0,
-        on.max(axis=1) - on[:, -1],
-        -np.minimum(back, 0.0).sum(axis=1),
+        length / g.path_px,
+        np.maximum.reduce(size),
+        aside / (ARC_SEGMENTS + 1),
+        np.abs(net) / (aside + 1e-3),
+        size.argmax(axis=0) / ARC_SEGMENTS,
+        crossings,
+        np.maximum.reduce(on) - on[-1],
+        -back,
     ]
 
 
-def _turning(g: Grids) -> list[Floats]:
-    """Describe the change of heading from one sixteenth of the path to the next."""
-    turn = g.turn
-    n = turn.shape[1]
+def _bends(g: Grids, chord: Places) -> list[Floats]:
+    """Describe how the heading changes along the path, and whether bends are taken slowly."""
+    turn, ends = _turns(g, chord)
     size = np.abs(turn)
-    net = turn.sum(axis=1)
-    centred = turn - (net / n)[:, None]
-    var = (centred * centred).sum(axis=1)
-    chord = np.arctan2(g.arc_y[:, -1] - g.arc_y[:, 0], g.arc_x[:, -1] - g.arc_x[:, 0])
-    ends = np.abs(within_pi(g.heading[:, [1, -2]] - chord[:, None]))
+    n = len(turn)
+    wait = np.log((g.arc_t[1:] - g.arc_t[:-1]) * ARC_SEGMENTS + 1e-2)
+    rows = np.array([turn, np.log(size + 2e-2), wait[1:] + wait[:-1]])
+    means = np.add.reduce(rows, axis=1, keepdims=True) / n
+    centred, bend, slow = rows - means
+    terms = np.zeros((10, *turn.shape))
+    terms[0] = size
+    np.multiply(centred, centred, out=terms[1])
+    np.multiply(bend, bend, out=terms[2])
+    np.multiply(slow, slow, out=terms[3])
+    np.multiply(bend, slow, out=terms[4])
+    np.multiply(centred[1:], centred[:-1], out=terms[5, 1:])
+    np.less(turn[1:] * turn[:-1], -1e-5, out=terms[6, 1:])
+    np.less(size, 0.03, out=terms[7])
+    np.abs(turn[1:] - turn[:-1], out=terms[8, 1:])
+    uneven = wait[2:] - 2 * wait[1:-1] + wait[:-2]
+    np.multiply(uneven, uneven, out=terms[9, 1:])
+    whole, var, bend2, slow2, together, lagged, flips, straight, rough, jumps = np.add.reduce(terms, axis=1)
     return [
-        np.log(size.sum(axis=1) + 1e-2),
-        np.abs(net),
+        np.log(whole + 1e-2),
+        np.abs(means[0, 0]) * n,
         np.sqrt(var / n),
-        size.max(axis=1),
-        (centred[:, 1:] * centred[:, :-1]).sum(axis=1) / (var + 1e-6),
-        (turn[:, 1:] * turn[:, :-1] < -1e-5).sum(axis=1) / (n - 1.0),
-        (size < 0.03).sum(axis=1) / n,
-        np.log(np.abs(turn[:, 1:] - turn[:, :-1]).sum(axis=1) + 1e-2),
-        ends[:, 0],
-        ends[:, 1],
+        np.maximum.reduce(size),
+        lagged / (var + 1e-6),
+        flips / (n - 1.0),
+        straight / n,
+        np.log(rough + 1e-2),
+        *ends,
+        *g.arc_t[_MOMENTS],
+        together / (np.sqrt(bend2 * slow2) + 1e-6),
+        np.log(jumps / len(uneven) + 1e-4),
     ]
 
 
-def _pace(g: Grids) -> list[Floats]:
-    """Describe when each part of the path is reached, and whether bends are taken slowly."""
-    wait = np.log((g.arc_t[:, 1:] - g.arc_t[:, :-1]) * ARC_SEGMENTS + 1e-2)
-    bend = np.log(np.abs(g.turn) + 2e-2)
-    slow = wait[:, 1:] + wait[:, :-1]
-    bend -= bend.sum(axis=1, keepdims=True) / bend.shape[1]
-    slow -= slow.sum(axis=1, keepdims=True) / slow.shape[1]
-    together = (bend * slow).sum(axis=1)
-    alone = np.sqrt((bend * bend).sum(axis=1) * (slow * slow).sum(axis=1))
-    rough = wait[:, 2:] - 2 * wait[:, 1:-1] + wait[:, :-2]
-    return [
-        *(g.arc_t[:, k] for k in (1, 4, 8, 12, 15)),
-        together / (alone + 1e-6),
-        np.log((rough * rough).sum(axis=1) / rough.shape[1] + 1e-4),
-    ]
+def _turns(g: Grids, chord: Places) -> tuple[Floats, Floats]:
+    """Return the turns from one segment of the path to the next, and how far both ends are off the chord.
+
+    The segments at the very ends are left out: there the pixel grid decides.
+    """
+    segment = g.arc[1:] - g.arc[:-1]
+    n = len(segment) - 1
+    between = np.empty((n + 2, chord.size), np.complex128)
+    np.multiply(segment[1:], segment[:-1].conj(), out=between[:n])
+    np.multiply(segment[1 : -1 : n - 2], chord.conj(), out=between[n:])
+    angle = np.arctan2(between.imag, between.real)
+    return angle[:n], np.abs(angle[n:])
+
+
+# Sixteenths of the path whose times are features.
+_MOMENTS = np.array([1, 4, 8, 12, 15])
 
 
 def _trembling(g: Grids) -> list[Floats]:
-    """Describe acceleration across the direction of travel, and the noise left at low speed."""
-    both = g.inside[:, 1:]
-    ax, ay = (g.dx[:, 1:] - g.dx[:, :-1]) * both, (g.dy[:, 1:] - g.dy[:, :-1]) * both
-    mx, my = g.dx[:, 1:] + g.dx[:, :-1], g.dy[:, 1:] + g.dy[:, :-1]
-    pace = np.sqrt(mx * mx + my * my) + 1e-3
-    across = (mx * ay - my * ax) / pace
-    jerk = (across[:, 1:] - across[:, :-1]) * g.inside[:, 2:]
-    a2 = (across * across).sum(axis=1)
-    total = (g.speed * g.speed).sum(axis=1) + _TINY
-    size2 = ax * ax + ay * ay
-    slow = both * (pace < 0.5 * pace.max(axis=1, keepdims=True))
-    return [
-        np.log(a2 / total + 1e-6),
-        np.log((jerk * jerk).sum(axis=1) / total + 1e-6),
-        (across[:, 1:] * across[:, :-1]).sum(axis=1) / (a2 + 1e-6),
-        np.log(size2.sum(axis=1) / (g.steps - 1.0) + 0.05),
-        np.log((size2 * slow).sum(axis=1) / (slow.sum(axis=1) + 1.0) + 0.05),
-        ((g.speed < 1.5) * g.inside).sum(axis=1) / g.steps,
-    ]
+    """Describe acceleration across the direction of travel, and the noise left at low speed.
+
+    For two steps a and b, lengths, dot and cross product say it all: the sum squared is a2 + b2 + 2 dot,
+    the acceleration b - a squared is a2 + b2 - 2 dot, and its part across the sum 2 cross / |a + b|.
+    """
+    terms = np.zeros((8, *g.speed.shape))
+    speed2 = np.multiply(g.speed, g.speed, out=terms[0])
+    apart = (speed2[1:] + speed2[:-1]) * g.pair
+    twice = 2.0 * (g.moved[1:] * g.moved[:-1].conj())
+    pace = np.sqrt(np.maximum(apart + twice.real, 0.0)) + 1e-3
+    across = twice.imag / pace
+    np.multiply(across, across, out=terms[1, 1:])
+    jerk = (across[1:] - across[:-1]) * g.triple
+    np.multiply(jerk, jerk, out=terms[2, 2:])
+    np.multiply(across[1:], across[:-1], out=terms[3, 2:])
+    change2 = np.subtract(apart, twice.real, out=terms[4, 1:])
+    slow = np.logical_and(pace < 0.5 * np.maximum.reduce(pace), g.pair, out=terms[5, 1:])
+    np.multiply(change2, slow, out=terms[6, 1:])
+    np.logical_and(g.speed < 1.5, g.inside, out=terms[7])
+    moving, a2, j2, lagged, noise, slowly, slow_noise, tiny = np.add.reduce(terms, axis=1)
+    moving += _TINY
+    across_log, jerk_log, noise_log, slow_log = np.log(
+        [
+            a2 / moving + 1e-6,
+            j2 / moving + 1e-6,
+            noise / (g.steps - 1.0) + 0.05,
+            slow_noise / (slowly + 1.0) + 0.05,
+        ]
+    )
+    return [across_log, jerk_log, lagged / (a2 + 1e-6), noise_log, slow_log, tiny / g.steps]

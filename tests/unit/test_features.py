@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from movement import batch, line, wander
 
-from flask_zerotrust.motion import FEATURE_NAMES, extract, split
+from flask_zerotrust.motion import FEATURE_NAMES, Strokes, extract, split
 
 
 def one(t, x, y) -> dict[str, float]:
@@ -95,6 +95,51 @@ def test_company_changes_nothing():
         alone.append(extract(split(batch(t[first : last + 1], x[first : last + 1], y[first : last + 1]))))
         first = last + 1
     np.testing.assert_allclose(together, np.concatenate(alone), atol=1e-9)
+
+
+def reach(rng, *, n, step_ms, gain):
+    """Return a stroke that gets faster to its end, or slower: by a random walk around a trend."""
+    speed = np.abs(10.0 + gain * np.linspace(0, 20, n) + rng.normal(0, 3, n))
+    heading = rng.uniform(-np.pi, np.pi) + np.cumsum(rng.normal(0, 0.1, n))
+    x, y = np.cumsum(speed * np.cos(heading)), np.cumsum(speed * np.sin(heading))
+    return step_ms * np.arange(n), x.round(), y.round()
+
+
+strokes_of_all_kinds = st.lists(
+    st.tuples(
+        st.integers(0, 2**32 - 1),
+        st.integers(30, 300),
+        st.sampled_from([4.0, 7.8, 16.7, 40.0]),
+        st.sampled_from([-1.0, 0.0, 1.0]),
+    ),
+    min_size=2,
+    max_size=8,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(strokes_of_all_kinds)
+def test_no_stroke_of_any_kind_feels_its_company(kinds):
+    """Also one that ends at its fastest beside a longer one: nothing past its end is part of it."""
+    parts, start = [], 0.0
+    for seed, n, step_ms, gain in kinds:
+        t, x, y = reach(np.random.default_rng(seed), n=n, step_ms=step_ms, gain=gain)
+        parts.append((start + t.round(1), x, y))
+        start += t[-1] + 400.0
+    together = split(batch(*np.concatenate(parts, axis=1)))
+    first, last = together.offsets[:-1], together.offsets[1:]
+    alone = [
+        extract(Strokes(together.t_ms[a:b], together.x[a:b], together.y[a:b], np.array([0, b - a])))
+        for a, b in zip(first, last, strict=True)
+    ]
+    np.testing.assert_allclose(extract(together), np.concatenate(alone), rtol=1e-9, atol=1e-9)
+
+
+def test_a_stroke_that_ends_at_its_fastest_has_no_peak_there():
+    t = 20.0 * np.arange(12)
+    short, long = (t, 2.0 * np.arange(12) ** 2, 0 * t), line(start_ms=2_000, n=100)
+    both = extract(split(batch(*np.concatenate([short, long], axis=1))))
+    assert both[0, FEATURE_NAMES.index("peaks_share")] == one(*short)["peaks_share"] == 0.0
 
 
 @settings(max_examples=60, deadline=None)

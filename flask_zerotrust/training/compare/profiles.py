@@ -24,7 +24,7 @@ def describe(strokes: motion.Strokes) -> Floats:
     if not len(strokes):
         return np.empty((0, WIDTH))
     g = resample(strokes)
-    v = np.diff(g.even_x, axis=1) + 1j * np.diff(g.even_y, axis=1)
+    v = np.diff(g.even, axis=0).T
     chord = v.sum(axis=1)
     v = v * np.exp(-1j * np.angle(chord))[:, None] * (EVEN_STEPS / g.path_px)[:, None]
     bend = np.cumsum(v.imag, axis=1).sum(axis=1)
