@@ -57,8 +57,10 @@ def write_bundle(
 
 
 def _arrays(artefact: Artefact) -> bytes:
-    trees = artefact.trees
+    trees, networks = artefact.trees, artefact.networks
     inner, leaves = 2**trees.depth - 1, 2**trees.depth
+    layers: dict[str, Any] = {f"weights_{i}": values for i, values in enumerate(networks.weights)}
+    layers |= {f"offsets_{i}": values for i, values in enumerate(networks.offsets)}
     out = io.BytesIO()
     np.savez_compressed(
         out,
@@ -67,6 +69,9 @@ def _arrays(artefact: Artefact) -> bytes:
         missing_left=trees.missing_left.reshape(-1, inner),
         leaf=trees.leaf.reshape(-1, leaves),
         baseline=np.float64(trees.baseline),
+        centre=networks.centre,
+        spread=networks.spread,
+        **layers,
         knots=artefact.knots,
         log_odds_at=artefact.log_odds_at,
     )

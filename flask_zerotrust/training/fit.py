@@ -1,4 +1,4 @@
-"""Fits the model: rows to trees, out-of-fold scores to calibration and policy."""
+"""Fits the model: rows to trees and networks, out-of-fold scores to calibration and policy."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from .. import motion
 from ..errors import ConfigError
 from ..risk import Policy
-from ..scoring import BundleScorer, Trees
-from . import calibrate
+from ..scoring import BundleScorer, Networks, Trees, blend
+from . import calibrate, simulate
+from .networks import NETWORKS, networks
 from .recordings import Recording
 from .table import PERSON_VIEWS, ROUGH_VIEWS, Floats, Progress, Table, tabulate
 from .trees import flatten
@@ -36,6 +37,7 @@ class Artefact:
     model : HistGradientBoostingClassifier
     trees : Trees
         The same model as flat arrays.
+    networks : Networks
     knots, log_odds_at : ndarray
         Calibration of raw scores.
     policy : Policy
@@ -47,6 +49,7 @@ class Artefact:
 
     model: Any
     trees: Trees
+    networks: Networks
     knots: Floats
     log_odds_at: Floats
     policy: Policy
@@ -58,7 +61,7 @@ class Artefact:
 
     def scorer(self) -> BundleScorer:
         """Return what loading the written bundle would give."""
-        return BundleScorer(self.trees, self.knots, self.log_odds_at, self.policy, {})
+        return BundleScorer(self.trees, self.networks, self.knots, self.log_odds_at, self.policy, {})
 
 
 def train(
@@ -69,12 +72,13 @@ def train(
     render: bool = True,
     calibration: Iterable[Recording] = (),
     trees: int = TREES,
+    nets: int = NETWORKS,
     folds: int = FOLDS,
     person_views: int = PERSON_VIEWS,
     rough_views: int = ROUGH_VIEWS,
     progress: Progress | None = None,
 ) -> Artefact:
-    """Fit trees, calibration and policy to people (label human) and bots (label bot).
+    """Fit trees, networks, calibration and policy to people (label human) and bots (label bot).
 
     Parameters
     ----------
@@ -102,19 +106,21 @@ def train(
         progress=progress,
     )
     _check(table)
-    raw = _out_of_fold(table, seed=seed, trees=trees, of=folds, progress=progress)
+    raw = _out_of_fold(table, seed=seed, trees=trees, nets=nets, of=folds, progress=progress)
     model = boosted(table, seed=seed, trees=trees)
-    if progress is not None:
-        progress("trees", folds + 1, folds + 1)
     flat = flatten(model, depth=DEPTH)
+    small = networks(table.features, table.bot, weights(table), seed=seed, count=nets)
+    if progress is not None:
+        progress("models", folds + 1, folds + 1)
     knots, log_odds_at = calibrate.log_odds(raw, table.bot, weights(table))
     said = np.interp(raw, knots, log_odds_at)
     people = tabulate(calibration, seed=seed + 1, jobs=jobs, render=render, person_views=1, rough_views=0)
-    others = np.interp(flat.raw(people.features), knots, log_odds_at)
+    raw_of_others = blend(flat.raw(people.features), small.raw(people.features))
+    others = np.interp(raw_of_others, knots, log_odds_at)
     # Bad conditions are drawn far more often than visitors have them: they teach, and set no threshold.
     plain = table.plain()
     policy = calibrate.policy(table.part(plain), said[plain], people, others)
-    return Artefact(model, flat, knots, log_odds_at, policy, said, table, seed)
+    return Artefact(model, flat, small, knots, log_odds_at, policy, said, table, seed)
 
 
 def weights(table: Table) -> Floats:
@@ -132,26 +138,35 @@ def weights(table: Table) -> Floats:
 
 
 def dealt(table: Table, n: int = FOLDS) -> NDArray[np.int64]:
-    """Return the fold of each row: people and families are dealt out whole, ordered by a hash."""
+    """Return the fold of each row: people and families are dealt out whole, ordered by a hash.
+
+    Families that are near relatives go to the same fold.
+    """
     fold = np.zeros(len(table), dtype=np.int64)
     for bot in (False, True):
         names = np.unique(table.group[table.bot == bot]).tolist()
-        order = sorted(names, key=lambda name: (zlib.crc32(name.encode()), name))
-        for i, name in enumerate(order):
-            fold[table.group == name] = i % n
+        lines = {simulate.lineage(name) if bot else name for name in names}
+        order = sorted(lines, key=lambda line: (zlib.crc32(line.encode()), line))
+        number = {line: i % n for i, line in enumerate(order)}
+        for name in names:
+            fold[table.group == name] = number[simulate.lineage(name) if bot else name]
     return fold
 
 
 def _out_of_fold(
-    table: Table, *, seed: int, trees: int, of: int = FOLDS, progress: Progress | None
+    table: Table, *, seed: int, trees: int, nets: int, of: int = FOLDS, progress: Progress | None
 ) -> Floats:
+    """Return raw scores by models that saw neither a row's person nor its family, nor one that runs all."""
     raw = np.zeros(len(table))
     fold = dealt(table, of)
     for k in range(of):
-        model = boosted(table.part(fold != k), seed=seed, trees=trees)
-        raw[fold == k] = model.decision_function(table.features[fold == k])
+        seen = table.part((fold != k) & (table.group != simulate.ALL_IN_ONE))
+        model = boosted(seen, seed=seed, trees=trees)
+        small = networks(seen.features, seen.bot, weights(seen), seed=seed, count=nets)
+        rows = table.features[fold == k]
+        raw[fold == k] = blend(model.decision_function(rows), small.raw(rows))
         if progress is not None:
-            progress("trees", k + 1, of + 1)
+            progress("models", k + 1, of + 1)
     return raw
 
 

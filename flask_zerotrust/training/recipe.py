@@ -13,7 +13,7 @@ from . import bundle, datasets, figures, fit, recordings, simulate
 from .recordings import Recording
 
 SEED = 20261122
-BOTS = 3_150
+BOTS = 3_480
 # Parts that people and families are dealt into: a model of all but a few families is closest to the one
 # that ships.
 FOLDS = 7

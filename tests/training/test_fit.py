@@ -9,8 +9,8 @@ import pytest
 
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.motion import FEATURE_NAMES
-from flask_zerotrust.scoring import load_bundle
-from flask_zerotrust.training import calibrate, figures, fit
+from flask_zerotrust.scoring import FAR_SD, load_bundle
+from flask_zerotrust.training import calibrate, figures, fit, networks
 from flask_zerotrust.training.augment import vary
 from flask_zerotrust.training.bundle import write_bundle
 from flask_zerotrust.training.evaluate import score_session, upper_bound
@@ -67,6 +67,36 @@ def test_flat_trees_equal_scikit_learn_also_where_values_are_missing(artefact):
     rows[rng.random(rows.shape) < 0.2] = np.nan
     ours, theirs = artefact.trees.raw(rows), artefact.model.decision_function(rows)
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_stacked_networks_equal_the_mean_of_scikit_learns(artefact):
+    rows, bot = artefact.table.features, artefact.table.bot
+    weight = fit.weights(artefact.table)
+    stacked = networks.networks(rows, bot, weight, seed=8, count=2, epochs=2)
+    scaled = np.clip((rows - stacked.centre) / stacked.spread, -FAR_SD, FAR_SD)
+    theirs = [
+        networks._fitted(scaled, bot, weight, seed=s, epochs=2).predict_proba(scaled) for s in (8, 108)
+    ]
+    logits = np.mean([np.log(p[:, 1]) - np.log(p[:, 0]) for p in theirs], axis=0)
+    np.testing.assert_allclose(stacked.raw(rows), logits, rtol=0, atol=1e-9)
+
+
+def test_a_model_that_judges_a_family_has_seen_neither_its_kin_nor_the_one_that_runs_all(monkeypatch):
+    """A family would count as unseen while its sibling, or a visit that runs it, taught the model."""
+    made = [hand(user, seed=1) for user in range(3)]
+    names = ("spring", "follow", "vite", "linear", "arc", "mixed_visit")
+    made += bots(12, rng=np.random.default_rng(2), families=names, strokes=6)
+    taught = []
+    boosted = fit.boosted
+    monkeypatch.setattr(
+        fit, "boosted", lambda table, **kw: taught.append(set(table.group)) or boosted(table, **kw)
+    )
+    fit.train(made, seed=3, trees=2, nets=1, person_views=1, rough_views=0)
+    for seen in taught[:-1]:
+        assert len({"spring", "follow", "vite"} & seen) in (0, 3)
+        assert "mixed_visit" not in seen
+    assert any("spring" not in seen for seen in taught[:-1])
+    assert set(names) <= taught[-1]
 
 
 def test_a_written_bundle_scores_like_the_artefact(artefact, tmp_path):

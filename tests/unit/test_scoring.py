@@ -12,7 +12,7 @@ import pytest
 
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.motion import FEATURE_NAMES
-from flask_zerotrust.scoring import ARRAYS, DEFAULT, MANIFEST, Trees, load_bundle
+from flask_zerotrust.scoring import ARRAYS, DEFAULT, MANIFEST, Networks, Trees, load_bundle
 
 
 @pytest.fixture
@@ -112,3 +112,14 @@ def test_scoring_never_imports_the_learning_library():
         "sys.exit(any(m.split('.')[0] in ('sklearn', 'joblib') for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_networks_are_worked_out_by_hand():
+    """Two networks with one rectifier each: 2 relu(x) + 1 and relu(x - 1), x clipped at five deviations."""
+    nets = Networks(
+        centre=np.array([10.0]),
+        spread=np.array([2.0]),
+        weights=(np.array([[[1.0]], [[1.0]]]), np.array([[[2.0]], [[1.0]]])),
+        offsets=(np.array([[[0.0]], [[-1.0]]]), np.array([[[1.0]], [[0.0]]])),
+    )
+    assert nets.raw(np.array([[10.0], [14.0], [0.0], [1e9]])).tolist() == [0.5, 3.0, 0.5, 7.5]

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.neural_network import MLPClassifier
-from sklearn.preprocessing import StandardScaler
 
 from .. import fit
+from ..networks import networks
 from ..table import Floats, Table
 from ..trees import flatten
 from .profiles import FEATURES, PROFILE
@@ -20,13 +15,9 @@ Stroke = Callable[[Floats], Floats]
 #: Fits one: table, seed.
 Fitter = Callable[[Table, int], Stroke]
 
-_HIDDEN = (64, 32)
-_EPOCHS = 12
-_L2 = 1e-3
-
 
 def trees(table: Table, seed: int) -> Stroke:
-    """Fit the trees that ship."""
+    """Fit trees like those that ship."""
     own = Table(table.features[:, FEATURES], table.bot, table.group, table.visit)
     flat = flatten(fit.boosted(own, seed=seed), depth=fit.DEPTH)
     return lambda rows: flat.raw(rows[:, FEATURES])
@@ -51,28 +42,7 @@ FITTERS: dict[str, Fitter] = {
 
 
 def _network(table: Table, seed: int, columns: slice) -> Stroke:
-    """Fit on rows drawn by their weights: the networks see labels and groups as the trees do."""
-    scale = StandardScaler().fit(table.features[:, columns])
-    weight = fit.weights(table)
-    rng = np.random.default_rng(seed)
-    drawn = rng.choice(len(table), len(table), p=weight / weight.sum())
-    model = MLPClassifier(_HIDDEN, alpha=_L2, batch_size=min(256, len(table)), random_state=seed)
-    rows = _scaled(scale, table.features[drawn][:, columns])
-    for _ in range(_EPOCHS):
-        model.partial_fit(rows, table.bot[drawn], classes=[False, True])
-    layers = list(zip(model.coefs_, model.intercepts_, strict=True))
-    return lambda rows: _forward(_scaled(scale, rows[:, columns]), layers)
-
-
-def _scaled(scale: Any, rows: Floats) -> Floats:
-    """Return standardised columns; what lies far outside says no more than what lies at the edge."""
-    scaled: Floats = np.clip((rows - scale.mean_) / scale.scale_, -5.0, 5.0)
-    return scaled
-
-
-def _forward(rows: Floats, layers: list[tuple[Floats, Floats]]) -> Floats:
-    for weight, offset in layers[:-1]:
-        rows = np.maximum(rows @ weight + offset, 0.0)
-    weight, offset = layers[-1]
-    said: NDArray[np.float64] = (rows @ weight + offset).ravel()
-    return said
+    """Fit one network, as the model that ships averages several."""
+    rows = table.features[:, columns]
+    one = networks(rows, table.bot, fit.weights(table), seed=seed, count=1)
+    return lambda rows: one.raw(rows[:, columns])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import calibrate, fit, recipe
+from .. import calibrate, fit, recipe, simulate
 from ..recordings import Recording
 from ..table import Floats, Table, tabulate
 from . import stretches
@@ -107,7 +107,7 @@ def _scored(
 ) -> Scored:
     raw = np.zeros(len(table))
     for k in range(FOLDS):
-        model = fitter(table.part(fold != k), seed)
+        model = fitter(table.part((fold != k) & (table.group != simulate.ALL_IN_ONE)), seed)
         raw[fold == k] = model(table.features[fold == k])
     whole = fitter(table, seed)
     knots, at = calibrate.log_odds(raw, table.bot, fit.weights(table))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import ConfigError
 from ..recordings import Recording
-from . import noises, progress, shapes, walks
+from . import motor, noises, progress, shapes, walks
 from .reaches import Maker, Reach, any_timing, fitts, recipe
 from .shapes import Floats
 from .visits import habits, named, visit
@@ -262,15 +262,41 @@ FAMILIES: dict[str, Callable[[Rng], Maker]] = {
     "gaussian_process": gaussian_process,
     "spring": walks.spring,
     "speed_table": speed_table,
+    "follow": motor.follow,
+    "vite": motor.vite,
+    "optimal": motor.optimal,
+    "submovements": motor.submovements,
+    "arm": motor.arm,
+    "trajectory": motor.trajectory,
+    "langevin": motor.langevin,
+    "two_phases": motor.two_phases,
     "mixture": mixture,
     "mixed_visit": mixed_visit,
 }
-_STEADY = [name for name in FAMILIES if name not in ("teleport", "mixed_visit")]
+#: Families that are near relatives, by the name of the other one: they are held out together, so that none
+#: counts as unseen while its sibling was seen.
+SIBLINGS = {
+    "follow": "spring",
+    "vite": "spring",
+    "optimal": "pid",
+    "submovements": "fitts",
+    "two_phases": "fitts",
+    "trajectory": "spline",
+    "langevin": "ornstein_uhlenbeck",
+}
+#: The family whose programs run those of all others: no model that it taught has seen none of them.
+ALL_IN_ONE = "mixed_visit"
+_STEADY = [name for name in FAMILIES if name not in ("teleport", ALL_IN_ONE)]
 
 
 def families() -> tuple[str, ...]:
     """Return the names of all families."""
     return tuple(FAMILIES)
+
+
+def lineage(name: str) -> str:
+    """Return the family as whose kin a family is held out; any other name is its own."""
+    return SIBLINGS.get(name, name)
 
 
 def bots(
