@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from flask import current_app, request, session
-from itsdangerous import URLSafeTimedSerializer
 
 from . import assess, risk
 from .challenge import Challenges
@@ -19,6 +18,7 @@ from .keys import KeyRing
 from .people import current_user_id
 from .record import Record
 from .session import SESSION_KEY, Entry
+from .tokens import Tokens
 
 __all__ = ["CurrentRisk", "Guard", "log", "this_app", "this_guard"]
 
@@ -60,7 +60,7 @@ class Guard(Intake):
     challenges: Challenges
     enrolled: Enrolled
     sender: Sender | None
-    form_tokens: URLSafeTimedSerializer
+    form_tokens: Tokens
     checked: bool = False
 
     # Who is here
@@ -88,7 +88,11 @@ class Guard(Intake):
 
     def entry(self) -> Entry | None:
         """Return this session's entry, without changing the session."""
-        return self.sessions.entry(session, self.user())
+        return self.entry_of(self.user())
+
+    def entry_of(self, user: str | None) -> Entry | None:
+        """Return the same, where it is known already who is logged in."""
+        return self.sessions.entry(session, user)
 
     def opened(self) -> Entry | None:
         """Return this session's entry; a top-level navigation makes it where it is missing."""

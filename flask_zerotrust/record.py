@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 
 from .errors import StoreError
 from .risk import RiskState
@@ -11,6 +11,10 @@ from .timeline import Timeline
 
 # Grants from further in the future than two synchronised clocks can differ are forged or broken.
 CLOCK_SLACK_S = 5.0
+
+
+# Made once: json.dumps would make one a record.
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +58,10 @@ class Record:
             "b": self.suspect,
             "k": self.noted,
             "g": grant,
-            "t": list(astuple(self.timeline)),
+            "t": self.timeline.to_json(),
             "x": self.gone,
         }
-        return json.dumps(row, separators=(",", ":")).encode()
+        return _JSON.encode(row).encode()
 
     @classmethod
     def load(cls, raw: bytes) -> Record:

@@ -150,17 +150,21 @@ class Sessions:
             429 when too many new visitors come at once.
         """
 
+        after = Record()  # what the last run of step, the one that won, has written
+
         def step(raw: bytes | None) -> bytes:
+            nonlocal after
             if raw is None and user is None:
                 self._admit()
             before = Record.load(raw) if raw is not None else self._first(user)
             if before.gone:
+                after = before
                 return before.dump()
             version = max(before.version, entry.version) + 1
-            return self._note(entry.id, replace(make(before), user=user, version=version)).dump()
+            after = self._note(entry.id, replace(make(before), user=user, version=version))
+            return after.dump()
 
-        raw = update(self._store, _key(entry.id), step, ttl_s=self._life_s(user), owner=_owner(user))
-        after = Record.load(raw)
+        update(self._store, _key(entry.id), step, ttl_s=self._life_s(user), owner=_owner(user))
         return None if after.gone else after
 
     def grant(

@@ -105,8 +105,20 @@ class Integrity:
             held_ms=batch.held_ms,
         )
 
+    def to_dict(self) -> dict[str, float | None]:
+        """Return what the constructor takes."""
+        return {
+            "untrusted": self.untrusted,
+            "press": self.press,
+            "pacing": self.pacing,
+            "released_ms": self.released_ms,
+            "held_ms": self.held_ms,
+        }
+
     def faded(self, kept: float) -> Integrity:
         """Return the share of the evidence that time has left."""
+        if not (self.untrusted or self.press or self.pacing):
+            return self
         return replace(
             self, untrusted=self.untrusted * kept, press=self.press * kept, pacing=self.pacing * kept
         )
