@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from .errors import StoreError
 from .risk import RiskState
@@ -15,6 +16,11 @@ CLOCK_SLACK_S = 5.0
 
 # Made once: json.dumps would make one a record.
 _JSON = json.JSONEncoder(separators=(",", ":"))
+
+
+# Records that a process need not read again, some 3 kB each: a session's stays the same from one page to
+# the next unless the hand moves.
+_KNOWN = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +70,9 @@ class Record:
         return _JSON.encode(row).encode()
 
     @classmethod
+    @lru_cache(_KNOWN)
     def load(cls, raw: bytes) -> Record:
-        """Read what :meth:`dump` wrote.
+        """Read what :meth:`dump` wrote; a record never changes, so what was read is kept.
 
         Raises
         ------

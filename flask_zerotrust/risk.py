@@ -143,8 +143,8 @@ def decay(state: RiskState, *, now: float, half_life_s: float) -> RiskState:
         recent=state.recent,
         worst=state.worst * kept if state.worst > 0 else state.worst,
         integrity=state.integrity.faded(kept),
-        replay=state.replay.faded(kept),
-        other=state.other.faded(kept),
+        replay=state.replay.faded(kept) if state.replay.log_odds else state.replay,
+        other=state.other.faded(kept) if state.other.strokes else state.other,
     )
 
 

@@ -104,7 +104,8 @@ def _give_token(guard: Guard) -> Response:
 def _show_status(guard: Guard) -> Response:
     if not guard.settings.expose_risk:
         return answers.problem(404, "Not found", "ZEROTRUST_EXPOSE_RISK is off.")
-    user, entry = guard.user(), guard.entry()
+    user = guard.user()
+    entry = guard.entry_of(user)
     # Without an entry, asking would make one, and a session's id that nobody learns.
     found = CurrentRisk() if entry is None else guard.current()
     standing = guard.standing(user) if user is not None and entry is not None else None
