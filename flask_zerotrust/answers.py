@@ -37,11 +37,15 @@ def same_origin() -> bool | None:
 
 def private(response: Response) -> Response:
     """Keep caches, frames and referrers away from a page of the extension."""
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Frame-Options"] = "DENY"
+    headers = response.headers
+    headers["Cache-Control"] = "no-store"
+    headers["X-Frame-Options"] = "DENY"
     # "no-referrer" would turn the Origin header of our own forms into "null".
-    response.headers["Referrer-Policy"] = "same-origin"
-    response.vary.add("Cookie")
+    headers["Referrer-Policy"] = "same-origin"
+    if headers.get("Vary") is None:  # spares taking the header apart
+        headers["Vary"] = "Cookie"
+    else:
+        response.vary.add("Cookie")
     return response
 
 

@@ -72,7 +72,8 @@ def _observe(guard: Guard, terms: risk.Terms) -> None:
 
 
 def _decide(guard: Guard, terms: risk.Terms, user: str) -> risk.Decision:
-    guard.ingest_form(entry=guard.entry(), user=user)
+    if request.method == "POST":
+        guard.ingest_form(entry=guard.entry_of(user), user=user)
     standing = guard.standing(user)
     decision = risk.decide(standing, terms)
     signals.decision_made.send(

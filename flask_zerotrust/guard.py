@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from flask import current_app, request, session
-from itsdangerous import URLSafeTimedSerializer
 
 from . import assess, risk
 from .challenge import Challenges
@@ -19,6 +18,7 @@ from .keys import KeyRing
 from .people import current_user_id
 from .record import Record
 from .session import SESSION_KEY, Entry
+from .tokens import Tokens
 
 __all__ = ["CurrentRisk", "Guard", "log", "this_app", "this_guard"]
 
@@ -60,7 +60,7 @@ class Guard(Intake):
     challenges: Challenges
     enrolled: Enrolled
     sender: Sender | None
-    form_tokens: URLSafeTimedSerializer
+    form_tokens: Tokens
     checked: bool = False
 
     # Who is here
@@ -88,20 +88,24 @@ class Guard(Intake):
 
     def entry(self) -> Entry | None:
         """Return this session's entry, without changing the session."""
-        return self.sessions.entry(session, self.user())
+        return self.entry_of(self.user())
 
-    def opened(self) -> Entry | None:
-        """Return this session's entry; a top-level navigation makes it where it is missing."""
-        found = self.entry()
+    def entry_of(self, user: str | None) -> Entry | None:
+        """Return the same, where it is known already who is logged in."""
+        return self.sessions.entry(session, user)
+
+    def opened(self, user: str | None) -> Entry | None:
+        """Return the entry of who is logged in; a top-level navigation makes it where it is missing."""
+        found = self.entry_of(user)
         if found is not None or not _navigating():
             return found
-        return self.sessions.start(session, self.user())
+        return self.sessions.start(session, user)
 
-    def record(self, entry: Entry) -> Record | None:
+    def record(self, entry: Entry, user: str | None) -> Record | None:
         """Return the store's record of this session: one store read a request, at most."""
         seen = records_read()
         if entry.id not in seen:
-            seen[entry.id] = self.sessions.record(entry.id, user=self.user())
+            seen[entry.id] = self.sessions.record(entry.id, user=user)
         return cast("Record | None", seen[entry.id])
 
     def current(self) -> CurrentRisk:
@@ -111,15 +115,16 @@ class Guard(Intake):
         """
         if self.settings.mode == "off":
             return CurrentRisk()
+        user = self.user()
         try:
-            entry = self.opened()
-            record = self.record(entry) if entry is not None else None
+            entry = self.opened(user)
+            record = self.record(entry, user) if entry is not None else None
         except StoreError:
             log.exception("the risk store did not answer; this session counts as unknown")
             return CurrentRisk()
         if entry is None or record is None:
             return CurrentRisk()
-        found = self._faded(record)
+        found = assess.describe(self._faded(record), policy=self.scorer.policy)
         if _navigating():
             self.sessions.fold(session, entry, replace(record, state=found.state), found.value)
         return self._shown(record, found)
@@ -135,22 +140,21 @@ class Guard(Intake):
         )
 
     def standing(self, user: str) -> risk.Standing:
-        """Return what one store read says of this user's session, now."""
-        entry = self.opened()
-        record = self.record(entry) if entry is not None else None
+        """Return what one store read says of the session of this user, who is logged in, now."""
+        entry = self.opened(user)
+        record = self.record(entry, user) if entry is not None else None
         if record is None:
             return risk.Standing()
-        found = self._faded(record)
+        state, policy = self._faded(record), self.scorer.policy
         return risk.Standing(
-            level=found.level,
-            value=found.value,
+            level=risk.level(state, policy),
+            value=risk.value(state, policy),
             latched=record.latched,
             grant_age_s=record.grant_age_s(user=user, now=self.clock()),
         )
 
-    def _faded(self, record: Record) -> assess.Assessment:
-        state = risk.decay(record.state, now=self.clock(), half_life_s=self.settings.half_life_s)
-        return assess.describe(state, policy=self.scorer.policy)
+    def _faded(self, record: Record) -> risk.RiskState:
+        return risk.decay(record.state, now=self.clock(), half_life_s=self.settings.half_life_s)
 
     def page_token(self, entry: Entry, nonce: str) -> str:
         """Return a token that binds one document to this session."""
@@ -173,7 +177,7 @@ class Guard(Intake):
 
     def thread(self, user: str) -> str:
         """Return what a challenge is bound to: this browser, or the user alone without a session."""
-        entry = self.opened()
+        entry = self.opened(user)
         return entry.thread if entry is not None else self.user_thread(user)
 
     def user_thread(self, user: str) -> str:

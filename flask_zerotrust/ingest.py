@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 from flask import Flask, current_app, request
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature
 from numpy.typing import NDArray
 
 from . import assess, events, identity, motion, recognition, risk, signals
@@ -23,6 +23,7 @@ from .record import Record
 from .recorder import Recorder
 from .session import Entry, Sessions, short_id
 from .stores.base import Store
+from .tokens import Tokens
 
 log = logging.getLogger("flask_zerotrust")
 
@@ -35,7 +36,7 @@ class Intake:
     store: Store
     scorer: assess.Scorer
     sessions: Sessions
-    page_tokens: URLSafeTimedSerializer
+    page_tokens: Tokens
     clock: Callable[[], float]
     loaders: Loaders
     profiles: Profiles
@@ -80,7 +81,7 @@ class Intake:
 
     def _check_token(self, envelope: events.Envelope, entry: Entry | None) -> None:
         try:
-            said = self.page_tokens.loads(envelope.token, max_age=int(self.settings.token_s))
+            said = self.page_tokens.fresh(envelope.token, max_age_s=int(self.settings.token_s))
         except BadSignature:
             said = None
         if entry is None or said != [entry.id, envelope.nonce]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -47,8 +46,11 @@ class KeyRing:
 
     def matches(self, purpose: str, digest: str, *parts: str) -> bool:
         """Say whether any key makes this digest, in a time that does not depend on which or where."""
-        made = [_hmac(key, parts) for key in self._keys("digest", purpose)]
-        return sum(hmac.compare_digest(one.encode(), digest.encode()) for one in made) > 0
+        return is_among(digest, self.digests(purpose, *parts))
+
+    def digests(self, purpose: str, *parts: str) -> tuple[str, ...]:
+        """Return what :meth:`digest` makes under every key, newest first."""
+        return tuple(_hmac(key, parts) for key in self._keys("digest", purpose))
 
     def encrypt(self, purpose: str, plain: bytes) -> str:
         """Return the bytes encrypted and authenticated (Fernet) under the newest key."""
@@ -90,6 +92,12 @@ class KeyRing:
         return self._derived[name]
 
 
+def is_among(digest: str, made: Iterable[str]) -> bool:
+    """Say whether a digest is one of those, in a time that does not depend on which or where."""
+    sent = digest.encode()
+    return sum(hmac.compare_digest(one.encode(), sent) for one in made) > 0
+
+
 def _derive(secret: bytes, info: bytes) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=_SALT, info=info).derive(secret)
 
@@ -97,4 +105,4 @@ def _derive(secret: bytes, info: bytes) -> bytes:
 def _hmac(key: bytes, parts: Sequence[str]) -> str:
     encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
     message = b"".join(len(part).to_bytes(8, "big") + part for part in encoded)
-    return hmac.new(key, message, hashlib.sha256).hexdigest()
+    return hmac.digest(key, message, "sha256").hex()

@@ -60,4 +60,6 @@ def check_source(loader: UserIdLoader | None) -> None:
 def _flask_login_id() -> str | None:
     from flask_login import current_user  # noqa: PLC0415 - adapter of an optional package
 
-    return str(current_user.get_id()) if current_user.is_authenticated else None
+    # The user once, and not through the proxy, which would look the user up for every attribute.
+    user = current_user._get_current_object()
+    return str(user.get_id()) if user.is_authenticated else None

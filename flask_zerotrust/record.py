@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from .errors import StoreError
 from .risk import RiskState
@@ -11,6 +12,15 @@ from .timeline import Timeline
 
 # Grants from further in the future than two synchronised clocks can differ are forged or broken.
 CLOCK_SLACK_S = 5.0
+
+
+# Made once: json.dumps would make one a record.
+_JSON = json.JSONEncoder(separators=(",", ":"))
+
+
+# Records that a process need not read again, some 3 kB each: a session's stays the same from one page to
+# the next unless the hand moves.
+_KNOWN = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +64,15 @@ class Record:
             "b": self.suspect,
             "k": self.noted,
             "g": grant,
-            "t": list(astuple(self.timeline)),
+            "t": self.timeline.to_json(),
             "x": self.gone,
         }
-        return json.dumps(row, separators=(",", ":")).encode()
+        return _JSON.encode(row).encode()
 
     @classmethod
+    @lru_cache(_KNOWN)
     def load(cls, raw: bytes) -> Record:
-        """Read what :meth:`dump` wrote.
+        """Read what :meth:`dump` wrote; a record never changes, so what was read is kept.
 
         Raises
         ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from .identity.evidence import CAP_OTHER, Identity
@@ -103,11 +103,16 @@ class RiskState:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what :meth:`from_dict` reads; JSON without infinities."""
-        data = asdict(self)
-        data["recent"] = [round(v, 3) for v in self.recent]
-        data["replay"] = self.replay.to_json()
-        data["worst"] = None if math.isinf(self.worst) else self.worst
-        return data
+        return {
+            "log_odds": self.log_odds,
+            "weight": self.weight,
+            "at": self.at,
+            "recent": [round(v, 3) for v in self.recent],
+            "worst": None if math.isinf(self.worst) else self.worst,
+            "integrity": self.integrity.to_dict(),
+            "replay": self.replay.to_json(),
+            "other": self.other.to_dict(),
+        }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RiskState:
@@ -131,15 +136,15 @@ def decay(state: RiskState, *, now: float, half_life_s: float) -> RiskState:
     A clock that runs backwards counts as no time passed.
     """
     kept = 0.5 ** (max(0.0, now - state.at) / half_life_s)
-    return replace(
-        state,
+    return RiskState(
         log_odds=state.log_odds * kept,
         weight=state.weight * kept,
+        at=max(now, state.at),
+        recent=state.recent,
         worst=state.worst * kept if state.worst > 0 else state.worst,
         integrity=state.integrity.faded(kept),
-        replay=state.replay.faded(kept),
-        other=state.other.faded(kept),
-        at=max(now, state.at),
+        replay=state.replay.faded(kept) if state.replay.log_odds else state.replay,
+        other=state.other.faded(kept) if state.other.strokes else state.other,
     )
 
 
@@ -148,25 +153,18 @@ def update(
 ) -> RiskState:
     """Add the log-odds of new strokes, in time order (positive: a bot; natural logarithm)."""
     state = decay(state, now=now, half_life_s=half_life_s)
+    if not strokes:
+        return state
+    log_odds, weight, recent, worst = state.log_odds, state.weight, state.recent, state.worst
     for stroke in strokes:
-        state = _add(state, float(stroke), policy)
-    return state
-
-
-def _add(state: RiskState, stroke: float, policy: Policy) -> RiskState:
-    said = min(max(stroke + policy.drift, -policy.stroke_cap_person), policy.stroke_cap_bot)
-    recent = (*state.recent, said)[-policy.window :]
-    worst = state.worst
-    if len(recent) == policy.window:
-        worst = max(worst, sum(recent) / policy.window)
-    total = state.log_odds + policy.temper * said
-    return replace(
-        state,
-        log_odds=min(max(total, -policy.session_cap_person), policy.session_cap_bot),
-        weight=min(state.weight + 1.0, policy.max_weight),
-        recent=recent,
-        worst=worst,
-    )
+        said = min(max(float(stroke) + policy.drift, -policy.stroke_cap_person), policy.stroke_cap_bot)
+        recent = (*recent, said)[-policy.window :]
+        if len(recent) == policy.window:
+            worst = max(worst, sum(recent) / policy.window)
+        total = log_odds + policy.temper * said
+        log_odds = min(max(total, -policy.session_cap_person), policy.session_cap_bot)
+        weight = min(weight + 1.0, policy.max_weight)
+    return replace(state, log_odds=log_odds, weight=weight, recent=recent, worst=worst)
 
 
 def value(state: RiskState, policy: Policy) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,15 @@ _KIND = Kind(
 )
 
 
+class _Level(NamedTuple):
+    """The nodes of one depth of all trees, tree after tree; ``start`` is where each tree's begin."""
+
+    feature: NDArray[np.int64]
+    threshold: Floats
+    missing_left: NDArray[np.bool_]
+    start: NDArray[np.int64]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Trees:
     """Boosted trees, every one filled up to a complete binary tree of the same depth d.
@@ -66,24 +75,40 @@ class Trees:
     baseline: float
     depth: int
 
+    _levels: tuple[_Level, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Lay the nodes out by depth, as a walk meets them."""
+        object.__setattr__(self, "_levels", tuple(self._level(depth) for depth in range(self.depth)))
+
+    def _level(self, depth: int) -> _Level:
+        inner, wide = 2**self.depth - 1, 2**depth
+        nodes = slice(wide - 1, 2 * wide - 1)
+        feature = self.feature.reshape(-1, inner)[:, nodes].ravel()
+        return _Level(
+            feature=feature,
+            threshold=self.threshold.reshape(-1, inner)[:, nodes].ravel(),
+            missing_left=self.missing_left.reshape(-1, inner)[:, nodes].ravel(),
+            start=np.arange(0, feature.size, wide),
+        )
+
     def raw(self, features: Floats) -> Floats:
         """Return the raw scores of rows, shape (n,); equal to scikit-learn's to 1e-12."""
         n, k = features.shape
-        inner = 2**self.depth - 1
         values = np.ascontiguousarray(features).ravel()
-        column = self.feature if n == 1 else self.feature + np.arange(0, n * k, k)[:, None]
-        value = values.take(column).reshape(n, self.feature.size)
-        right = value > self.threshold
-        if np.isnan(values).any():
-            right |= np.isnan(value) & ~self.missing_left
-        # Every question of every tree is answered by now; follow the answers down.
-        answers = right.ravel()
-        root = np.arange(0, answers.size, inner)
-        path = answers.take(root).astype(np.int64)
-        for level in range(1, self.depth):
-            path += path + answers.take(root + (path + (2**level - 1)))
-        start = np.arange(0, self.leaf.size, inner + 1)
-        leaf = path.reshape(n, start.size) + start
+        row = np.arange(0, n * k, k)[:, None]
+        missing = bool(np.isnan(values).any())
+        # Which node of its level every row has come to in every tree; down here, which leaf.
+        path = np.zeros((n, self._levels[0].start.size), np.intp)
+        for level in self._levels:
+            node = path + level.start
+            value = values.take(level.feature.take(node) + row)
+            right = value > level.threshold.take(node)
+            if missing:
+                right |= np.isnan(value) & ~level.missing_left.take(node)
+            path += path
+            path += right
+        leaf = path + np.arange(0, self.leaf.size, 2**self.depth)
         scores: Floats = self.leaf.take(leaf).sum(axis=1) + self.baseline
         return scores
 

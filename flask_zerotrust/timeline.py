@@ -38,6 +38,10 @@ class Timeline:
     hour: int = 0
     batches: int = 0
 
+    def to_json(self) -> list[float]:
+        """Return what the constructor takes, in its order."""
+        return [self.began_at, self.covered_s, self.hour, self.batches]
+
     def add(self, batch: EventBatch, *, now: float) -> Timeline:
         """Return the timeline with one more batch.
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
-from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+
+# Page tokens that a process knows again, 300 bytes each: as many pages as send movement at one time.
+_KNOWN = 1_024
 
 
 class _Signer(TimestampSigner):
@@ -19,13 +23,36 @@ class _Signer(TimestampSigner):
         return int(self._clock())
 
 
-def serializer(secrets: list[str | bytes], salt: str, clock: Callable[[], float]) -> URLSafeTimedSerializer:
+class Tokens(URLSafeTimedSerializer):
+    """Signs and reads tokens that come again and again: checks a signature once, the age every time."""
+
+    def __init__(self, *args: Any, clock: Callable[[], float], **kwargs: Any) -> None:
+        super().__init__(*args, signer=_Signer, signer_kwargs={"clock": clock}, **kwargs)
+        self._clock = clock
+        self._known = lru_cache(_KNOWN)(self._read)
+
+    def fresh(self, token: str, *, max_age_s: int) -> Any:
+        """Return what a token was made of.
+
+        Raises
+        ------
+        BadSignature
+            For what these keys did not sign, or not for this purpose.
+        SignatureExpired
+            For a token of more than so many seconds, or of the future.
+        """
+        said, stamp = self._known(token)
+        if not 0 <= int(self._clock()) - stamp <= max_age_s:
+            raise SignatureExpired("too old, or of the future")
+        return said
+
+    def _read(self, token: str) -> tuple[Any, int]:
+        said, signed_at = self.loads(token, return_timestamp=True)
+        return said, int(signed_at.timestamp())
+
+
+def serializer(secrets: list[str | bytes], salt: str, clock: Callable[[], float]) -> Tokens:
     """Return what signs and stamps tokens for one purpose; the first secret signs, all are accepted."""
     # itsdangerous signs with the last key of a list and accepts them all.
     # Its types want text or bytes throughout; Flask allows both, and so does its code.
-    return URLSafeTimedSerializer(
-        secrets[::-1],  # type: ignore[arg-type]
-        salt=salt,
-        signer=_Signer,
-        signer_kwargs={"clock": clock},
-    )
+    return Tokens(secrets[::-1], salt=salt, clock=clock)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 # Strokes of a session resemble each other: what one more is worth.
 TEMPER = 0.5
@@ -39,6 +39,10 @@ class Identity:
             strokes += 1.0
         return Identity(log_odds=total, strokes=strokes)
 
+    def to_dict(self) -> dict[str, float]:
+        """Return what the constructor takes."""
+        return {"log_odds": self.log_odds, "strokes": self.strokes}
+
     def faded(self, kept: float) -> Identity:
         """Return the share of the evidence that time has left."""
-        return replace(self, log_odds=self.log_odds * kept, strokes=self.strokes * kept)
+        return Identity(log_odds=self.log_odds * kept, strokes=self.strokes * kept)

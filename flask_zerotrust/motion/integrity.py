@@ -105,8 +105,20 @@ class Integrity:
             held_ms=batch.held_ms,
         )
 
+    def to_dict(self) -> dict[str, float | None]:
+        """Return what the constructor takes."""
+        return {
+            "untrusted": self.untrusted,
+            "press": self.press,
+            "pacing": self.pacing,
+            "released_ms": self.released_ms,
+            "held_ms": self.held_ms,
+        }
+
     def faded(self, kept: float) -> Integrity:
         """Return the share of the evidence that time has left."""
+        if not (self.untrusted or self.press or self.pacing):
+            return self
         return replace(
             self, untrusted=self.untrusted * kept, press=self.press * kept, pacing=self.pacing * kept
         )
@@ -130,23 +142,30 @@ def inspect(batch: EventBatch) -> Integrity:
 
     Touch and pen say nothing, and neither do recordings, whose delays never vary.
     """
-    seen = np.flatnonzero((batch.pointer == MOUSE) & batch.trusted)
-    t, kind = batch.t_ms[seen], batch.kind[seen]
-    button = np.flatnonzero((kind == DOWN) | (kind == UP))
-    began = bool(button.size) and kind[button[0]] == UP
-    ended = bool(button.size) and kind[button[-1]] == DOWN
-    odd = _short(t[button], kind[button]) + _jumps(batch.x[seen], batch.y[seen], kind, button)
-    odd += int(((kind == DOWN) & ~batch.pressure[seen]).sum())
+    real = (batch.pointer == MOUSE) & batch.trusted
+    t, x, y, kind, lag = batch.t_ms, batch.x, batch.y, batch.kind, batch.lag_ms
+    # Most batches hold moves of a real mouse alone, and then nothing has to be picked out or copied.
+    if not real.all():
+        t, x, y, kind, lag = t[real], x[real], y[real], kind[real], lag[real]
+    move = kind == MOVE
+    pacing = PACING_LOG_ODDS * _in_step(t, move, lag)
+    button = np.empty(0, np.intp) if move.all() else np.flatnonzero((kind == DOWN) | (kind == UP))
+    if not button.size:
+        return Integrity(untrusted=_untrusted(batch), pacing=pacing)
+    odd = _short(t[button], kind[button]) + _jumps(x, y, kind, button)
+    odd += int(((kind == DOWN) & ~batch.pressure[real]).sum())
     return Integrity(
         untrusted=_untrusted(batch),
         press=min(PRESS_LOG_ODDS * odd, PRESS_CAP),
-        pacing=PACING_LOG_ODDS * _in_step(t, kind, batch.lag_ms[seen]),
-        released_ms=float(t[button[0]]) if began else None,
-        held_ms=float(t[button[-1]]) if ended else None,
+        pacing=pacing,
+        released_ms=float(t[button[0]]) if kind[button[0]] == UP else None,
+        held_ms=float(t[button[-1]]) if kind[button[-1]] == DOWN else None,
     )
 
 
 def _untrusted(batch: EventBatch) -> float:
+    if batch.trusted.all():
+        return 0.0
     move = batch.kind == MOVE
     made = int((move & ~batch.trusted).sum())
     if made < UNTRUSTED_MOVES or made < UNTRUSTED_SHARE * int(move.sum()):
@@ -170,16 +189,17 @@ def _jumps(
     return int((far & few & (kind[button][1:] == DOWN)).sum())
 
 
-def _in_step(t: NDArray[np.float64], kind: NDArray[np.uint8], lag: NDArray[np.float64]) -> bool:
+def _in_step(t: NDArray[np.float64], move: NDArray[np.bool_], lag: NDArray[np.float64]) -> bool:
     """Say whether moves in the middle of movement reach their handlers after the same delay."""
-    move, step = kind == MOVE, np.diff(t)
+    step = t[1:] - t[:-1]
     flowing = move[1:-1] & move[:-2] & move[2:] & (step[:-1] <= FLOWING_MS)
-    lag, step = lag[1:-1][flowing], step[:-1][flowing]
-    if lag.size < STEADY_MOVES or _coarse(step, lag):
+    lag = lag[1:-1][flowing]
+    if lag.size < STEADY_MOVES:
         return False
-    lag = np.sort(lag)
-    measured = lag[0] < lag[-1] or 0 < lag[0] <= QUICK_MS
-    return bool(measured and lag[3 * lag.size // 4] - lag[lag.size // 4] <= STEADY_MS)
+    ordered = np.sort(lag)
+    measured = ordered[0] < ordered[-1] or 0 < ordered[0] <= QUICK_MS
+    steady = measured and ordered[3 * lag.size // 4] - ordered[lag.size // 4] <= STEADY_MS
+    return bool(steady and not _coarse(step[:-1][flowing], lag))
 
 
 def _coarse(step: NDArray[np.float64], lag: NDArray[np.float64]) -> bool:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .resample import EVEN_STEPS, LONGEST, Flags, Floats, Grids, Places
+from .resample import EVEN_STEPS, LONGEST, Flags, Floats, Grids, Places, sums
 
 _QUANTILES = np.array([0.05, 0.10, 0.25, 0.50, 0.75, 0.90])[:, None]
 _TINY = 1e-9
 # A rise or fall of speed below this share of the mean, from one step to the next, is pixel noise.
 _FLAT = 0.02
 # Shares of the peak above or below which time is counted, and which of them a valley has to reach.
-_LEVELS = np.array([0.8, 0.5, 0.4, 0.2, 0.05])[:, None, None]
-_DEEP = 2
+_VALLEY = 0.4
+_LEVELS = (0.8, 0.5, _VALLEY, 0.2, 0.05)
 _STEPS = np.arange(LONGEST)[:, None]
 _LAST_5 = np.arange(-5, 0)[:, None]
 
@@ -57,16 +57,36 @@ def speed_columns(g: Grids) -> list[Floats]:
     c = g.steps.astype(np.float64)
     scale = c / np.add.reduce(g.speed)
     at, highest = g.speed.argmax(axis=0), np.maximum.reduce(g.speed)
-    above = g.speed > highest * _LEVELS
     v, peak = g.speed * scale, highest * scale
-    a = (v[1:] - v[:-1]) * g.pair
-    sums, flips = _sums(g, v, a)
+    terms = np.zeros((len(_LEVELS) + 15, *v.shape))
+    deep = _shares(g.speed, highest, terms[:5])
+    a = _powers(g, v, terms[5:15])
+    _humps(g, a, terms[12, 2:] < -1e-4, deep, at, terms[15:])
+    counts = sums(terms)
+    near, half, _, slow, crawl = counts[:5] / c
+    tops, bottoms, flips = counts[15:18] / c
+    square, cube, information = counts[5:8]
+    sd = np.sqrt(square / c) + _TINY
+    dip, rise = _dips(v, at, peak)
     return [
         *_quantiles(v, g.steps),
         peak,
-        *_spread(sums, np.add.reduce(above, axis=1) / c, c),
-        *_rhythm(sums, c),
-        *_humps(g, a, flips, ~above[_DEEP, 1:-1], at, _dips(v, at, peak), c),
+        sd,
+        cube / (c * sd * sd * sd),
+        near,
+        half,
+        1.0 - slow,
+        1.0 - crawl,
+        1.0 - information / (c * np.log(c)),
+        *(counts[8:11] / (square + _TINY)),
+        *_rhythm(counts[11:15], square + c),
+        tops,
+        bottoms,
+        dip,
+        rise,
+        flips,
+        counts[18] / (at + 1.0),
+        counts[19] / (c - at),
         *_ends(v, g.steps),
     ]
 
@@ -83,12 +103,23 @@ def _quantiles(v: Floats, steps: NDArray[np.int64]) -> Floats:
     return quantiles
 
 
-def _sums(g: Grids, v: Floats, a: Floats) -> tuple[Floats, Flags]:
-    """Return sums of powers and of products of neighbours, one a row, and where a changes its sign.
+def _shares(speed: Floats, highest: Floats, terms: Floats) -> Flags:
+    """Write where the speed is above shares of the peak, and return where it is low enough for a valley."""
+    for row, share in enumerate(_LEVELS):
+        above = speed > highest * share
+        terms[row] = above
+        if share == _VALLEY:
+            deep = ~above
+    return deep
 
-    All in one go, because a call costs more than a sum. What is centred is 0 outside the stroke.
+
+def _powers(g: Grids, v: Floats, terms: Floats) -> Floats:
+    """Write powers and products of neighbours, and return the acceleration.
+
+    All to be summed in one go, because a call costs more than a sum. What is centred is 0 outside the
+    stroke.
     """
-    terms = np.zeros((10, *v.shape))
+    a = (v[1:] - v[:-1]) * g.pair
     d = v - g.inside
     np.multiply(d, d, out=terms[0])
     np.multiply(terms[0], d, out=terms[1])
@@ -97,59 +128,34 @@ def _sums(g: Grids, v: Floats, a: Floats) -> tuple[Floats, Flags]:
     np.multiply(d[2:], d[:-2], out=terms[4, 2:])
     np.multiply(d[4:], d[:-4], out=terms[5, 4:])
     np.multiply(a, a, out=terms[6, 1:])
-    turned = np.multiply(a[1:], a[:-1], out=terms[7, 2:])
+    np.multiply(a[1:], a[:-1], out=terms[7, 2:])
     np.multiply(a[2:], a[:-2], out=terms[8, 3:])
     j = (a[1:] - a[:-1]) * g.triple
     np.multiply(j, j, out=terms[9, 2:])
-    return np.add.reduce(terms, axis=1), turned < -1e-4
+    return np.asarray(a)
 
 
-def _spread(sums: Floats, shares: Floats, c: Floats) -> list[Floats]:
-    square, cube, information = sums[:3]
-    sd = np.sqrt(square / c) + _TINY
-    near, half, _, slow, crawl = shares
-    return [
-        sd,
-        cube / (c * sd * sd * sd),
-        near,
-        half,
-        1.0 - slow,
-        1.0 - crawl,
-        1.0 - information / (c * np.log(c)),
-        *(sums[3:6] / (square + _TINY)),
-    ]
+def _rhythm(counts: Floats, moving: Floats) -> list[Floats]:
+    """Return how acceleration follows itself, and energies; ``moving`` is the sum of squared speeds.
 
-
-def _rhythm(sums: Floats, c: Floats) -> list[Floats]:
-    a2, j2 = sums[6], sums[9]
-    # Speeds are 1 in the mean, which makes the sum of their squares that of the centred ones and c.
-    moving = sums[0] + c
+    Speeds are 1 in the mean, which makes that the sum of the centred ones and the number of steps.
+    """
+    a2, lag_1, lag_2, j2 = counts
     logs = np.log([a2 / moving + 1e-6, j2 / moving + 1e-6, (j2 + 1e-6) / (a2 + 1e-6)])
-    return [*(sums[7:9] / (a2 + _TINY)), *logs]
+    whole = a2 + _TINY
+    return [lag_1 / whole, lag_2 / whole, *logs]
 
 
-def _humps(
-    g: Grids, a: Floats, flips: Flags, deep: Flags, at: NDArray[np.intp], dips: Floats, c: Floats
-) -> list[Floats]:
-    """Return how often and how deep the speed dips: sub-movements and corrections."""
+def _humps(g: Grids, a: Floats, flips: Flags, deep: Flags, at: NDArray[np.intp], terms: Floats) -> None:
+    """Write where speed peaks, dips, changes its mind, rises before the peak and falls after it."""
     ahead = _STEPS[: len(a)] < at
     up, down = a > 0, a < 0
-    humps = np.zeros((5, *a.shape), np.bool_)
     # A stroke that ends while it gets faster has no peak there, whatever lies past its end.
-    np.logical_and(up[:-1] > up[1:], g.triple, out=humps[0, 1:])
-    np.logical_and(down[:-1] > down[1:], g.triple & deep, out=humps[1, 1:])
-    humps[2, 1:] = flips
-    np.logical_and(a > _FLAT, ahead, out=humps[3])
-    np.greater(a < -_FLAT, ahead, out=humps[4])
-    tops, bottoms, flipped, rising, falling = np.add.reduce(humps, axis=1)
-    return [
-        tops / c,
-        bottoms / c,
-        *dips,
-        flipped / c,
-        rising / (at + 1.0),
-        falling / (c - at),
-    ]
+    terms[0, 2:] = (up[:-1] > up[1:]) & g.triple
+    terms[1, 2:] = (down[:-1] > down[1:]) & g.triple & deep[1:-1]
+    terms[2, 2:] = flips
+    terms[3, 1:] = (a > _FLAT) & ahead
+    terms[4, 1:] = (a < -_FLAT) > ahead
 
 
 def _dips(v: Floats, at: NDArray[np.intp], peak: Floats) -> Floats:
@@ -244,7 +250,7 @@ def even_columns(g: Grids) -> list[Floats]:
     u = np.abs(moved)
     at = u.argmax(axis=0)
     u *= EVEN_STEPS / np.add.reduce(u)
-    moments = np.add.reduce(u * _WEIGHTS, axis=1)
+    moments = sums(u * _WEIGHTS)
     start, early, late, end, centroid, second = moments
     d = u - 1.0
     d /= np.sqrt(np.add.reduce(d * d)) + _TINY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .resample import ARC_SEGMENTS, Floats, Grids, Places
+from .resample import ARC_SEGMENTS, Floats, Grids, Places, sums
 
 _TINY = 1e-9
 
@@ -57,9 +57,9 @@ def _along_chord(g: Grids, chord: Places) -> list[Floats]:
     terms = np.zeros((4, *off.shape))
     size = np.abs(off, out=terms[0])
     terms[1] = off
-    np.less(off[1:-2] * off[2:-1], -1e-6, out=terms[2, 3:])
+    terms[2, 3:] = off[1:-2] * off[2:-1] < -1e-6
     np.minimum(on[1:] - on[:-1], 0.0, out=terms[3, 1:])
-    aside, net, crossings, back = np.add.reduce(terms, axis=1)
+    aside, net, crossings, back = sums(terms)
     return [
         length / g.path_px,
         np.maximum.reduce(size),
@@ -88,12 +88,12 @@ def _bends(g: Grids, chord: Places) -> list[Floats]:
     np.multiply(slow, slow, out=terms[3])
     np.multiply(bend, slow, out=terms[4])
     np.multiply(centred[1:], centred[:-1], out=terms[5, 1:])
-    np.less(turn[1:] * turn[:-1], -1e-5, out=terms[6, 1:])
-    np.less(size, 0.03, out=terms[7])
+    terms[6, 1:] = turn[1:] * turn[:-1] < -1e-5
+    terms[7] = size < 0.03
     np.abs(turn[1:] - turn[:-1], out=terms[8, 1:])
     uneven = wait[2:] - 2 * wait[1:-1] + wait[:-2]
     np.multiply(uneven, uneven, out=terms[9, 1:])
-    whole, var, bend2, slow2, together, lagged, flips, straight, rough, jumps = np.add.reduce(terms, axis=1)
+    whole, var, bend2, slow2, together, lagged, flips, straight, rough, jumps = sums(terms)
     return [
         np.log(whole + 1e-2),
         np.abs(means[0, 0]) * n,
@@ -145,10 +145,10 @@ def _trembling(g: Grids) -> list[Floats]:
     np.multiply(jerk, jerk, out=terms[2, 2:])
     np.multiply(across[1:], across[:-1], out=terms[3, 2:])
     change2 = np.subtract(apart, twice.real, out=terms[4, 1:])
-    slow = np.logical_and(pace < 0.5 * np.maximum.reduce(pace), g.pair, out=terms[5, 1:])
-    np.multiply(change2, slow, out=terms[6, 1:])
-    np.logical_and(g.speed < 1.5, g.inside, out=terms[7])
-    moving, a2, j2, lagged, noise, slowly, slow_noise, tiny = np.add.reduce(terms, axis=1)
+    terms[5, 1:] = (pace < 0.5 * np.maximum.reduce(pace)) & g.pair
+    np.multiply(change2, terms[5, 1:], out=terms[6, 1:])
+    terms[7] = (g.speed < 1.5) & g.inside
+    moving, a2, j2, lagged, noise, slowly, slow_noise, tiny = sums(terms)
     moving += _TINY
     across_log, jerk_log, noise_log, slow_log = np.log(
         [

@@ -38,14 +38,22 @@ class Connections:
     @contextmanager
     def borrow(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection, and take it back unless the block left a transaction open."""
-        connection = self._take() or self._connect()
+        connection = self.take()
         try:
             yield connection
         finally:
-            if connection.in_transaction:
-                connection.close()
-            else:
-                self._idle.append((os.getpid(), connection))
+            self.give(connection)
+
+    def take(self) -> sqlite3.Connection:
+        """Return a connection, to be given back; :meth:`borrow` does both."""
+        return next(_own(self._idle), None) or self._connect()
+
+    def give(self, connection: sqlite3.Connection) -> None:
+        """Take a connection back, unless a transaction was left open in it."""
+        if connection.in_transaction:
+            connection.close()
+        else:
+            self._idle.append((os.getpid(), connection))
 
     def prepare(self, tables: str, *, layout: int) -> None:
         """Make the tables, several processes at once if need be, and leave nothing open.
@@ -66,9 +74,6 @@ class Connections:
     def close(self) -> None:
         """Close what is not in use."""
         _close_all(self._idle)
-
-    def _take(self) -> sqlite3.Connection | None:
-        return next(_own(self._idle), None)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

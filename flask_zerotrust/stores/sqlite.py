@@ -199,9 +199,13 @@ class SQLiteStore:
 
     def _run(self, statement: str, **values: Any) -> list[Any]:
         """Run one statement to its end: a write is committed only when its last row is fetched."""
+        values["now"] = self._clock()
         try:
-            with self._connections.borrow() as connection:
-                return connection.execute(statement, {"now": self._clock(), **values}).fetchall()
+            connection = self._connections.take()
+            try:
+                return connection.execute(statement, values).fetchall()
+            finally:
+                self._connections.give(connection)
         except sqlite3.Error as error:
             raise self._failed(error) from error
 

@@ -29,4 +29,6 @@ def make_blueprint(url_prefix: str) -> Blueprint:
 
 def _private(response: Response) -> Response:
     """Keep caches away also from what the app answers here: its error pages, its way to the login."""
-    return response if request.endpoint == "zerotrust.static" else answers.private(response)
+    if request.endpoint == "zerotrust.static" or collector.seals(request.environ):
+        return response
+    return answers.private(response)

@@ -7,7 +7,7 @@ would put back an older session, or a remember-me cookie of someone who has logg
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -65,9 +65,9 @@ def _take_events(guard: Guard) -> Response:
     if answers.same_origin() is False:
         return answers.problem(403, "Other origin", "Batches are taken from this site's own pages only.")
     limit = guard.settings.max_batch_bytes
-    body = _body(limit)
-    guard.ingest(body, entry=guard.entry(), user=guard.user(), max_bytes=limit)
-    return answers.private(Response(status=204))
+    body, user = _body(limit), guard.user()
+    guard.ingest(body, entry=guard.entry_of(user), user=user, max_bytes=limit)
+    return Response(status=204)
 
 
 def _body(limit: int) -> bytes:
@@ -104,7 +104,8 @@ def _give_token(guard: Guard) -> Response:
 def _show_status(guard: Guard) -> Response:
     if not guard.settings.expose_risk:
         return answers.problem(404, "Not found", "ZEROTRUST_EXPOSE_RISK is off.")
-    user, entry = guard.user(), guard.entry()
+    user = guard.user()
+    entry = guard.entry_of(user)
     # Without an entry, asking would make one, and a session's id that nobody learns.
     found = CurrentRisk() if entry is None else guard.current()
     standing = guard.standing(user) if user is not None and entry is not None else None
@@ -176,6 +177,11 @@ class _Cookieless(Response):
         headers = super().get_wsgi_headers(environ)
         headers.remove("Set-Cookie")
         return headers
+
+
+def seals(environ: Mapping[str, Any]) -> bool:
+    """Say whether the answer to a request is sealed last of all, whatever is done to it before."""
+    return _MARK in environ
 
 
 def _sealed(response: Response) -> Response:
