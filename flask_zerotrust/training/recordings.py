@@ -29,7 +29,7 @@ TYPES = frozenset("mduwlekK")
 SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 # A tab open for a hundred days, a desktop wall of screens: beyond these a number is a mistake.
-_MAX_T_MS = 100 * 86_400 * 1_000.0
+MAX_T_MS = 100 * 86_400 * 1_000.0
 _MAX_PX = 1e6
 
 
@@ -226,7 +226,7 @@ def _recording(data: Any) -> Recording:
     types = data.get("type")
     if not isinstance(types, str) or not TYPES.issuperset(types):
         raise ValueError(f"'type' must be a string of the letters {''.join(sorted(TYPES))}")
-    t = _plane(data, "t", len(types), low=0.0, high=_MAX_T_MS)
+    t = _plane(data, "t", len(types), low=0.0, high=MAX_T_MS)
     if (np.diff(t) < 0).any():
         raise ValueError(
             f"'t' must be ascending; entry {int(np.argmax(np.diff(t) < 0)) + 1} goes back in time"
