@@ -64,10 +64,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For machines
 
 
 @contextmanager
-def making_folder(out: Path) -> Iterator[None]:
-    """Make the folder of a new bundle before the work, and take it away again if that fails."""
+def making_folder(out: Path, option: str = "--out") -> Iterator[None]:
+    """Make a folder for what will be written before the work, and take it away again if that fails."""
     new = not out.exists()
-    new_folder(out)
+    new_folder(out, option)
     try:
         yield
     except BaseException:
@@ -77,8 +77,8 @@ def making_folder(out: Path) -> Iterator[None]:
         raise
 
 
-def new_folder(out: Path) -> None:
-    """Make the folder of a new bundle before the work, so that a wrong --out does not lose it.
+def new_folder(out: Path, option: str = "--out") -> None:
+    """Make a folder for what will be written before the work, so that a wrong name does not lose it.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def new_folder(out: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise ConfigError(
-            f"--out {out} cannot be written ({error.strerror}). Name a folder that can be."
+            f"{option} {out} cannot be written ({error.strerror}). Name a folder that can be."
         ) from error
 
 
