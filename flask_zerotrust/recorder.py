@@ -25,6 +25,8 @@ from .keys import KeyRing
 log = logging.getLogger("flask_zerotrust")
 
 SUFFIX = ".spool"
+#: Of the lines; another one is refused by whoever joins them.
+VERSION = 1
 #: Whether this person (None: nobody is logged in) agrees to be recorded.
 Consent = Callable[[str | None], bool]
 
@@ -102,7 +104,7 @@ class Recorder:
     def _line(self, envelope: Envelope, visit: str, user: str | None) -> bytes:
         name = self._keys.digest
         row = {
-            "v": 1,
+            "v": VERSION,
             "visit": name("recorded-visit", visit)[:32],
             "user": None if user is None else name("recorded-user", user)[:32],
             "page": name("recorded-page", envelope.nonce)[:32],

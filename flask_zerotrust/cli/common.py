@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +63,22 @@ render_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="For machines: JSON on standard output.")
 
 
-def new_folder(out: Path) -> None:
-    """Make the folder of a new bundle before the work, so that a wrong --out does not lose it.
+@contextmanager
+def making_folder(out: Path, option: str = "--out") -> Iterator[None]:
+    """Make a folder for what will be written before the work, and take it away again if that fails."""
+    new = not out.exists()
+    new_folder(out, option)
+    try:
+        yield
+    except BaseException:
+        if new:
+            with suppress(OSError):  # something was written to it
+                out.rmdir()
+        raise
+
+
+def new_folder(out: Path, option: str = "--out") -> None:
+    """Make a folder for what will be written before the work, so that a wrong name does not lose it.
 
     Raises
     ------
@@ -77,7 +91,7 @@ def new_folder(out: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise ConfigError(
-            f"--out {out} cannot be written ({error.strerror}). Name a folder that can be."
+            f"{option} {out} cannot be written ({error.strerror}). Name a folder that can be."
         ) from error
 
 
@@ -107,19 +121,32 @@ def save(out: str, visits: Iterable[Any]) -> int:
     return count
 
 
-def read(files: Iterable[str], on_bad: Callable[[RecordingError], None] | None) -> Iterator[Any]:
-    # Loaded by name, so that serving never imports training: mypy sees Any.
-    return load("recordings").read(files, on_bad=on_bad)  # type: ignore[no-any-return]
+def read(files: Sequence[str], on_bad: Callable[[RecordingError], None] | None) -> Iterator[Any]:
+    """Yield the sessions of files that were named.
+
+    Raises
+    ------
+    RecordingError
+        Also where there is not one: an empty file is rarely what was meant.
+    """
+    count = 0
+    for count, recording in enumerate(load("recordings").read(files, on_bad=on_bad), 1):  # noqa: B007
+        yield recording
+    if files and not count:
+        named = ", ".join("standard input" if file == "-" else file for file in files)
+        raise RecordingError(named, "holds no sessions. Name files with one session a line.")
 
 
 @contextmanager
 def bad_lines(skip: bool) -> Iterator[Callable[[RecordingError], None] | None]:
     """Collect what cannot be read and say so at the end; without ``skip`` nothing is forgiven."""
     bad: list[RecordingError] = []
-    yield bad.append if skip else None
-    if bad:
-        more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
-        click.echo(f"Skipped {bad[0]}{more}", err=True)
+    try:
+        yield bad.append if skip else None
+    finally:
+        if bad:
+            more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+            click.echo(f"Skipped {bad[0]}{more}", err=True)
 
 
 def the_app() -> Flask:

@@ -21,6 +21,7 @@ from .common import (
     jobs_option,
     json_option,
     load,
+    making_folder,
     new_folder,
     read,
     render_option,
@@ -104,7 +105,7 @@ def train_shipped(folder: Path, out: Path, jobs: int) -> None:
 @files_argument
 @click.option("--model", help="Folder of a bundle; the one that ships if left out.")
 @click.option(
-    "--report", type=click.Path(path_type=Path), help="Folder for report.html and report.json instead."
+    "--report", type=click.Path(path_type=Path), help="Folder for report.html and report.json, too."
 )
 @render_option
 @seed_option
@@ -126,7 +127,9 @@ def evaluate(
     A report shows people as captured and as rendered, and bots as rendered, whatever --render says.
     """
     if report is not None:
-        _report(files, report, model, seed, jobs, skip_bad)
+        built = _report(files, report, model, seed, jobs, skip_bad)
+        _say_report(built, as_json)
+        click.echo(f"Wrote {report / 'report.html'} and report.json (seed {seed}).", err=as_json)
         return
     summary = load("summary")
     with load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
@@ -170,15 +173,17 @@ def score(
 
 def _report(
     files: tuple[str, ...], out: Path, model: str | None, seed: int, jobs: int, skip_bad: bool
-) -> None:
-    """Write a report on labelled recordings."""
+) -> dict[str, Any]:
+    """Write a report on labelled recordings, and return it."""
     results, page, corpus = (load(f"report.{name}") for name in ("results", "page", "corpus"))
     scoring = importlib.import_module(".scoring", PACKAGE)
     scorer = scoring.load_bundle(model)
     manifest = Path(model or scoring.DEFAULT) / scoring.MANIFEST
-    with load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
+    with making_folder(out, "--report"), load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
         given = corpus.given(read(files, on_bad))
-        built = results.build(
+        if not given.recordings:
+            raise RecordingError(", ".join(files), 'holds no sessions labelled "human" or "bot".')
+        built: dict[str, Any] = results.build(
             given,
             scorer,
             seed=seed,
@@ -188,7 +193,16 @@ def _report(
             progress=bar,
         )
     page.write(out, built)
-    click.echo(f"Wrote {out / 'report.html'} and report.json (seed {seed}).")
+    return built
+
+
+def _say_report(built: dict[str, Any], as_json: bool) -> None:
+    """Print a report's figures; on standard error, what the recordings were not enough for."""
+    headline = load("report.headline")
+    for line in [json.dumps(built)] if as_json else headline.lines(built):
+        click.echo(line)
+    for line in headline.missing(built):
+        click.echo(line, err=True)
 
 
 def _scored(

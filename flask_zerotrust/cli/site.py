@@ -22,6 +22,7 @@ from .common import (
     group,
     json_option,
     load,
+    making_folder,
     read,
     save,
     say_how_to_use,
@@ -31,13 +32,26 @@ from .common import (
 )
 
 
+class _Share(click.FloatRange):
+    """A share strictly between 0 and 1; NaN, which is neither below nor above a limit, is none."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0, 1.0, min_open=True, max_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        share = super().convert(value, param, ctx)
+        if share != share:
+            self.fail(f"{value} is not a number.", param, ctx)
+        return share
+
+
 @group.command()
 @files_argument
 @click.option(
     "--max-false-step-ups",
     default=0.01,
     show_default=True,
-    type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True),
+    type=_Share(),
     help="Largest share of your people to be asked for a code because of their movement.",
 )
 @click.option("--model", help="Folder of a bundle; the one that ships if left out.")
@@ -62,11 +76,11 @@ def calibrate(
     thresholds = load("thresholds")
     scoring = importlib.import_module(".scoring", PACKAGE)
     scorer = scoring.load_bundle(model)
-    with load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
+    with making_folder(out), load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
         people = _people(bar.over(read(files, on_bad), "visits"))
         before = thresholds.original(scorer)
         visits = [thresholds.watch(visit, scorer) for visit in people]
-    found = thresholds.find(visits, before, max_false_step_ups=max_false_step_ups, tighten=tighten)
+        found = thresholds.find(visits, before, max_false_step_ups=max_false_step_ups, tighten=tighten)
     old, new = (dataclasses.replace(scorer, policy=policy) for policy in (before, found.policy))
     cost = thresholds.bots_stopped([old, new], n=bots) if bots else []
     said = thresholds.summary(found) | {"simulated_bots": cost}

@@ -86,6 +86,9 @@ KH2017_REPORT: tuple[str, ...] = (
 _STATES = {"Move": "m", "Drag": "m", "Pressed": "d", "Released": "u", "Down": "w", "Up": "w"}
 # What a remote desktop reports for "outside", and no screen reaches.
 _NOWHERE_PX = 65_535.0
+_SLIDER_LABELS: dict[str, Label] = {"0": "bot", "1": "human"}
+# What a recording may hold: data that says anything else would be written and could not be read again.
+_CLOCK = f"between 0 and {recordings.MAX_T_MS:g} ms"
 # A clock set back mid-session hides how long the pause was; a second ends any stroke.
 _STITCH_MS = 1_000.0
 
@@ -102,6 +105,8 @@ def sapimouse(path: str | Path, *, on_bad: OnBad | None = None) -> Iterator[Reco
         if not place.stem.startswith("session_") or user is None:
             continue
         table = _table(name, text, ("t", "button", "state", "x", "y"), on_bad)
+        if table is None:
+            continue
         length = place.stem.removeprefix("session_")
         yield _session(
             table, session=f"sapimouse-{user}-{length}", user=user, label="human", source="sapimouse"
@@ -125,8 +130,9 @@ def balabit(path: str | Path, *, on_bad: OnBad | None = None) -> Iterator[Record
             continue
         test = "test_files" in place.parts
         stage = "test" if test else "training"
-        table = _table(name, text, ("recorded", "t", "button", "state", "x", "y"), on_bad)
-        table["t"] *= 1_000.0
+        table = _table(name, text, ("recorded", "t", "button", "state", "x", "y"), on_bad, tick_ms=1_000.0)
+        if table is None:
+            continue
         yield _session(
             table,
             session=f"balabit-{stage}-{user}-{place.name.removeprefix('session_')}",
@@ -149,8 +155,8 @@ def slider(path: str | Path, *, on_bad: OnBad | None = None) -> Iterator[Recordi
     for number, line in enumerate(_plain_text(Path(path)).splitlines(), 1):
         try:
             yield _drag(line)
-        except ValueError as error:
-            problem = "must be 'id x,y,t;... target_x,target_y label'"
+        except (ValueError, KeyError) as error:
+            problem = f"must be 'id x,y,t;... target_x,target_y label', label 0 or 1, t {_CLOCK}"
             _tell(on_bad, RecordingError(str(path), problem, line=number), error)
 
 
@@ -192,11 +198,13 @@ def _drag(line: str) -> Recording:
     points = np.array([p.split(",") for p in path.split(";") if p], dtype=np.float64)
     if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
         raise ValueError("not a list of x,y,t")
+    if not _told(points[:, 2]):
+        raise ValueError("no time of a page")
     x, y, t = points[np.argsort(points[:, 2], kind="stable")].T
     return Recording(
         session=f"slider-{int(name)}",
         user=None,
-        label=("bot", "human")[int(label)],
+        label=_SLIDER_LABELS[label],
         source="slider",
         pointer="mouse",
         viewport=_reached(x, y),
@@ -210,8 +218,13 @@ def _drag(line: str) -> Recording:
 Table = dict[str, NDArray[np.float64]]
 
 
-def _table(name: str, text: str, columns: Sequence[str], on_bad: OnBad | None) -> Table:
-    """Return t, x, y and the letters of the events as code points, of the rows that can be read."""
+def _table(
+    name: str, text: str, columns: Sequence[str], on_bad: OnBad | None, *, tick_ms: float = 1.0
+) -> Table | None:
+    """Return t (ms), x, y and the letters of the events as code points, of the rows that can be read.
+
+    None where there is not one: an empty file is no session.
+    """
     rows = []
     for number, row in enumerate(csv.reader(io.StringIO(text)), 1):
         if not row or row[0].endswith("timestamp"):  # headers stand at the top and, at times, between
@@ -220,17 +233,20 @@ def _table(name: str, text: str, columns: Sequence[str], on_bad: OnBad | None) -
             rows.append((number, row))
         else:
             _tell(on_bad, RecordingError(name, f"must be {','.join(columns)}", line=number))
-    planes = _numeric([row for _, row in rows], columns)
+    planes = _numeric([row for _, row in rows], columns, tick_ms)
     if planes is None:
-        rows = [pair for pair in rows if _readable(name, *pair, columns=columns, on_bad=on_bad)]
-        planes = _numeric([row for _, row in rows], columns)
+        rows = [pair for pair in rows if _readable(name, *pair, columns, on_bad, tick_ms)]
+        planes = _numeric([row for _, row in rows], columns, tick_ms)
         assert planes is not None
+    if not rows:
+        _tell(on_bad, RecordingError(name, "holds no events"))
+        return None
     planes["letter"] = np.array([ord(_STATES[row[-3]]) for _, row in rows], dtype=np.float64)
     return planes
 
 
-def _numeric(rows: list[list[str]], columns: Sequence[str]) -> Table | None:
-    """Return t, x and y, or None if one of them is no finite number."""
+def _numeric(rows: list[list[str]], columns: Sequence[str], tick_ms: float) -> Table | None:
+    """Return t (ms), x and y, or None if one of them is no finite number or a time that cannot be."""
     turned = list(zip(*rows, strict=True)) or [()] * len(columns)
     try:
         planes = {
@@ -238,16 +254,25 @@ def _numeric(rows: list[list[str]], columns: Sequence[str]) -> Table | None:
         }
     except ValueError:
         return None
-    return planes if all(np.isfinite(v).all() for v in planes.values()) else None
+    if not all(np.isfinite(v).all() for v in planes.values()):
+        return None
+    planes["t"] = planes["t"] * tick_ms
+    return planes if _told(planes["t"]) else None
 
 
 def _readable(
-    name: str, number: int, row: list[str], *, columns: Sequence[str], on_bad: OnBad | None
+    name: str, number: int, row: list[str], columns: Sequence[str], on_bad: OnBad | None, tick_ms: float
 ) -> bool:
-    if _numeric([row], columns) is not None:
+    if _numeric([row], columns, tick_ms) is not None:
         return True
-    _tell(on_bad, RecordingError(name, "time and position must be finite numbers", line=number))
+    problem = f"time and position must be finite numbers, the time {_CLOCK}"
+    _tell(on_bad, RecordingError(name, problem, line=number))
     return False
+
+
+def _told(t: NDArray[np.float64]) -> bool:
+    """Say whether these are times of a page, in ms, that a recording may hold."""
+    return bool(((t >= 0) & (t <= recordings.MAX_T_MS)).all())
 
 
 def _session(table: Table, *, session: str, user: str, label: Label | None, source: str) -> Recording:

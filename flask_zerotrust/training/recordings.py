@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import math
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -30,7 +29,7 @@ TYPES = frozenset("mduwlekK")
 SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 # A tab open for a hundred days, a desktop wall of screens: beyond these a number is a mistake.
-_MAX_T_MS = 100 * 86_400 * 1_000.0
+MAX_T_MS = 100 * 86_400 * 1_000.0
 _MAX_PX = 1e6
 
 
@@ -227,7 +226,7 @@ def _recording(data: Any) -> Recording:
     types = data.get("type")
     if not isinstance(types, str) or not TYPES.issuperset(types):
         raise ValueError(f"'type' must be a string of the letters {''.join(sorted(TYPES))}")
-    t = _plane(data, "t", len(types), low=0.0, high=_MAX_T_MS)
+    t = _plane(data, "t", len(types), low=0.0, high=MAX_T_MS)
     if (np.diff(t) < 0).any():
         raise ValueError(
             f"'t' must be ascending; entry {int(np.argmax(np.diff(t) < 0)) + 1} goes back in time"
@@ -252,10 +251,10 @@ def _plane(data: dict[str, Any], name: str, n: int, *, low: float, high: float) 
         raise ValueError(f"{name!r} must be a list as long as 'type' ({n} events)")
     if not set(map(type, values)) <= {int, float}:
         raise ValueError(f"{name!r} must hold numbers only")
-    plane = np.array(values, dtype=np.float64)
-    if not ((plane >= low) & (plane <= high)).all():
+    # Compared as they are: a whole number of JSON may be too large for any float.
+    if not all(low <= value <= high for value in values):
         raise ValueError(f"{name!r} must stay between {low:g} and {high:g}")
-    return plane
+    return np.array(values, dtype=np.float64)
 
 
 def _text(data: dict[str, Any], name: str, *, required: bool = True) -> Any:
@@ -276,6 +275,6 @@ def _one_of(data: dict[str, Any], name: str, allowed: tuple[str | None, ...]) ->
 
 def _viewport(value: Any) -> tuple[int, int]:
     fine = isinstance(value, list) and len(value) == 2 and {type(v) for v in value} <= {int, float}
-    if not fine or not all(math.isfinite(v) and 0 <= v <= _MAX_PX for v in value):
+    if not fine or not all(0 <= v <= _MAX_PX for v in value):
         raise ValueError("'viewport' must be [width, height] in CSS px")
     return round(value[0]), round(value[1])

@@ -19,6 +19,8 @@ from .recordings import OnBad, Pointer, Recording
 #: A visit ends where nothing happens for so long: four half-lives of the default risk.
 IDLE_S = 3_600.0
 
+# The year 33658, in s of the wall clock: what was recorded was so before.
+_MAX_AT_S = 1e12
 # Between two pages of one visit, at least, so that no stroke runs from one into the other, in ms.
 _TURN_MS = 1_000.0
 _LETTERS = np.array(list("?mduwle"))
@@ -70,19 +72,30 @@ def _batches(folder: Path, on_bad: OnBad | None) -> Iterator[_Batch]:
 
 def _batch(line: bytes) -> _Batch:
     row: dict[str, Any] = json.loads(line)
+    if row["v"] != recorder.VERSION:
+        raise ValueError(f"version {row['v']!r}; this release reads {recorder.VERSION}")
     width, height = row["viewport"]
     envelope = events.Envelope(
         token="",
         nonce=str(row["page"]),
         seq=int(row["seq"]),
-        t0_ms=float(row["t0"]),
-        sent_ms=float(row["sent"]),
+        t0_ms=_number(row, "t0", high=events.MAX_T_MS),
+        sent_ms=_number(row, "sent", high=events.MAX_T_MS),
         viewport=(int(width), int(height)),
         planes=str(row["planes"]),
     )
     moves = events.decode(envelope, max_events=len(envelope.planes))
-    opened_s = float(row["at"]) - envelope.sent_ms / 1_000.0
+    opened_s = _number(row, "at", high=_MAX_AT_S) - envelope.sent_ms / 1_000.0
     return _Batch(str(row["visit"]), row["user"], envelope.nonce, envelope.seq, opened_s, moves)
+
+
+def _number(row: dict[str, Any], key: str, *, high: float) -> float:
+    value = row[key]
+    # Compared before it is converted: no float holds a whole number of hundreds of digits; NaN is below
+    # and above nothing.
+    if not 0 <= value <= high:
+        raise ValueError(f"{key!r} must stay between 0 and {high:g}")
+    return float(value)
 
 
 def _pages(batches: Iterable[_Batch]) -> list[list[_Batch]]:

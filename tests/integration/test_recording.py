@@ -272,6 +272,27 @@ def test_the_command_names_the_line_that_is_broken(site: Site, folder: Path) -> 
     assert (said.exit_code, len(said.stdout.splitlines())) == (0, 1)
 
 
+@pytest.mark.parametrize("change", ['"v":2', '"v":null', '"w":1'])
+def test_a_line_of_another_version_is_not_guessed_at(site: Site, folder: Path, change: str) -> None:
+    site.visitor().login().move(1)
+    (file,) = folder.glob("*.spool")
+    file.write_text(file.read_text().replace('"v":1', change))
+    said = command(site, "recordings")
+    assert (said.exit_code, ".spool, line 1: is no recorded batch" in said.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "1" + "0" * 400])
+def test_a_time_that_is_no_number_is_named_too(site: Site, folder: Path, number: str) -> None:
+    """As a hand that edits the file may leave it."""
+    site.visitor().login().move(1)
+    (file,) = folder.glob("*.spool")
+    line = json.loads(file.read_text())
+    for key in ("t0", "sent", "at"):
+        file.write_text(json.dumps({**line, key: 0}).replace(f'"{key}": 0', f'"{key}": {number}') + "\n")
+        said = command(site, "recordings")
+        assert (said.exit_code, ".spool, line 1: " in said.stderr) == (2, True), (key, said.output)
+
+
 def test_the_command_says_where_nothing_is_recorded(site: Site, folder: Path) -> None:
     said = command(site, "recordings")
     assert (said.exit_code, said.stdout) == (0, "")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_zerotrust import events
-from flask_zerotrust.training import simulate
+from flask_zerotrust.training import simulate, table
 from flask_zerotrust.training.batching import MAX_ROWS
 from flask_zerotrust.training.capture import Device, batches, render
 from flask_zerotrust.training.recordings import Recording
@@ -80,13 +80,66 @@ def test_coalesced_samples_come_at_the_rate_of_the_mouse(sensor_hz: float) -> No
     assert abs(len(after) - sensor_hz) < 0.1 * sensor_hz
 
 
-def test_zoom_makes_fractions_of_its_own() -> None:
+@pytest.mark.parametrize("zoom", [1.25, 1.5])
+def test_zoom_makes_fractions_of_its_own(zoom: float) -> None:
     """At 150 % a device px is two thirds of a CSS px; without fractions CSS px are whole."""
-    fine = rendered(line(), zoom=1.5, fractional=True).x
-    np.testing.assert_allclose(fine * 1.5, np.round(fine * 1.5), atol=2e-3)
+    fine = rendered(line(), zoom=zoom, fractional=True).x
+    np.testing.assert_allclose(fine * zoom, np.round(fine * zoom), atol=2e-3)
     assert (fine != np.round(fine)).any()
-    whole = rendered(line(), zoom=1.5).x
+    whole = rendered(line(), zoom=zoom).x
     np.testing.assert_array_equal(whole, np.round(whole))
+
+
+#: Conditions that a draw of devices has to meet, by attribute.
+PROMISED: dict[str, set[object]] = {
+    "refresh_hz": {60.0, 75.0, 120.0, 144.0},
+    "sensor_hz": {125.0, 1_000.0},
+    "coalesced": {True, False},
+    "frame_stamps": {True, False},
+    "fractional": {True, False},
+    "zoom": {1.0, 1.25, 1.5, 2.0},
+    "timer_ms": {0.1, 1.0, 1_000.0 / 60.0},
+}
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_every_condition_that_is_promised_is_drawn(name: str) -> None:
+    """One in fifty visitors at least, so that a fit meets it."""
+    rng = np.random.default_rng(1)
+    drawn = [getattr(Device.draw(rng), name) for _ in range(1_000)]
+    assert min(drawn.count(value) for value in PROMISED[name]) >= 20
+
+
+def test_lost_moves_and_every_pairing_of_frames_and_fractions_are_drawn() -> None:
+    """Coalesced or not, with fractions or without, with moves lost or none: in any combination."""
+    rng = np.random.default_rng(1)
+    devices = [Device.draw(rng) for _ in range(500)]
+    met = {(device.coalesced, device.fractional, device.dropped > 0) for device in devices}
+    assert len(met) == 8
+    assert max(device.dropped for device in devices) < 0.1
+
+
+def test_people_and_bots_are_shown_to_training_through_the_same_devices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No capture of a bot is as it was made, and of a person only one is as it was recorded."""
+    met: list[Device] = []
+    draw = Device.draw
+
+    def noted(rng: np.random.Generator) -> Device:
+        met.append(draw(rng))
+        return met[-1]
+
+    monkeypatch.setattr(Device, "draw", noted)
+    rng = np.random.default_rng(2)
+    person = line(label="human")
+    shown = table.views(person, rng=rng, person_views=3, rough_views=0)
+    assert (len(shown), len(met), shown[0].recording is person) == (4, 3, True)
+    met.clear()
+    made_up = list(simulate.bots(200, rng=rng, strokes=1))
+    through = [table.views(bot, rng=rng, person_views=3, rough_views=0)[0].recording for bot in made_up]
+    assert not any(view is bot for view, bot in zip(through, made_up, strict=True))
+    assert 120 < len(met) < 180  # three in four; the others as the page that recorded the people saw them
 
 
 @pytest.mark.parametrize("timer_ms", [0.1, 1.0, 1_000.0 / 60.0])

@@ -10,7 +10,7 @@ import pytest
 
 from flask_zerotrust.errors import ConfigError, RecordingError
 from flask_zerotrust.training import datasets
-from flask_zerotrust.training.recordings import write
+from flask_zerotrust.training.recordings import read, write
 
 from .made import made
 
@@ -112,7 +112,14 @@ def test_a_clock_that_jumps_back_becomes_a_pause(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "row",
-    ["116,NoButton,Move,14", "116,NoButton,Fly,14,20", "x,NoButton,Move,14,20", "nan,NoButton,Move,1,2"],
+    [
+        "116,NoButton,Move,14",
+        "116,NoButton,Fly,14,20",
+        "x,NoButton,Move,14,20",
+        "nan,NoButton,Move,1,2",
+        "-1,NoButton,Move,14,20",
+        "8.7e9,NoButton,Move,14,20",
+    ],
 )
 def test_a_broken_row_is_named_or_left_out(tmp_path: Path, row: str) -> None:
     """With its file and line; left out when asked, with everything else kept."""
@@ -124,6 +131,39 @@ def test_a_broken_row_is_named_or_left_out(tmp_path: Path, row: str) -> None:
     told: list[RecordingError] = []
     (recording,) = datasets.sapimouse(folder, on_bad=told.append)
     assert (recording.type, len(told)) == ("mmdmu", 1)
+
+
+@pytest.mark.parametrize("text", ["", SAPIMOUSE.partition("\n")[0]])
+def test_a_file_without_events_is_no_visit(tmp_path: Path, text: str) -> None:
+    """Empty, or a header alone: named, or left out when asked."""
+    folder = sapimouse_folder(tmp_path, text)
+    with pytest.raises(RecordingError, match=r"session_1min\.csv: holds no events"):
+        list(datasets.sapimouse(folder))
+    told: list[RecordingError] = []
+    assert list(datasets.sapimouse(folder, on_bad=told.append)) == []
+    assert len(told) == 1
+
+
+def test_seconds_of_balabit_are_bounded_as_milliseconds(tmp_path: Path) -> None:
+    """A recording holds a hundred days at most; what is written can be read again."""
+    late = "0,8640001,NoButton,Move,1,1\n0,8640000,NoButton,Move,2,1\n"
+    told: list[RecordingError] = []
+    (recording,) = datasets.balabit(balabit_folder(tmp_path, training_1=late), on_bad=told.append)
+    assert recording.t.tolist() == [8.64e9]
+    assert [error.line for error in told] == [1]
+    write(tmp_path / "back.jsonl", [recording])
+    assert len(list(read(tmp_path / "back.jsonl"))) == 1
+
+
+@pytest.mark.parametrize(
+    "line", ["1 1,2,3;4,5,6; 1,2 7", "1 1,2,3;4,5,6; 1,2 -1", "1 1,2,-3;4,5,6; 1,2 1", "x 1,2,3; 1,2 1"]
+)
+def test_a_slider_line_that_is_none_is_named(tmp_path: Path, line: str) -> None:
+    """Also a label that is neither 0 nor 1, and a time before the page opened."""
+    file = tmp_path / "slider.txt"
+    file.write_text(line + "\n")
+    with pytest.raises(RecordingError, match=r"slider\.txt, line 1: must be 'id x,y,t"):
+        list(datasets.slider(file))
 
 
 def test_a_slider_line_is_one_drag(tmp_path: Path) -> None:

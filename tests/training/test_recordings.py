@@ -66,6 +66,8 @@ def test_who_and_where_may_be_left_out() -> None:
         ({"x": [1, "2", 3]}, "'x' must hold numbers only"),
         ({"x": [1, True, 3]}, "'x' must hold numbers only"),
         ({"y": [1, 2, 1e9]}, "'y' must stay between"),
+        ({"y": [1, 2, 10**400]}, "'y' must stay between"),
+        ({"t": [1, 2, 10**400]}, "'t' must stay between"),
         ({"y": None}, "'y' must be a list"),
         ({"type": "mmz"}, "'type' must be a string of the letters"),
         ({"type": ["m", "m", "m"]}, "'type' must be a string"),
@@ -77,6 +79,7 @@ def test_who_and_where_may_be_left_out() -> None:
         ({"pointer": "foot"}, "'pointer' must be one of"),
         ({"viewport": [1280]}, "'viewport' must be [width, height]"),
         ({"viewport": None}, "'viewport'"),
+        ({"viewport": [10**400, 720]}, "'viewport' must be [width, height]"),
         ({"viewport": [1280, "720"]}, "'viewport'"),
     ],
 )

@@ -203,6 +203,43 @@ def test_the_command_writes_a_report_and_prints_where(tmp_path):
     assert written["method"]["seed"] == 3
 
 
+def report_on(folder, *found, words=()):
+    file = folder / "visits.jsonl.gz"
+    recordings.write(file, found)
+    return CliRunner().invoke(group, ["evaluate", str(file), "--report", str(folder / "out"), *words])
+
+
+def test_the_figures_of_a_report_are_printed(tmp_path):
+    said = report_on(tmp_path, *visits())
+    assert "people of simulated_people: " in said.stdout
+    after = json.loads((tmp_path / "out" / "report.json").read_text())["bots"]["wind"]["after"]
+    three, end = (f"{after[m]['asked']['sessions']}/{after[m]['sessions']}" for m in ("3", "all"))
+    assert re.search(rf"^  wind \(seen\): {three}, .*, -, {end}$", said.stdout, re.MULTILINE)
+    (five,) = [line for line in said.stdout.splitlines() if "(seen), strokes 5" in line]
+    assert re.search(r"AUC .* TPR .* at FPR 1 %, TPR .* at FPR 0.1 %; the trivial rule: AUC", five), five
+    assert said.stderr == ""
+    whole = report_on(tmp_path, *visits(), words=["--json"])
+    assert json.loads(whole.stdout) == json.loads((tmp_path / "out" / "report.json").read_text())
+
+
+@pytest.mark.parametrize(("label", "missing"), [("human", "no bots"), ("bot", "no people")])
+def test_a_report_says_what_could_not_be_measured(tmp_path, label, missing):
+    said = report_on(tmp_path, *(r for r in visits() if r.label == label))
+    assert said.exit_code == 0
+    assert f"There are {missing} among them" in said.stderr
+
+
+def test_nothing_with_a_label_makes_no_report(tmp_path):
+    """And leaves no folder; nor is a folder that cannot be written found out after the work."""
+    nobody = [replace(r, label=None) for r in visits()[:2]]
+    said = report_on(tmp_path, *nobody)
+    assert (said.exit_code, (tmp_path / "out").exists()) == (2, False)
+    assert 'holds no sessions labelled "human" or "bot"' in said.stderr
+    (tmp_path / "out").write_text("a file of mine")
+    said = report_on(tmp_path, *nobody)
+    assert (said.exit_code, "--report" in said.stderr) == (2, True)
+
+
 def test_a_report_on_people_alone_can_be_written(tmp_path):
     people = [r for r in visits() if r.label == "human"][:2]
     built = results.build(corpus.given(people), load_bundle(), seed=1)

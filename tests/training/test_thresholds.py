@@ -197,6 +197,25 @@ def test_a_bundle_is_not_calibrated_in_place(site: Path, tmp_path: Path) -> None
     assert "--out must be another folder" in result.output
 
 
+@pytest.mark.parametrize("share", ["0", "1", "-0.01", "nan", "inf", "much"])
+def test_a_share_that_is_none_is_refused_before_anything_is_read(share: str, tmp_path: Path) -> None:
+    words = ["calibrate", "missing.jsonl", "--max-false-step-ups", share, "--out", str(tmp_path / "mine")]
+    result = CliRunner().invoke(group, words)
+    assert result.exit_code == 2
+    assert "Invalid value for '--max-false-step-ups'" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work(site: Path, tmp_path: Path) -> None:
+    """And a refusal leaves no folder behind."""
+    (tmp_path / "taken").write_text("a file of mine")
+    words = ["calibrate", "missing.jsonl", "--out", str(tmp_path / "taken" / "mine")]
+    result = CliRunner().invoke(group, words)
+    assert (result.exit_code, "--out" in result.stderr) == (2, True)
+    refused = CliRunner().invoke(group, ["calibrate", str(site), "--out", str(tmp_path / "mine")])
+    assert (refused.exit_code, "it takes visits of 299 people" in refused.stderr) == (2, True)
+    assert not (tmp_path / "mine").exists()
+
+
 def test_bots_by_label_are_left_out(tmp_path: Path) -> None:
     file = tmp_path / "mixed.jsonl"
     recordings.write(file, simulate.bots(3, rng=np.random.default_rng(1), strokes=6))

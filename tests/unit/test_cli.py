@@ -232,6 +232,12 @@ def test_import_stops_at_a_broken_row_or_counts_it(tmp_path: Path) -> None:
         (("import", "balabit", ".", "--part", "train"), "balabit has no part 'train'"),
         (("import", "balabit", "."), ".: holds no sessions of balabit"),
         (("score", "-", "--model", "missing"), "missing"),
+        (("score", "-"), "standard input: holds no sessions"),
+        (("score", "-", "--jobs", "2"), "standard input: holds no sessions"),
+        (("evaluate", "-"), "standard input: holds no sessions"),
+        (("evaluate", "-", "--report", "out"), "standard input: holds no sessions"),
+        (("calibrate", "-", "--out", "out"), "standard input: holds no sessions"),
+        (("train", "-", "--out", "out"), "standard input: holds no sessions"),
         (("features", "-", "--out", "no/such/x.csv"), "no/such/x.csv"),
     ],
 )
@@ -266,6 +272,15 @@ def test_a_broken_line_loses_nothing_when_asked(visits: Path) -> None:
     assert len(lines(kept.stdout)) == 1
     assert "line 1" in kept.stderr
     assert "and 1 more" in kept.stderr
+
+
+def test_where_every_line_is_broken_nothing_is_left(tmp_path: Path) -> None:
+    """What was left out is still counted."""
+    (tmp_path / "bad.jsonl").write_text("nonsense\n{}\n")
+    refused = run("score", tmp_path / "bad.jsonl", "--skip-bad")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "and 1 more" in refused.stderr
+    assert "bad.jsonl: holds no sessions" in refused.stderr
 
 
 def test_a_missing_extra_says_how_to_get_it(visits: Path) -> None:

@@ -10,7 +10,7 @@ import click
 
 from ... import scoring
 from ..console import Bar
-from . import corpus, left_out, page, results
+from . import corpus, headline, left_out, page, results
 
 #: Curves are for the page; the documents keep figures only.
 _FOR_THE_PAGE = ("curve",)
@@ -46,6 +46,8 @@ def main(
     page.write(out, report)
     if keep is not None:
         _save(keep, _without_curves(report))
+    for line in headline.lines(report):
+        click.echo(line)
     click.echo(f"Wrote {out / 'report.html'} and report.json (seed {seed}).")
 
 
