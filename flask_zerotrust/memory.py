@@ -3,57 +3,77 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .motion import Strokes, replay
+from .motion import Strokes, pairs, replay, sketch
+from .motion.nearest import Nearest
+from .motion.pairs import Pairs
 from .motion.replayed import Hit
 from .stores.base import Store
 
-LOG = "movement:1"
-#: Strokes of one batch that are kept and looked up; those that tell most.
+LOG = "movement:2"
+#: Strokes of one batch that are kept and looked up; the first.
 MOST_STROKES = 8
 # A person does not repeat a movement, but a page may send one twice.
 OWN_S = 60.0
-# Candidates whose likeness is worked out, and those a stroke is remembered by.
-CANDIDATES = 16
+# Candidates whose likeness is worked out, by their squared distance from a sketch, and how many of them a
+# stroke is remembered by. Of copies that are alike enough nineteen of twenty lie nearer; strangers have less
+# than one so near (docs/replay-memory.md).
+WITHIN, CANDIDATES = 100.0, 8
+HITS = 4
 # How often, in s, what has grown too old is taken out of the index; until then it is passed over.
 SWEEP_S = 60.0
-HITS = 4
+# Pages are not told apart: places are moved by up to so many px, by what only the session's thread tells.
+_MOVED_PX = 65_536
 
-# What is compared first: harmonics 2 to 7, turned level and of size one, each by how much copies differ.
-_COARSE = slice(1, 7)
-_GROUP = 64
-_NOBODY = np.float32(-1e9)
-
-# A row of the log, the same on every machine: visit, time of its batch plus its place therein, path and
-# fingerprint. Entries are rows, so that many of them are read as one.
-ROW = np.dtype([("visit", "<i8"), ("at", "<f8"), ("path", "<f4"), ("prints", "<c8", (replay.HARMONICS,))])
+# A row of the log, the same on every machine: visit, time of its batch plus its place therein, when the
+# stroke began and ended by the page's clock, where, whether it can be told alone, path and fingerprint.
+# Entries are rows, so that many of them are read as one.
+ROW = np.dtype(
+    [
+        ("visit", "<i8"),
+        ("at", "<f8"),
+        ("begun_ms", "<f8"),
+        ("ended_ms", "<f8"),
+        ("place", "<c8"),
+        ("telling", "<i4"),
+        ("path", "<f4"),
+        ("prints", "<c8", (replay.HARMONICS,)),
+    ]
+)
 Rows = NDArray[np.void]
+Places = NDArray[np.intp]
 
 
 def rows_of(strokes: Strokes, *, thread: str, now: float) -> Rows:
-    """Return the rows of the strokes of one batch that can be known again, in time order, shape (m,).
+    """Return the rows of the strokes of one batch, in time order, shape (m,).
 
     ``now`` is in wall-clock seconds; the visit is a digest of the session's thread.
     """
-    if not len(strokes):
-        return np.empty(0, ROW)
-    prints, path = replay.fingerprints(strokes)
-    told = np.flatnonzero(replay.telling(strokes, prints, path))[:MOST_STROKES]
-    rows = np.zeros(told.size, ROW)
-    rows["visit"] = _visit(thread)
+    m = min(len(strokes), MOST_STROKES)
+    rows = np.zeros(m, ROW)
+    if not m:
+        return rows
+    found = replay.fingerprints(strokes)
+    rows["visit"], moved = _disguised(thread)
     # Strokes of one batch in their order, and before the next batch.
-    rows["at"] = now + 1e-3 * np.arange(told.size)
-    rows["path"], rows["prints"] = path[told], prints[told]
+    rows["at"] = now + 1e-3 * np.arange(m)
+    rows["begun_ms"], rows["ended_ms"] = found.begun_ms[:m], found.ended_ms[:m]
+    rows["place"] = found.place[:m] + moved
+    rows["telling"] = replay.telling(strokes, found)[:m]
+    rows["path"], rows["prints"] = found.path_px[:m], found.harmonics[:m]
     return rows
 
 
-def _visit(thread: str) -> int:
-    digest = hashlib.blake2b(thread.encode(), digest_size=6).digest()
-    return int.from_bytes(digest, "little")  # 48 bits: exact in JSON everywhere
+def _disguised(thread: str) -> tuple[int, complex]:
+    """Return the number of a visit, and by how much its places are moved."""
+    digest = hashlib.blake2b(thread.encode(), digest_size=10).digest()
+    x, y = (int.from_bytes(digest[i : i + 2], "little") % _MOVED_PX for i in (6, 8))
+    return int.from_bytes(digest[:6], "little"), complex(x, y)  # 48 bits: exact in JSON everywhere
 
 
 class ReplayMemory:
@@ -77,14 +97,15 @@ class ReplayMemory:
         self._position = 0
         self._added = 0
         self._swept = -np.inf
-        size = -(-capacity // _GROUP) * _GROUP
-        self._rows: Rows = np.zeros(size, ROW)
-        # The last line says how near to everything a stroke is; of an empty place: to nothing.
-        self._coarse = np.zeros((2 * (_COARSE.stop - _COARSE.start) + 1, size), np.float32)
-        self._coarse[-1] = _NOBODY
+        self._rows: Rows = np.zeros(capacity, ROW)
+        self._rows["at"] = -np.inf
+        # The place of the stroke before, and of the last one of every visit.
+        self._before = np.full(capacity, -1, np.intp)
+        self._last: dict[int, int] = {}
+        self._pairs, self._alone = (_empty(capacity, kind) for kind in ("pairs", "alone"))
 
     def __len__(self) -> int:
-        return int((self._coarse[-1] > _NOBODY).sum())
+        return int((self._rows["at"] > -np.inf).sum())
 
     def remember(self, rows: Rows) -> None:
         """Append the strokes of one batch to the log.
@@ -96,10 +117,19 @@ class ReplayMemory:
         if rows.size:
             self._store.append(LOG, rows.tobytes(), keep=self._capacity, ttl_s=self._keep_s)
 
-    def look_up(self, rows: Rows, *, now: float) -> list[tuple[Hit, ...]]:
+    def look_up(self, rows: Rows, *, now: float, before: Rows | None = None) -> list[tuple[Hit, ...]]:
         """Return, for every stroke, the stored ones it is like, most alike first; a tuple each.
 
         Strokes of the same visit count only once they are a minute old. Call it before :meth:`remember`.
+
+        Parameters
+        ----------
+        rows : ndarray of ROW
+            Strokes of one batch.
+        now : float
+            Wall-clock seconds.
+        before : ndarray of ROW, optional
+            The stroke before those, if any; otherwise the last one of the same visit in memory.
 
         Raises
         ------
@@ -109,26 +139,52 @@ class ReplayMemory:
             return []
         with self._lock:
             self._catch_up(now)
-            found = self._near(rows["prints"])
-            stored = self._rows[found]
-            there = self._coarse[-1, found] > _NOBODY
+            before = self._last_of(int(rows["visit"][0])) if before is None else before[-1:]
+            found = [*self._in_pairs(rows, before), *self._by_themselves(rows)]
+        hits: list[list[Hit]] = [[] for _ in range(rows.size)]
+        for strokes, which, stored, alike, enough in found:
+            own = (stored["visit"] == rows["visit"][which]) & (stored["at"] > now - OWN_S)
+            counts = (alike >= enough) & ~own & (stored["at"] >= now - self._keep_s)
+            for i in np.flatnonzero(counts).tolist():
+                visit, at = int(stored["visit"][i]), float(stored["at"][i])
+                hits[which[i]].append(Hit(visit, at, float(alike[i]), strokes))
+        return [tuple(sorted(one, key=lambda hit: (-hit.strokes, -hit.likeness))[:HITS]) for one in hits]
+
+    def _in_pairs(self, rows: Rows, before: Rows) -> Iterator[Found]:
+        """Yield what strokes are like together with the one before."""
+        whole = np.concatenate([before, rows])
+        later = np.arange(before.size == 0, rows.size)
+        asked, later = pairs_of(rows[later], whole[later + before.size - 1], later)
+        if not later.size:
+            return
+        which, place = self._pairs.near(asked.sketched(), within=WITHIN, most=CANDIDATES)
+        if not which.size:
+            return
+        stored, still = pairs_of(self._rows[place], self._rows[self._before[place]], np.arange(place.size))
+        if still.size:
+            alike = pairs.likeness(asked.of(which[still]), stored)
+            yield 2, later[which[still]], self._rows[place[still]], alike, pairs.LIKE_AT_ALL
+
+    def _by_themselves(self, rows: Rows) -> Iterator[Found]:
+        """Yield what strokes are like of which each can be told alone."""
+        told = np.flatnonzero(rows["telling"])
+        if not told.size:
+            return
+        which, place = self._alone.near(sketch.alone(rows["prints"][told]), within=WITHIN, most=CANDIDATES)
+        if not which.size:
+            return
+        stored, asked = self._rows[place], rows[told[which]]
         alike = replay.likeness(
-            rows["prints"].astype(np.complex128),
-            rows["path"].astype(np.float64),
+            asked["prints"].astype(np.complex128),
+            asked["path"].astype(np.float64),
             stored["prints"].astype(np.complex128),
         )
-        own = (stored["visit"] == rows["visit"][:, None]) & (stored["at"] > now - OWN_S)
-        old = stored["at"] < now - self._keep_s
-        alike[own | old | ~there] = -np.inf
-        best = np.argsort(-alike, axis=1)[:, :HITS]
-        return [
-            tuple(
-                Hit(int(stored["visit"][i, j]), float(stored["at"][i, j]), float(alike[i, j]))
-                for j in best[i]
-                if alike[i, j] >= replay.LIKE_AT_ALL
-            )
-            for i in range(rows.size)
-        ]
+        yield 1, told[which], stored, alike, replay.LIKE_AT_ALL
+
+    def _last_of(self, visit: int) -> Rows:
+        place = self._last.get(visit)
+        found = self._rows[:0] if place is None else self._rows[place : place + 1]
+        return found[found["visit"] == visit]
 
     def _catch_up(self, now: float) -> None:
         new = self._store.entries_after(LOG, self._position)
@@ -138,47 +194,54 @@ class ReplayMemory:
             self._add(np.frombuffer(b"".join(whole), ROW)[-self._capacity :])
         if now >= self._swept + SWEEP_S:
             self._swept = now
-            self._coarse[-1, self._rows["at"] < now - self._keep_s] = _NOBODY
+            self._sweep(now - self._keep_s)
 
     def _add(self, rows: Rows) -> None:
         at = (self._added + np.arange(rows.size)) % self._capacity
         self._added += rows.size
-        coarse = coarsely(rows["prints"])
         self._rows[at] = rows
-        self._coarse[:-1, at] = coarse.T
-        self._coarse[-1, at] = -0.5 * (coarse * coarse).sum(axis=1)
+        self._before[at] = self._chained(rows["visit"], at)
+        for index in (self._pairs, self._alone):
+            index.drop(at)
+        made, later = pairs_of(rows, self._rows[self._before[at]], np.arange(rows.size))
+        self._pairs.put(at[later], made.sketched())
+        told = np.flatnonzero(rows["telling"])
+        self._alone.put(at[told], sketch.alone(rows["prints"][told]))
 
-    def _near(self, prints: NDArray[np.complex64]) -> NDArray[np.intp]:
-        """Return the places of the nearest strokes, also mirrored, shape (n, up to CANDIDATES)."""
-        n = len(prints)
-        asked = coarsely(np.concatenate([prints, prints.conj()]))
-        asked = np.concatenate([asked, np.ones((2 * n, 1), np.float32)], axis=1)
-        score = asked @ self._coarse
-        # The nearest lie in the groups whose nearest are nearest: no need to sort everything. Members of
-        # a group lie far apart, so that the largest of all groups are found in one sweep.
-        groups = score.shape[1] // _GROUP
-        largest = score.reshape(2 * n, _GROUP, groups).max(axis=1)
-        first = _top(np.maximum(largest[:n], largest[n:]), CANDIDATES)
-        places = (first[:, :, None] + groups * np.arange(_GROUP)).reshape(n, -1)
-        near = [np.take_along_axis(half, places, axis=1) for half in (score[:n], score[n:])]
-        inside = _top(np.maximum(*near), CANDIDATES)
-        found: NDArray[np.intp] = np.take_along_axis(places, inside, axis=1)
-        return found
+    def _chained(self, visits: NDArray[np.int64], at: Places) -> Places:
+        """Return the places of the strokes before these, of the same visit each, or -1."""
+        before = np.full(at.size, -1, np.intp)
+        order = np.argsort(visits, kind="stable")
+        fresh = np.append(True, visits[order[1:]] != visits[order[:-1]])
+        before[order[1:]] = np.where(fresh[1:], -1, at[order[:-1]])
+        ends = order[np.append(fresh[1:], True)]
+        for first, end in zip(order[fresh].tolist(), ends.tolist(), strict=True):
+            before[first] = self._last.get(int(visits[first]), -1)
+            self._last[int(visits[end])] = int(at[end])
+        return before
 
-
-def coarsely(prints: NDArray[np.complex64]) -> NDArray[np.float32]:
-    """Return what is compared first, shape (n, 12): neither scale nor turn show."""
-    size = np.maximum(np.linalg.norm(prints, axis=1, keepdims=True), 1e-6)
-    level = prints * np.exp(-1j * np.angle(prints[:, :1])) / size
-    shape = level[:, _COARSE]
-    found: NDArray[np.float32] = np.concatenate([shape.imag, shape.real], axis=1).astype(np.float32)
-    return found * _SHARP
-
-
-# One over how much copies differ, measured on copies of strokes of SapiMouse's training people.
-_SHARP = np.array([140, 160, 180, 220, 260, 300, 58, 56, 65, 76, 92, 110], np.float32)
+    def _sweep(self, since: float) -> None:
+        old = np.flatnonzero(self._rows["at"] < since)
+        self._rows["at"][old] = -np.inf
+        for index in (self._pairs, self._alone):
+            index.drop(old)
+        there = self._rows["visit"]
+        self._last = {visit: place for visit, place in self._last.items() if there[place] == visit}
 
 
-def _top(values: NDArray[np.float32], count: int) -> NDArray[np.intp]:
-    count = min(count, values.shape[1])
-    return np.argpartition(-values, count - 1, axis=1)[:, :count]
+# Strokes of a hit, which stroke it is of, the stored ones, how alike, and how much of that is something.
+Found = tuple[int, Places, Rows, NDArray[np.float64], float]
+
+
+def _empty(capacity: int, kind: str) -> Nearest:
+    learned = sketch.learned(kind)
+    return Nearest(capacity, learned.projection.shape[1], learned.edges)
+
+
+def pairs_of(later: Rows, earlier: Rows, numbers: Places) -> tuple[Pairs, Places]:
+    """Return the pairs that rows make with those before them, and which of ``numbers`` they are."""
+    times_ms = np.stack([row[name] for row in (earlier, later) for name in ("begun_ms", "ended_ms")])
+    kept = pairs.belong(times_ms) & (later["visit"] == earlier["visit"]) & (earlier["at"] <= later["at"])
+    later, earlier = later[kept], earlier[kept]
+    way = later["place"] - earlier["place"]
+    return Pairs(later["prints"], earlier["prints"], way, times_ms[:, kept]), numbers[kept]

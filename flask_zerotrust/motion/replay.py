@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,12 +44,32 @@ _SLOPES = -np.sqrt(2.0) * np.pi * _ORDER[:, None] * np.sin(np.pi * _ORDER[:, Non
 _PACES = np.cos(np.pi * np.arange(CLOCKS)[:, None] * _AT)
 
 
-def fingerprints(strokes: Strokes) -> tuple[Complex, Floats]:
-    """Return the harmonics of every stroke, shape (n, HARMONICS) in px, and path lengths, shape (n,).
+@dataclass(frozen=True, slots=True, eq=False)
+class Prints:
+    """Strokes as they are known again.
 
-    A harmonic is a complex number, x + iy: turning a stroke turns them all, mirroring conjugates
-    them, scaling scales them, and neither place nor duration shows.
+    Attributes
+    ----------
+    harmonics : ndarray, shape (n, HARMONICS)
+        Of every stroke, in px. A harmonic is a complex number, x + iy: turning a stroke turns them all,
+        mirroring conjugates them, scaling scales them, and neither place nor duration shows.
+    path_px : ndarray, shape (n,)
+        Lengths of the paths.
+    place : ndarray, shape (n,)
+        Where the strokes are on the page: the mean of their points, x + iy.
+    begun_ms, ended_ms : ndarray, shape (n,)
+        Without the ends that are cut off.
     """
+
+    harmonics: Complex
+    path_px: Floats
+    place: Complex
+    begun_ms: Floats
+    ended_ms: Floats
+
+
+def fingerprints(strokes: Strokes) -> Prints:
+    """Return how the strokes are known again."""
     first, last = strokes.offsets[:-1], strokes.offsets[1:] - 1
     step = np.hypot(np.diff(strokes.x, prepend=0.0), np.diff(strokes.y, prepend=0.0))
     step[first] = 1.0
@@ -57,20 +79,23 @@ def fingerprints(strokes: Strokes) -> tuple[Complex, Floats]:
     counts = np.diff(strokes.offsets)
     length = strokes.end_ms - strokes.start_ms + 1.0
     begin = np.cumsum(length) - length
-    clock = strokes.t_ms + np.repeat(begin - strokes.start_ms, counts)
+    ahead = begin - strokes.start_ms
+    clock = strokes.t_ms + np.repeat(ahead, counts)
     start = np.interp(run[first] + TRIMMED * path, run, clock)
     end = np.interp(run[last] - TRIMMED * path, run, clock)
     when = start[:, None] + (end - start)[:, None] * _AT
     z = np.interp(when, clock, strokes.x) + 1j * np.interp(when, clock, strokes.y)
-    return (z - z.mean(axis=1, keepdims=True)) @ _COSINES.T / POINTS, path
+    place = z.mean(axis=1)
+    return Prints((z - place[:, None]) @ _COSINES.T / POINTS, path, place, start - ahead, end - ahead)
 
 
-def telling(strokes: Strokes, prints: Complex, path_px: Floats) -> NDArray[np.bool_]:
+def telling(strokes: Strokes, prints: Prints) -> NDArray[np.bool_]:
     """Return which strokes have enough of a shape to be known again, shape (n,)."""
     # The smaller moment of inertia: what no straight line explains.
-    energy = (np.abs(prints) ** 2).sum(axis=1)
-    lateral = np.sqrt(np.maximum(energy - np.abs((prints * prints).sum(axis=1)), 0.0) / 2.0)
-    enough: NDArray[np.bool_] = (lateral >= MIN_LATERAL_PX) & (path_px >= MIN_PX)
+    z = prints.harmonics
+    energy = (np.abs(z) ** 2).sum(axis=1)
+    lateral = np.sqrt(np.maximum(energy - np.abs((z * z).sum(axis=1)), 0.0) / 2.0)
+    enough: NDArray[np.bool_] = (lateral >= MIN_LATERAL_PX) & (prints.path_px >= MIN_PX)
     return enough & (np.diff(strokes.offsets) >= MIN_EVENTS)
 
 
@@ -109,18 +134,18 @@ def likeness(prints: Complex, path_px: Floats, stored: Complex) -> Floats:
     several = stored.reshape(len(prints), -1, HARMONICS)
     k = several.shape[1]
     asked, flat = np.repeat(prints, k, axis=0), several.reshape(-1, HARMONICS)
-    clocks = np.repeat(_clocks(prints), k, axis=0)
-    near = np.minimum(_distance(asked, flat, clocks), _distance(asked, flat.conj(), clocks))
+    basis = np.repeat(clocks(prints), k, axis=0)
+    near = np.minimum(_distance(asked, flat, basis), _distance(asked, flat.conj(), basis))
     said: Floats = chance(prints, path_px)[:, None] - np.log(near.reshape(-1, k) + _FLOOR_PX)
     return said.reshape(stored.shape[:-1])
 
 
-def _distance(prints: Complex, stored: Complex, clocks: Floats) -> Floats:
+def _distance(prints: Complex, stored: Complex, basis: Floats) -> Floats:
     """Return root mean square distances in px, turned, scaled and timed to fit best."""
     fitted = _error(prints, prints, stored)
-    wrong_clock = _along(clocks, fitted)
+    wrong_clock = along(basis, fitted)
     rest = _error(prints - wrong_clock, prints, stored)
-    rest = rest - _along(clocks, rest)
+    rest = rest - along(basis, rest)
     distance: Floats = np.sqrt((np.abs(rest) ** 2).sum(axis=1))
     return distance
 
@@ -132,17 +157,26 @@ def _error(aim: Complex, prints: Complex, stored: Complex) -> Complex:
     return error
 
 
-def _clocks(prints: Complex) -> Floats:
+def clocks(prints: Complex) -> Floats:
     """Return what a clock that differs a little changes, orthonormal, shape (n, 2 HARMONICS, CLOCKS)."""
     moved = (prints @ _SLOPES)[:, None, :] * _PACES
     moved = moved - moved.mean(axis=2, keepdims=True)
-    basis: Floats = np.linalg.qr(np.swapaxes(_flat(moved @ _COSINES.T / POINTS), 1, 2))[0]
-    return basis
+    first, *others = np.moveaxis(_flat(moved @ _COSINES.T / POINTS), 1, 0)
+    basis = [_unit(first)]
+    for other in others:  # Gram-Schmidt: there are but two of them
+        basis.append(_unit(other - sum((one * other).sum(axis=1, keepdims=True) * one for one in basis)))
+    found: Floats = np.stack(basis, axis=2)
+    return found
 
 
-def _along(clocks: Floats, error: Complex) -> Complex:
+def _unit(vectors: Floats) -> Floats:
+    unit: Floats = vectors / np.maximum(np.sqrt((vectors * vectors).sum(axis=1, keepdims=True)), 1e-9)
+    return unit
+
+
+def along(basis: Floats, error: Complex) -> Complex:
     flat = _flat(error)
-    found = np.einsum("nkc,nc->nk", clocks, np.einsum("nk,nkc->nc", flat, clocks))
+    found = np.einsum("nkc,nc->nk", basis, np.einsum("nk,nkc->nc", flat, basis))
     along: Complex = found[:, :HARMONICS] + 1j * found[:, HARMONICS:]
     return along
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .replay import IN_ORDER, RARER
+from . import pairs, replay
 
 # Natural log-odds of a replay: of any number of single strokes that are like stored ones, of a stroke
-# that goes on with the stored visit of earlier ones, and the most that a session can hold.
+# that goes on with the stored visit of earlier ones or repeats a pair, and the most that a session can hold.
 WEAK, STRONG, CAP_REPLAY = 2.0, 6.0, 9.0
 # A stored visit goes on when its next stroke comes this soon, in s, and is one of the session's next.
 GOES_ON_S = 30.0
@@ -28,11 +28,14 @@ class Hit:
         When, in s of the server's clock.
     likeness : float
         How much alike, together with the strokes before it that this one goes on with.
+    strokes : int
+        1 where the stroke alone is alike, 2 together with the one before it.
     """
 
     visit: int
     at: float
     likeness: float
+    strokes: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,9 @@ class Replayed:
         log_odds, recent = self.log_odds, self.hits
         for hits in strokes:
             together = [_go_on(hit, recent) for hit in hits]
-            if any(one is not None and one.likeness >= IN_ORDER for one in together):
+            if any(map(_is_strong, hits, together)):
                 log_odds = min(log_odds + STRONG, CAP_REPLAY)
-            elif any(hit.likeness >= RARER for hit in hits):
+            elif any(hit.likeness >= replay.RARER for hit in hits if hit.strokes == 1):
                 log_odds = max(log_odds, WEAK)
             kept = (_better(hit, one) for hit, one in zip(hits, together, strict=True))
             recent = (*recent, *kept)[-RECALLED:]
@@ -61,7 +64,7 @@ class Replayed:
 
     def to_json(self) -> list[Any]:
         """Return what :meth:`from_json` reads."""
-        return [self.log_odds, [[hit.visit, hit.at, round(hit.likeness, 3)] for hit in self.hits]]
+        return [self.log_odds, [_listed(hit) for hit in self.hits]]
 
     @classmethod
     def from_json(cls, data: Any) -> Replayed:
@@ -69,9 +72,25 @@ class Replayed:
         return cls(data[0], tuple(Hit(*hit) for hit in data[1])) if data else cls()
 
 
+def _listed(hit: Hit) -> list[Any]:
+    return [hit.visit, hit.at, round(hit.likeness, 3), hit.strokes]
+
+
+def _is_strong(alone: Hit, together: Hit | None) -> bool:
+    """Say whether a hit, with what led to it or by itself, is more than chance."""
+    if alone.strokes == 2 and alone.likeness >= pairs.ALONE:
+        return True
+    enough = pairs.IN_ORDER if alone.strokes == 2 else replay.IN_ORDER
+    return together is not None and together.likeness >= enough
+
+
 def _go_on(hit: Hit, recent: Sequence[Hit]) -> Hit | None:
     """Return the hit with what led to it, or None where it is the first of its visit."""
-    before = [e.likeness for e in recent if e.visit == hit.visit and 0.0 < hit.at - e.at <= GOES_ON_S]
+    before = [
+        e.likeness
+        for e in recent
+        if e.visit == hit.visit and e.strokes == hit.strokes and 0.0 < hit.at - e.at <= GOES_ON_S
+    ]
     return replace(hit, likeness=hit.likeness + max(before)) if before else None
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import click
 import numpy as np
 
-from .. import motion, risk, scoring
-from ..memory import ReplayMemory, Rows, rows_of
+from .. import memory, motion, risk, scoring
+from ..memory import ReplayMemory, Rows
 from ..motion.replayed import Hit, Replayed
 from ..stores import MemoryStore
 from . import datasets, recipe, simulate
@@ -35,6 +35,7 @@ COUNTS = (5, 10, 20)
 #: The kinds of the two targets of detection.md, and one of two that jitter is put together from.
 RECAPTURED = ("exact", "translate", "scale", "rotate", "mirror", "time_scale", "noise_1px")
 MADE_OVER = ("warp", "smooth", "jitter")
+KINDS = (*RECAPTURED, *MADE_OVER)
 # Visits lie further apart than a stored visit can go on.
 _APART_S = 100_000.0
 
@@ -44,21 +45,21 @@ def measure(folder: str | Path, *, seed: int, progress: Bar | None = None) -> Js
     over: Callable[..., Iterable[Any]] = progress.over if progress is not None else lambda found, _: found
     people = list(_people(Path(folder)))
     known = [rows for rows in map(_stored, range(len(people)), over(people, "storing")) if rows.size]
-    memory = _filled(known)
+    filled = _filled(known)
     held = [r for r in people if _held_out(r)]
     short = [r for r in held if r.source == "sapimouse" and r.session.endswith("1min")]
     found: dict[str, list[tuple[str, Hits]]] = {}
-    for number, kind in enumerate((*RECAPTURED, *MADE_OVER)):
+    for number, kind in enumerate(KINDS):
         rng = np.random.default_rng((seed, number))
         found[kind] = [
-            (_person(r), _looked_up(memory, render(_again(r, kind, rng), rng=rng), own=""))
+            (_person(r), _looked_up(filled, render(again(r, kind, rng), rng=rng), own=""))
             for r in over(short, kind)
         ]
     genuine: dict[str, list[tuple[str, Hits]]] = {}
     for number, recording in enumerate(over(held, "people")):
         rng = np.random.default_rng((seed, 100, number))
         for name, shown in (("", recording), (", re-captured", render(recording, rng=rng))):
-            hits = _looked_up(memory, shown, own=recording.session)
+            hits = _looked_up(filled, shown, own=recording.session)
             genuine.setdefault(recording.source + name, []).append((_person(recording), hits))
     return {
         "seed": seed,
@@ -86,7 +87,8 @@ def _held_out(recording: Recording) -> bool:
     return recording.user in who.get(recording.source, ())
 
 
-def _again(recording: Recording, kind: str, rng: np.random.Generator) -> Recording:
+def again(recording: Recording, kind: str, rng: np.random.Generator) -> Recording:
+    """Return a recording made over in one way, which :func:`render` has yet to capture."""
     if kind == "exact":
         return recording
     if kind == "noise_1px":
@@ -98,43 +100,44 @@ def _again(recording: Recording, kind: str, rng: np.random.Generator) -> Recordi
 
 def _stored(number: int, recording: Recording) -> Rows:
     start_s = (number + 1) * _APART_S
-    return np.concatenate([rows for rows, _ in _rows(recording, start_s=start_s)] or [_nothing()])
+    return np.concatenate([_nothing(), *(rows for rows, _ in rows_of(recording, start_s=start_s))])
 
 
 def _nothing() -> Rows:
-    return rows_of(motion.Strokes(*(np.empty(0),) * 3, np.zeros(1, np.int64)), thread="", now=0.0)
+    return np.empty(0, memory.ROW)
 
 
-def _rows(recording: Recording, *, start_s: float, thread: str | None = None) -> Iterator[tuple[Rows, int]]:
+def rows_of(
+    recording: Recording, *, start_s: float, thread: str | None = None
+) -> Iterator[tuple[Rows, int]]:
     """Yield, batch by batch as the server sees it, rows for the memory and how many strokes there were."""
     thread = recording.session if thread is None else thread
     for batch in batches(recording):
         strokes = motion.split(batch)
         if len(strokes):
             now = start_s + batch.sent_ms / 1_000.0
-            yield (
-                rows_of(strokes, thread=thread, now=now),
-                len(strokes),
-            )
+            yield memory.rows_of(strokes, thread=thread, now=now), len(strokes)
 
 
 def _filled(known: list[Rows]) -> ReplayMemory:
     keep_s = (len(known) + 10) * 10 * _APART_S
     store = MemoryStore(clock=lambda: 0.0)
-    memory = ReplayMemory(store, capacity=sum(rows.size for rows in known), keep_s=keep_s)
-    memory.remember(np.concatenate(known))
-    return memory
+    filled = ReplayMemory(store, capacity=sum(rows.size for rows in known), keep_s=keep_s)
+    filled.remember(np.concatenate(known))
+    return filled
 
 
-def _looked_up(memory: ReplayMemory, recording: Recording, *, own: str) -> Hits:
-    """Return for every stroke what it is like; strokes that tell nothing are like nothing.
+def _looked_up(kept: ReplayMemory, recording: Recording, *, own: str) -> Hits:
+    """Return for every stroke what it is like.
 
     Looked up before anything was stored, so that strokes of ``own`` are left out whatever their age.
     """
     hits: Hits = []
-    for rows, strokes in _rows(recording, start_s=0.0, thread=own):
-        hits += memory.look_up(rows, now=0.0)
+    before = _nothing()
+    for rows, strokes in rows_of(recording, start_s=0.0, thread=own):
+        hits += kept.look_up(rows, now=0.0, before=before)
         hits += [()] * (strokes - rows.size)
+        before = rows
     return hits
 
 
@@ -150,7 +153,7 @@ def _shares(sessions: list[tuple[str, Hits]]) -> Json:
         people: dict[str, list[bool]] = {}
         for person, hits in sessions:
             for first in range(0, len(hits) - count + 1, count):
-                state = risk.RiskState(replay=Replayed().then(hits[first : first + count]))
+                state = risk.RiskState(replay=Replayed().then(_afresh(hits[first : first + count])))
                 people.setdefault(person, []).append(risk.is_replayed(state, policy))
         if not people:
             continue
@@ -165,6 +168,11 @@ def _shares(sessions: list[tuple[str, Hits]]) -> Json:
             "persons": len(people),
         }
     return shares
+
+
+def _afresh(hits: Hits) -> Hits:
+    """Return the hits of a stretch without what its first stroke is like together with the one before."""
+    return [tuple(hit for hit in hits[0] if hit.strokes == 1), *hits[1:]]
 
 
 def _ignored(_: Exception) -> None:
