@@ -155,16 +155,16 @@ def update(
     state = decay(state, now=now, half_life_s=half_life_s)
     if not strokes:
         return state
-    log_odds, weight, recent, worst = state.log_odds, state.weight, state.recent, state.worst
+    log_odds, recent, worst = state.log_odds, list(state.recent), state.worst
+    window, drift, temper = policy.window, policy.drift, policy.temper
     for stroke in strokes:
-        said = min(max(float(stroke) + policy.drift, -policy.stroke_cap_person), policy.stroke_cap_bot)
-        recent = (*recent, said)[-policy.window :]
-        if len(recent) == policy.window:
-            worst = max(worst, sum(recent) / policy.window)
-        total = log_odds + policy.temper * said
-        log_odds = min(max(total, -policy.session_cap_person), policy.session_cap_bot)
-        weight = min(weight + 1.0, policy.max_weight)
-    return replace(state, log_odds=log_odds, weight=weight, recent=recent, worst=worst)
+        said = min(max(float(stroke) + drift, -policy.stroke_cap_person), policy.stroke_cap_bot)
+        recent = [*recent, said][-window:]
+        if len(recent) == window:
+            worst = max(worst, sum(recent) / window)
+        log_odds = min(max(log_odds + temper * said, -policy.session_cap_person), policy.session_cap_bot)
+    weight = min(state.weight + len(strokes), policy.max_weight)
+    return replace(state, log_odds=log_odds, weight=weight, recent=tuple(recent), worst=worst)
 
 
 def value(state: RiskState, policy: Policy) -> float:

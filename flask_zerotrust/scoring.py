@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,13 +41,9 @@ _KIND = Kind(
 )
 
 
-class _Level(NamedTuple):
-    """The nodes of one depth of all trees, tree after tree; ``start`` is where each tree's begin."""
-
-    feature: NDArray[np.int64]
-    threshold: Floats
-    missing_left: NDArray[np.bool_]
-    start: NDArray[np.int64]
+# What all nodes of a tree say fits one word of 16 bits, and the table of all words fits a cache.
+MAX_DEPTH = 4
+_BITS = 2**MAX_DEPTH
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,42 +72,66 @@ class Trees:
     baseline: float
     depth: int
 
-    _levels: tuple[_Level, ...] = field(init=False, repr=False)
+    _nodes: _Nodes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Lay the nodes out by depth, as a walk meets them."""
-        object.__setattr__(self, "_levels", tuple(self._level(depth) for depth in range(self.depth)))
+        """Lay the nodes out as :meth:`raw` meets them."""
+        if not 1 <= self.depth <= MAX_DEPTH:
+            raise ValueError(f"trees must have 1 to {MAX_DEPTH} levels, these have {self.depth}")
+        inner, wide = 2**self.depth - 1, 2**self.depth
+        trees = self.leaf.size // wide
 
-    def _level(self, depth: int) -> _Level:
-        inner, wide = 2**self.depth - 1, 2**depth
-        nodes = slice(wide - 1, 2 * wide - 1)
-        feature = self.feature.reshape(-1, inner)[:, nodes].ravel()
-        return _Level(
-            feature=feature,
-            threshold=self.threshold.reshape(-1, inner)[:, nodes].ravel(),
-            missing_left=self.missing_left.reshape(-1, inner)[:, nodes].ravel(),
-            start=np.arange(0, feature.size, wide),
+        def padded(column: NDArray[Any], filling: Any) -> NDArray[Any]:
+            found = np.full((trees, _BITS), filling, column.dtype)
+            found[:, :inner] = column.reshape(trees, inner)
+            return found.ravel()
+
+        nodes = _Nodes(
+            feature=padded(self.feature, 0),
+            threshold=padded(self.threshold, np.inf),
+            missing_right=~padded(self.missing_left, True),
+            leaf_of=_leaf_of(self.depth),
+            start=np.arange(0, trees * wide, wide),
         )
+        object.__setattr__(self, "_nodes", nodes)
 
     def raw(self, features: Floats) -> Floats:
-        """Return the raw scores of rows, shape (n,); equal to scikit-learn's to 1e-12."""
-        n, k = features.shape
-        values = np.ascontiguousarray(features).ravel()
-        row = np.arange(0, n * k, k)[:, None]
-        missing = bool(np.isnan(values).any())
-        # Which node of its level every row has come to in every tree; down here, which leaf.
-        path = np.zeros((n, self._levels[0].start.size), np.intp)
-        for level in self._levels:
-            node = path + level.start
-            value = values.take(level.feature.take(node) + row)
-            right = value > level.threshold.take(node)
-            if missing:
-                right |= np.isnan(value) & ~level.missing_left.take(node)
-            path += path
-            path += right
-        leaf = path + np.arange(0, self.leaf.size, 2**self.depth)
+        """Return the raw scores of rows, shape (n,); equal to scikit-learn's to 1e-12.
+
+        Every question of every tree is answered at once; the answers of a tree, as bits of a word, name
+        the leaf that they lead to.
+        """
+        nodes = self._nodes
+        value = features.take(nodes.feature, axis=1)
+        right = value > nodes.threshold
+        if np.isnan(features).any():
+            right |= np.isnan(value) & nodes.missing_right
+        word = np.packbits(right).view(">u2").reshape(len(features), nodes.start.size)
+        leaf = nodes.leaf_of.take(word)
+        leaf += nodes.start
         scores: Floats = self.leaf.take(leaf).sum(axis=1) + self.baseline
         return scores
+
+
+class _Nodes(NamedTuple):
+    """All nodes of trees, 16 a tree; ``leaf_of`` is which leaf a word of answers leads to."""
+
+    feature: NDArray[np.int64]
+    threshold: Floats
+    missing_right: NDArray[np.bool_]
+    leaf_of: NDArray[np.intp]
+    start: NDArray[np.intp]
+
+
+@cache
+def _leaf_of(depth: int) -> NDArray[np.intp]:
+    """Return the leaf for every word of answers, the root's in the highest bit, shape (2**16,)."""
+    word = np.arange(2**_BITS)
+    path = np.zeros(word.size, np.intp)
+    for level in range(depth):
+        node = 2**level - 1 + path
+        path = 2 * path + (word >> (_BITS - 1 - node) & 1)
+    return path
 
 
 #: What the trees weigh in the raw score. By families held out the networks alone are as good as with a

@@ -39,6 +39,18 @@ def test_trees_are_walked_by_hand():
     assert stump().raw(rows).tolist() == [11.5, 12.5, 13.5, 13.5, 11.5]
 
 
+def test_trees_of_too_many_levels_are_refused():
+    with pytest.raises(ValueError, match="1 to 4 levels, these have 5"):
+        Trees(
+            feature=np.zeros(31, int),
+            threshold=np.zeros(31),
+            missing_left=np.ones(31, bool),
+            leaf=np.zeros(32),
+            baseline=0.0,
+            depth=5,
+        )
+
+
 def test_the_bundle_that_ships_loads_and_scores_finitely():
     scorer = load_bundle()
     rows = np.random.default_rng(0).normal(size=(7, len(FEATURE_NAMES)))
