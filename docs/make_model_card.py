@@ -1,4 +1,4 @@
-"""Writes model-card.md, and the figures in the README, from the manifest and the evaluation of the model.
+"""Writes the model card, in docs and in the bundle, and the figures in the README, from what was measured.
 
 usage: python docs/make_model_card.py
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "flask_zerotrust" / "bundles" / "default" / "manifest.json"
 EVALUATION = ROOT / "docs" / "evaluation.json"
 CARD = ROOT / "docs" / "model-card.md"
+BUNDLED = MANIFEST.with_name(CARD.name)
 README = ROOT / "README.md"
 START, END = "<!-- figures: start -->", "<!-- figures: end -->"
 COUNTS = ("1", "3", "5", "10", "20", "all")
@@ -247,13 +249,23 @@ def _down(share: float) -> str:
     return f"{math.floor(share * 1_000 + 1e-6) / 1_000:.3f}"
 
 
+def unlinked(text: str) -> str:
+    """Return the card as it lies in the bundle, where the other pages are not beside it."""
+    return re.sub(r"\[([^]]+)\]\(([a-z-]+\.md)[^)]*\)", r"\1 (docs/\2)", text)
+
+
 def pages() -> dict[Path, str]:
-    """Return what the two pages should say."""
+    """Return what the pages should say: the card in docs/ and in the bundle, and the README."""
     manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
     report = json.loads(EVALUATION.read_text(encoding="utf-8"))
     before, _, rest = README.read_text(encoding="utf-8").partition(START)
     _, _, after = rest.partition(END)
-    return {CARD: card(manifest, report), README: f"{before}{START}\n{summary(manifest)}\n{END}{after}"}
+    text = card(manifest, report)
+    return {
+        CARD: text,
+        BUNDLED: unlinked(text),
+        README: f"{before}{START}\n{summary(manifest)}\n{END}{after}",
+    }
 
 
 if __name__ == "__main__":

@@ -14,9 +14,11 @@ import pytest
 from click.testing import CliRunner
 
 from flask_zerotrust.cli import group
+from flask_zerotrust.errors import RecordingError
 from flask_zerotrust.scoring import DEFAULT_SHA256, load_bundle
 from flask_zerotrust.training import recordings, simulate
 from flask_zerotrust.training.evaluate import score_session
+from flask_zerotrust.training.report import __main__ as command
 from flask_zerotrust.training.report import corpus, page, results, sessions, tables, targets
 from flask_zerotrust.training.report.trace import Moment, Trace, trace
 
@@ -245,6 +247,40 @@ def test_a_report_on_people_alone_can_be_written(tmp_path):
     built = results.build(corpus.given(people), load_bundle(), seed=1)
     page.write(tmp_path, built)
     assert built["curves"] == built["bots"] == {}
+
+
+@pytest.fixture
+def evaluated(monkeypatch, tmp_path):
+    """Run what ``make evaluate`` runs, on a handful of visits instead of the published archives."""
+    monkeypatch.setattr(corpus, "published", lambda folder: corpus.given(visits()))
+    (tmp_path / "left-out.json").write_text(json.dumps({"note": "n", "people": {}}))
+    words = [str(tmp_path), "--out", str(tmp_path / "build"), "--keep", str(tmp_path / "kept.json")]
+    words += ["--data-sets", str(tmp_path / "left-out.json"), "--seed", "3"]
+    said = CliRunner().invoke(command.main, words)
+    assert said.exit_code == 0, said.output
+    return tmp_path, said.stdout
+
+
+def test_one_command_measures_the_model_that_ships(evaluated):
+    """It writes the pages, keeps the figures without the curves, and prints the most of them."""
+    folder, said = evaluated
+    written = json.loads((folder / "build" / "report.json").read_text())
+    kept = json.loads((folder / "kept.json").read_text())
+    assert written["model"]["sha256"] == kept["model"]["sha256"] == DEFAULT_SHA256
+    assert kept["held_out_data_sets"] == {"note": "n", "people": {}}
+    assert "curve" in written["curves"]["seen"]["3"]
+    assert '"curve"' not in (folder / "kept.json").read_text()
+    assert (folder / "build" / "report.html").read_text().startswith("<!doctype html>")
+    assert "TPR" in said
+
+
+def test_the_command_says_what_the_data_lacks(tmp_path):
+    """A missing archive, and a folder without generators, which would leave out half of the table."""
+    said = CliRunner().invoke(command.main, [str(tmp_path), "--out", str(tmp_path / "build")])
+    assert (said.exit_code, said.stderr.count("\n")) == (1, 1)
+    assert "sapimouse-users1-72.tar.xz: cannot be read" in said.stderr
+    with pytest.raises(RecordingError, match="bots: holds no public generators"):
+        corpus._generators(tmp_path)
 
 
 def test_the_page_of_targets_is_that_of_the_figures_that_were_kept():

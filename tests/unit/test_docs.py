@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import runpy
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 import click
 import pytest
 
-from flask_zerotrust import cli, events, recognition
+from flask_zerotrust import cli, events, recognition, scoring
 from flask_zerotrust.config import Settings
 from flask_zerotrust.identity import verify
 from flask_zerotrust.training.simulate import families
@@ -132,6 +133,17 @@ def test_the_figures_are_those_of_the_model_that_ships():
     script = runpy.run_path(str(DOCS / "make_model_card.py"))
     for page, text in script["pages"]().items():
         assert page.read_text() == text, "run: make docs"
+
+
+def test_the_bundle_holds_its_card():
+    """On whom the model was trained and who is absent goes wherever the model goes; no link is broken."""
+    card = scoring.DEFAULT / "model-card.md"
+    text = card.read_text()
+    assert re.findall(r"\]\(|\.md#", text) == []
+    provenance = json.loads((scoring.DEFAULT / "manifest.json").read_text())["provenance"]
+    assert all(f"- {name}: {who}" in text for name, who in provenance["people"].items())
+    assert f"**Absent: {provenance['absent']}.**" in text
+    assert "## People asked for a code" in text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -75,12 +76,14 @@ def whole_milliseconds() -> Batches:
 
 
 def resisting_fingerprinting() -> Batches:
-    """Time in frames of 16.67 ms: delays of 0 or a frame, presses of 0 or a frame."""
-    slow = visit(Stream(tick_ms=module.CLOCK_TICKS_MS[1]), held_ms=15.0)
+    """Time in frames of 16.67 ms: delays of 0 or a frame, often or seldom, presses of 0 or a frame."""
+    slow = visit(Stream(tick_ms=1_000.0 / 60.0), held_ms=15.0)
+    slow += visit(Stream(tick_ms=1_000.0 / 60.0, in_step=True), held_ms=60.0)
     beside = Stream(tick_ms=100.0)
     for _ in range(6):
         beside.click(held_ms=60.0)
-    return [*slow, *visit(Stream(tick_ms=100.0), held_ms=60.0), beside.batch()]
+    long = Stream(tick_ms=100.0, in_step=True).reach(900.0, 400.0, moves=900)
+    return [*slow, *visit(Stream(tick_ms=100.0), held_ms=60.0), beside.batch(), long.batch()]
 
 
 def one_coalesced_event() -> Batches:
@@ -148,6 +151,15 @@ def screen_reader() -> Batches:
     return [stream.batch()]
 
 
+def switch_access() -> Batches:
+    """A scanner goes from control to control and a switch presses, held as people hold; nothing moves."""
+    stream = Stream()
+    for place in itertools.product((50.0, 900.0), (100.0, 400.0, 700.0)):
+        stream.at = place
+        stream.click(held_ms=120.0, after_ms=1_500.0)
+    return [stream.batch()]
+
+
 def pointing_by_voice() -> Batches:
     """The pointer jumps to what was named and clicks: also taps on a tablet behind a remote desktop."""
     stream = Stream()
@@ -181,6 +193,12 @@ def edge_of_the_window() -> Batches:
     return [stream.batch()]
 
 
+def odd_windows() -> Batches:
+    """Windows of any size, those that automation starts with among them, and none at all."""
+    sizes = ((800, 600), (1_280, 720), (0, 0), (1, 1), (7_680, 4_320))
+    return [replace(batch, viewport=size) for size in sizes for batch in visit(Stream(), clicks=2)]
+
+
 def mirrored_by_the_page() -> Batches:
     """A library of the page sends every move on to an element of its own, as an event of its own."""
     batch = visit(Stream(), clicks=1)[0]
@@ -203,12 +221,26 @@ INNOCENT: list[Callable[[], Batches]] = [
     remote_desktop,
     smooth_remote_desktop,
     screen_reader,
+    switch_access,
     pointing_by_voice,
     light_touch,
     touch_pad,
     fast_screen,
     edge_of_the_window,
+    odd_windows,
     mirrored_by_the_page,
+]
+#: Those in which nothing moves that a model could judge.
+WITHOUT_MOVEMENT: list[Callable[[], Batches]] = [
+    keyboard,
+    reloads,
+    reloads_with_one_move,
+    taps,
+    autofill,
+    screen_reader,
+    switch_access,
+    pointing_by_voice,
+    edge_of_the_window,
 ]
 
 
@@ -219,6 +251,26 @@ def test_an_innocent_stream_changes_no_level(stream: Callable[[], Batches]) -> N
     assert told(batches).level == "unknown"
     assert told(batches, PERSON).level == "low"
     assert told(batches, PERSON).value == told([], PERSON).value
+
+
+@pytest.mark.parametrize("stream", WITHOUT_MOVEMENT, ids=lambda make: make.__name__)
+def test_without_movement_the_whole_judgement_is_unknown(stream: Callable[[], Batches]) -> None:
+    """By everything the server does with a batch, the model that ships included."""
+    state, scorer = NOTHING, load_bundle()
+    for batch in stream():
+        found = assess.assess(batch, state, scorer=scorer, now=0.0, half_life_s=900.0)
+        state = found.state
+        assert found.level == "unknown"
+    assert state.weight == 0
+
+
+def test_what_the_screen_and_the_focus_are_is_not_even_asked() -> None:
+    """screenX may equal clientX, and a page may be without focus: the collector never looks."""
+    collector = (Path(assess.__file__).parent / "static" / "collector.js").read_text()
+    asked = r"screen|hasFocus|outer(?:Width|Height)|webdriver|userAgent|navigator\.(?!sendBeacon)|detail"
+    assert re.findall(rf"\b(?:{asked})", collector) == []
+    names = {field.name for field in fields(EventBatch)}
+    assert not {name for name in names if re.search("screen|focus|detail|agent", name)}
 
 
 #: The innocent streams that one kind of evidence speaks against, and how loudly.
@@ -356,6 +408,9 @@ def test_it_never_speaks_for_a_person_and_stays_within_its_cap(
     said = Integrity().then(Integrity(untrusted=untrusted, press=press, pacing=pacing))
     without = risk.RiskState(log_odds=log_odds)
     assert 0.0 <= said.log_odds(high=HIGH) <= module.UNTRUSTED_CAP
+    # What lies beyond a cap is not kept either: it would take longer to fade.
+    assert said.untrusted <= module.UNTRUSTED_CAP
+    assert (said.press <= module.PRESS_CAP, said.pacing <= module.PACING_CAP) == (True, True)
     assert risk.value(replace(without, integrity=said), POLICY) >= risk.value(without, POLICY)
 
 

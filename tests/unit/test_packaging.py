@@ -58,7 +58,7 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel):
     }
     assert wanted - names(wheel) == set()
     kinds = {Path(name).suffix for name in wanted}
-    assert {".py", ".typed", ".js", ".css", ".html", ".npz", ".json"} <= kinds
+    assert {".py", ".typed", ".js", ".css", ".html", ".npz", ".json", ".md"} <= kinds
 
 
 def test_nothing_else_is_in_the_wheel(wheel):

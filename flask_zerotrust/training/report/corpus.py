@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...errors import RecordingError
 from .. import datasets, recipe, recordings, simulate
 from ..capture import Device, render
 from ..recordings import Recording
@@ -93,7 +94,10 @@ def _calibration(folder: Path) -> Iterator[Recording]:
 
 
 def _generators(folder: Path) -> Iterator[Recording]:
-    return recordings.read(sorted(map(str, folder.glob("bots/*.jsonl.gz"))))
+    found = sorted(map(str, folder.glob("bots/*.jsonl.gz")))
+    if not found:
+        raise RecordingError(str(folder / "bots"), "holds no public generators (*.jsonl.gz)")
+    return recordings.read(found)
 
 
 def _ours() -> Iterator[Recording]:
