@@ -23,6 +23,8 @@ from .trees import flatten
 DEPTH = 4
 TREES = 120
 FOLDS = 3
+#: Values a feature is told apart by: the most, and the default, of scikit-learn.
+BINS = 255
 _LEARNING_RATE = 0.13
 _L2 = 5.0
 
@@ -70,6 +72,7 @@ def train(
     calibration: Iterable[Recording] = (),
     trees: int = TREES,
     folds: int = FOLDS,
+    bins: int = BINS,
     person_views: int = PERSON_VIEWS,
     rough_views: int = ROUGH_VIEWS,
     progress: Progress | None = None,
@@ -84,6 +87,9 @@ def train(
         People on whom only the policy's thresholds are set, beside the out-of-fold ones.
     folds : int
         How many parts people and families are dealt into; each part is scored by models of the others.
+    bins : int
+        How many values a feature is told apart by, at most 255. Finding them takes most of the time of
+        a small fit.
     progress : callable, optional
         Told ``(what, done, of)``.
 
@@ -102,8 +108,8 @@ def train(
         progress=progress,
     )
     _check(table)
-    raw = _out_of_fold(table, seed=seed, trees=trees, of=folds, progress=progress)
-    model = boosted(table, seed=seed, trees=trees)
+    raw = _out_of_fold(table, seed=seed, trees=trees, of=folds, bins=bins, progress=progress)
+    model = boosted(table, seed=seed, trees=trees, bins=bins)
     if progress is not None:
         progress("trees", folds + 1, folds + 1)
     flat = flatten(model, depth=DEPTH)
@@ -143,24 +149,25 @@ def dealt(table: Table, n: int = FOLDS) -> NDArray[np.int64]:
 
 
 def _out_of_fold(
-    table: Table, *, seed: int, trees: int, of: int = FOLDS, progress: Progress | None
+    table: Table, *, seed: int, trees: int, of: int, bins: int, progress: Progress | None
 ) -> Floats:
     raw = np.zeros(len(table))
     fold = dealt(table, of)
     for k in range(of):
-        model = boosted(table.part(fold != k), seed=seed, trees=trees)
+        model = boosted(table.part(fold != k), seed=seed, trees=trees, bins=bins)
         raw[fold == k] = model.decision_function(table.features[fold == k])
         if progress is not None:
             progress("trees", k + 1, of + 1)
     return raw
 
 
-def boosted(table: Table, *, seed: int, trees: int = TREES) -> Any:
+def boosted(table: Table, *, seed: int, trees: int = TREES, bins: int = BINS) -> Any:
     """Return trees fitted to the rows of a table, not yet calibrated."""
     model = HistGradientBoostingClassifier(
         max_depth=DEPTH,
         max_leaf_nodes=2**DEPTH,
         max_iter=trees,
+        max_bins=bins,
         learning_rate=_LEARNING_RATE,
         l2_regularization=_L2,
         min_samples_leaf=max(2, min(80, len(table) // 200)),
