@@ -11,6 +11,8 @@ import pytest
 from hypothesis import settings
 
 from flask_zerotrust.stores import MemoryStore, SQLiteStore
+from flask_zerotrust.training.datasets import sapimouse
+from flask_zerotrust.training.recordings import Recording
 from tests.clock import Clock
 from tests.desk import Desk
 
@@ -33,6 +35,16 @@ def shared_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(scope="session")
+def sapimouse_visits(shared_data: Path) -> tuple[Recording, ...]:
+    """Both visits of all SapiMouse people, not to be changed: reading them takes seconds."""
+    found = tuple(sapimouse(shared_data / "sapimouse-users1-72.tar.xz"))
+    for recording in found:
+        for plane in (recording.t, recording.x, recording.y):
+            plane.setflags(write=False)
+    return found
 
 
 _FIGURES = pytest.StashKey[list[str]]()
