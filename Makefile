@@ -21,7 +21,7 @@ demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to 
 	@$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
 
 test: system $(VENV)/.dev ## check everything: lint, types, contracts and all tests with coverage
-	@$(MAKE) --no-print-directory --keep-going lint types contracts tests
+	@.ci/side-by-side $(MAKE) lint types contracts tests
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	@$(BIN)/ruff check --quiet .
@@ -33,8 +33,9 @@ types: $(VENV)/.dev ## mypy --strict
 contracts: $(VENV)/.dev ## who may import whom
 	@said=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
 
+# Two processes: one waits for browsers and clocks most of the time.
 tests: $(VENV)/.dev
-	@$(PYTEST) -q --cov --cov-report=term
+	@$(PYTEST) -q --numprocesses 2 --dist worksteal --cov --cov-report=term
 
 unit: $(VENV)/.dev ## the quick tests only
 	@$(PYTEST) -q tests/unit

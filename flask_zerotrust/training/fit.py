@@ -24,6 +24,8 @@ from .trees import flatten
 DEPTH = 4
 TREES = 120
 FOLDS = 3
+#: Values a feature is told apart by: the most, and the default, of scikit-learn.
+BINS = 255
 _LEARNING_RATE = 0.13
 _L2 = 5.0
 
@@ -74,6 +76,7 @@ def train(
     trees: int = TREES,
     nets: int = NETWORKS,
     folds: int = FOLDS,
+    bins: int = BINS,
     person_views: int = PERSON_VIEWS,
     rough_views: int = ROUGH_VIEWS,
     progress: Progress | None = None,
@@ -88,6 +91,9 @@ def train(
         People on whom only the policy's thresholds are set, beside the out-of-fold ones.
     folds : int
         How many parts people and families are dealt into; each part is scored by models of the others.
+    bins : int
+        How many values a feature is told apart by, at most 255. Finding them takes most of the time of
+        a small fit.
     progress : callable, optional
         Told ``(what, done, of)``.
 
@@ -106,8 +112,8 @@ def train(
         progress=progress,
     )
     _check(table)
-    raw = _out_of_fold(table, seed=seed, trees=trees, nets=nets, of=folds, progress=progress)
-    model = boosted(table, seed=seed, trees=trees)
+    raw = _out_of_fold(table, seed=seed, trees=trees, nets=nets, of=folds, bins=bins, progress=progress)
+    model = boosted(table, seed=seed, trees=trees, bins=bins)
     flat = flatten(model, depth=DEPTH)
     small = networks(table.features, table.bot, weights(table), seed=seed, count=nets)
     if progress is not None:
@@ -154,14 +160,14 @@ def dealt(table: Table, n: int = FOLDS) -> NDArray[np.int64]:
 
 
 def _out_of_fold(
-    table: Table, *, seed: int, trees: int, nets: int, of: int = FOLDS, progress: Progress | None
+    table: Table, *, seed: int, trees: int, nets: int, of: int, bins: int, progress: Progress | None
 ) -> Floats:
     """Return raw scores by models that saw neither a row's person nor its family, nor one that runs all."""
     raw = np.zeros(len(table))
     fold = dealt(table, of)
     for k in range(of):
         seen = table.part((fold != k) & (table.group != simulate.ALL_IN_ONE))
-        model = boosted(seen, seed=seed, trees=trees)
+        model = boosted(seen, seed=seed, trees=trees, bins=bins)
         small = networks(seen.features, seen.bot, weights(seen), seed=seed, count=nets)
         rows = table.features[fold == k]
         raw[fold == k] = blend(model.decision_function(rows), small.raw(rows))
@@ -170,12 +176,13 @@ def _out_of_fold(
     return raw
 
 
-def boosted(table: Table, *, seed: int, trees: int = TREES) -> Any:
+def boosted(table: Table, *, seed: int, trees: int = TREES, bins: int = BINS) -> Any:
     """Return trees fitted to the rows of a table, not yet calibrated."""
     model = HistGradientBoostingClassifier(
         max_depth=DEPTH,
         max_leaf_nodes=2**DEPTH,
         max_iter=trees,
+        max_bins=bins,
         learning_rate=_LEARNING_RATE,
         l2_regularization=_L2,
         min_samples_leaf=max(2, min(80, len(table) // 200)),

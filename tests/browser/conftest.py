@@ -61,8 +61,13 @@ def live_bank(tmp_path: Path) -> Iterator[Bank]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder ``browser``."""
+    """Mark everything in this folder ``browser``, and let those come first who move a hand.
+
+    They take minutes, of waiting. At the front they all go to one process (``--dist worksteal`` deals the
+    tests out in order, and takes back the last): there is never more than one hand at a time.
+    """
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
+    items.sort(key=lambda item: "display" not in getattr(item, "fixturenames", ()))

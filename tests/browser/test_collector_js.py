@@ -296,7 +296,11 @@ def test_a_coarse_clock_is_no_error(page: Page, site: Site) -> None:
     page.add_init_script(
         """(() => {
           const exact = performance.now.bind(performance);
-          performance.now = () => Math.floor(exact() / 100) * 100;
+          const stamp = Object.getOwnPropertyDescriptor(Event.prototype, "timeStamp").get;
+          const coarse = (ms) => Math.floor(ms / 100) * 100;
+          performance.now = () => coarse(exact());
+          const get = function () { return coarse(stamp.call(this)); };
+          Object.defineProperty(Event.prototype, "timeStamp", { get });
         })()"""
     )
     page.reload()

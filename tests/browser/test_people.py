@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright
 
-from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT, sapimouse
+from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT
 from flask_zerotrust.training.recordings import Recording
 
 from . import kept, os_input
@@ -41,10 +41,9 @@ CORNER = (12, 540)
 
 
 @pytest.fixture(scope="module")
-def recordings(shared_data: Path) -> dict[str, Recording]:
+def recordings(sapimouse_visits: tuple[Recording, ...]) -> dict[str, Recording]:
     """The second session of every SapiMouse person, by user."""
-    archive = shared_data / "sapimouse-users1-72.tar.xz"
-    return {str(r.user): r for r in sapimouse(archive) if r.session.endswith("1min")}
+    return {str(r.user): r for r in sapimouse_visits if r.session.endswith("1min")}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page
@@ -20,7 +19,7 @@ from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.profiles import Profiles
 from flask_zerotrust.stores import SQLiteStore
 from flask_zerotrust.training.batching import batches
-from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT, sapimouse
+from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT
 from flask_zerotrust.training.recordings import Recording
 
 from . import os_input
@@ -37,10 +36,9 @@ MOVE_S = 18.0
 
 
 @pytest.fixture(scope="module")
-def sessions(shared_data: Path) -> dict[tuple[str, str], Recording]:
+def sessions(sapimouse_visits: tuple[Recording, ...]) -> dict[tuple[str, str], Recording]:
     """Both sessions of the two, by user and length."""
-    archive = shared_data / "sapimouse-users1-72.tar.xz"
-    return {(str(r.user), r.session[-4:]): r for r in sapimouse(archive) if r.user in (OWNER, OTHER)}
+    return {(str(r.user), r.session[-4:]): r for r in sapimouse_visits if r.user in (OWNER, OTHER)}
 
 
 def learn(bank: Bank, recording: Recording) -> None:

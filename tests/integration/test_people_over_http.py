@@ -8,6 +8,7 @@ been seen, the guarded view is asked for.
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -20,7 +21,7 @@ from flask_zerotrust import motion
 from flask_zerotrust.events import EventBatch, encode_planes
 from flask_zerotrust.scoring import load_bundle
 from flask_zerotrust.training.batching import batches
-from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT, balabit, sapimouse
+from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT, balabit
 from flask_zerotrust.training.evaluate import upper_bound
 from flask_zerotrust.training.recordings import Recording
 from tests.clock import Clock
@@ -104,15 +105,14 @@ def told(counts: dict[int, Tally]) -> str:
 
 
 def test_people_whom_no_model_has_seen_are_hardly_ever_asked(
-    bank: Site, shared_data: Path, report: Callable[[str], None]
+    bank: Site, sapimouse_visits: tuple[Recording, ...], report: Callable[[str], None]
 ) -> None:
     """Both sessions of the twenty SapiMouse people kept out of training.
 
     After five strokes and after twenty, no more than one session in twenty is asked; after three
     strokes, when good movement has only just become possible, one in four.
     """
-    archive = shared_data / "sapimouse-users1-72.tar.xz"
-    people = (r for r in sapimouse(archive) if r.user in SAPIMOUSE_HELD_OUT)
+    people = (r for r in sapimouse_visits if r.user in SAPIMOUSE_HELD_OUT)
     counts = tally(bank, people)
     report(f"SapiMouse people never seen, stepped up over HTTP: {told(counts)}")
     assert counts[20].seen == 40
@@ -120,16 +120,22 @@ def test_people_whom_no_model_has_seen_are_hardly_ever_asked(
     assert all(counts[n].asked <= counts[n].seen / 20 for n in (5, 10, 20))
 
 
+def unpack_test_sessions(archive: Path, folder: Path) -> None:
+    """Leave the training sessions packed: they run to hours, and reading them takes longest."""
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, (m for m in tar if "/training_files/" not in m.name), filter="data")
+
+
 def test_remote_desktop_people_are_reported(
-    bank: Site, shared_data: Path, report: Callable[[str], None]
+    bank: Site, shared_data: Path, tmp_path: Path, report: Callable[[str], None]
 ) -> None:
     """Balabit's test sessions by the account's owner, recorded over RDP: at most one in four is asked.
 
     Some of these people move at 9 Hz, which no browser on a desk does; their training sessions are
     among what the model was taught.
     """
-    archive = shared_data / "balabit-mouse-dynamics-7users.tar.xz"
-    own = [r for r in balabit(archive) if "-test-" in r.session and r.label == "human"]
+    unpack_test_sessions(shared_data / "balabit-mouse-dynamics-7users.tar.xz", tmp_path)
+    own = [r for r in balabit(tmp_path) if "-test-" in r.session and r.label == "human"]
     users = sorted({str(r.user) for r in own})
     picked = [r for user in users for r in islice((r for r in own if r.user == user), BALABIT_EACH)]
     counts = tally(bank, picked)
@@ -138,10 +144,11 @@ def test_remote_desktop_people_are_reported(
     assert counts[20].asked <= counts[20].seen / 4
 
 
-def test_the_same_people_hold_still_and_are_asked(bank: Site, shared_data: Path) -> None:
+def test_the_same_people_hold_still_and_are_asked(
+    bank: Site, sapimouse_visits: tuple[Recording, ...]
+) -> None:
     """Not the recordings but what they hold opens the view: without a stroke it stays shut."""
-    archive = shared_data / "sapimouse-users1-72.tar.xz"
-    recording = next(r for r in sapimouse(archive) if r.user in SAPIMOUSE_HELD_OUT)
+    recording = next(r for r in sapimouse_visits if r.user in SAPIMOUSE_HELD_OUT)
     visitor = bank.visitor().login("still")
     still = next(batches(_standing(recording)))
     assert visitor.send(envelope(visitor, visitor.token(), still)).status_code == 204

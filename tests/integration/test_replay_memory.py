@@ -6,7 +6,6 @@ simulated browser, as another visitor's mouse and screen would show them.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from flask_zerotrust import signals
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.scoring import load_bundle
 from flask_zerotrust.training.capture import Device, render
-from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT, sapimouse
+from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT
 from flask_zerotrust.training.recordings import Recording
 from tests.clock import Clock
 
@@ -27,10 +26,9 @@ PEOPLE = SAPIMOUSE_HELD_OUT[:4]
 
 
 @pytest.fixture(scope="module")
-def sessions(shared_data: Path) -> dict[str, Recording]:
+def sessions(sapimouse_visits: tuple[Recording, ...]) -> dict[str, Recording]:
     """The short sessions of four people."""
-    archive = shared_data / "sapimouse-users1-72.tar.xz"
-    found = (r for r in sapimouse(archive) if r.user in PEOPLE)
+    found = (r for r in sapimouse_visits if r.user in PEOPLE)
     return {str(r.user): r for r in found if r.session.endswith("1min")}
 
 

@@ -7,13 +7,12 @@ the user's short session and other people's, each in a login of its own, ask for
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flask_zerotrust.scoring import load_bundle
-from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT, sapimouse
+from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT
 from flask_zerotrust.training.recordings import Recording
 from tests.clock import Clock
 
@@ -27,10 +26,9 @@ OTHERS = SAPIMOUSE_HELD_OUT[:5]
 
 
 @pytest.fixture(scope="module")
-def sessions(shared_data: Path) -> dict[tuple[str, str], Recording]:
+def sessions(sapimouse_visits: tuple[Recording, ...]) -> dict[tuple[str, str], Recording]:
     """Both sessions of the people who are held out, by user and length."""
-    archive = shared_data / "sapimouse-users1-72.tar.xz"
-    return {(str(r.user), r.session[-4:]): r for r in sapimouse(archive) if r.user in OTHERS}
+    return {(str(r.user), r.session[-4:]): r for r in sapimouse_visits if r.user in OTHERS}
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from flask_zerotrust.errors import ConfigError, RecordingError
 from flask_zerotrust.training import datasets
-from flask_zerotrust.training.recordings import read, write
+from flask_zerotrust.training.recordings import Recording, read, write
 
 from .made import made
 
@@ -204,9 +204,9 @@ def test_a_part_that_does_not_exist_is_refused() -> None:
         list(datasets.part("balabit", "train", []))
 
 
-def test_the_people_held_out_are_those_of_the_seed(shared_data: Path) -> None:
+def test_the_people_held_out_are_those_of_the_seed(sapimouse_visits: tuple[Recording, ...]) -> None:
     """Seventy people of two visits; twenty drawn by the documented seed; nobody on both sides."""
-    found = list(datasets.sapimouse(shared_data / "sapimouse-users1-72.tar.xz"))
+    found = sapimouse_visits
     assert len(found) == 140
     users = sorted({int(r.user or "") for r in found})
     drawn = np.random.default_rng(20261122).permutation(users)[:20].tolist()

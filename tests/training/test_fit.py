@@ -19,6 +19,8 @@ from flask_zerotrust.training.simulate import bots
 from flask_zerotrust.training.table import Table, features, tabulate
 
 FAMILIES = ("linear", "bezier", "wind", "arc")
+#: A small fit. tests/unit/test_cli.py fits one with as many bins as the model that ships.
+SMALL = {"trees": 6, "bins": 16, "person_views": 1}
 
 
 def hand(user: int, *, seed: int, strokes: int = 12) -> Recording:
@@ -47,17 +49,17 @@ def visits() -> list[Recording]:
 
 @pytest.fixture(scope="module")
 def artefact():
-    return fit.train(visits(), seed=3, trees=6, person_views=1)
+    return fit.train(visits(), seed=3, **SMALL)
 
 
 def test_fitting_again_gives_the_same_bytes(artefact, tmp_path):
-    again = fit.train(visits(), seed=3, trees=6, person_views=1)
+    again = fit.train(visits(), seed=3, **SMALL)
     assert write_bundle(tmp_path / "a", artefact) == write_bundle(tmp_path / "b", again)
     assert (tmp_path / "a" / "model.npz").read_bytes() == (tmp_path / "b" / "model.npz").read_bytes()
 
 
 def test_another_seed_gives_another_model(artefact, tmp_path):
-    other = fit.train(visits(), seed=4, trees=6, person_views=1)
+    other = fit.train(visits(), seed=4, **SMALL)
     assert write_bundle(tmp_path / "a", artefact) != write_bundle(tmp_path / "b", other)
 
 

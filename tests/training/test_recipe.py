@@ -16,7 +16,7 @@ from flask_zerotrust.training import datasets, fit, recipe, recordings
 
 @pytest.fixture
 def thin(shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with two generators, and a recipe that takes few people, bots and trees."""
+    """A folder with two generators, and a recipe that takes few people, bots, trees and bins."""
     for name in (recipe.SAPIMOUSE, recipe.BALABIT, recipe.KH2017):
         (tmp_path / name).symlink_to(shared_data / name)
     (tmp_path / "bots").mkdir()
@@ -28,7 +28,7 @@ def thin(shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         whole = getattr(recipe, name)
         monkeypatch.setattr(recipe, name, lambda folder, f=whole, n=count: islice(f(folder), n))
     monkeypatch.setattr(recipe, "bots", partial(recipe.bots, n=21))
-    monkeypatch.setattr(fit, "train", partial(fit.train, trees=4, person_views=1))
+    monkeypatch.setattr(fit, "train", partial(fit.train, trees=4, bins=16, person_views=1))
     return tmp_path
 
 

@@ -19,7 +19,8 @@ from flask_zerotrust.events import DOWN, ENTER, LEAVE, MOVE, TOUCH, UP, WHEEL, E
 from flask_zerotrust.motion import Integrity, inspect
 from flask_zerotrust.motion import integrity as module
 from flask_zerotrust.scoring import load_bundle
-from flask_zerotrust.training import batching, capture, datasets, recipe
+from flask_zerotrust.training import batching, capture, datasets
+from flask_zerotrust.training.recordings import Recording
 from tests.unit.stream import Stream
 
 POLICY = load_bundle().policy
@@ -429,16 +430,18 @@ def test_a_state_with_it_survives_json() -> None:
 # Recordings
 
 
-def held_out(shared_data: Path) -> Iterator[EventBatch]:
-    for recording in recipe.held_out(shared_data):
+def held_out(visits: Iterable[Recording]) -> Iterator[EventBatch]:
+    for recording in visits:
         if recording.user in datasets.SAPIMOUSE_HELD_OUT:
             yield from batching.batches(recording)
             yield from batching.batches(capture.render(recording, rng=np.random.default_rng(3)))
 
 
-def test_people_held_out_of_training_are_never_spoken_against(shared_data: Path) -> None:
+def test_people_held_out_of_training_are_never_spoken_against(
+    sapimouse_visits: tuple[Recording, ...],
+) -> None:
     """As recorded and as another browser would have shown them; the whole lot as if it were one session."""
-    found = seen(held_out(shared_data))
+    found = seen(held_out(sapimouse_visits))
     assert found.log_odds(high=HIGH) == 0.0
     assert (found.untrusted, found.pacing) == (0.0, 0.0)
 

@@ -116,5 +116,29 @@ def test_ci_runs_make_test_and_hands_on_its_result(tmp_path):
     assert (run.returncode, run.stdout) == (3, "--no-print-directory test CI=true\n")
 
 
+@pytest.mark.parametrize(
+    ("broken", "code", "out", "err"),
+    [
+        ("", 0, "2 passed", ""),
+        ("tests", 1, "2 passed", "Failed: tests"),
+        ("lint types", 1, "2 passed\nlint says\ntypes says", "Failed: lint types"),
+        ("lint tests", 1, "2 passed\nlint says", "Failed: tests lint"),
+    ],
+)
+def test_what_failed_is_named_below_what_the_tests_say(tmp_path, broken, code, out, err):
+    """Of targets made at once; what a good check says is not shown, so that pytest closes."""
+    make = tmp_path / "make"
+    make.write_text(
+        '#!/usr/bin/env bash\n[ "$2" = tests ] && echo "2 passed" || echo "$2 says"\n'
+        'case " $BROKEN " in *" $2 "*) exit 2 ;; esac\n'
+    )
+    make.chmod(0o755)
+    command = [SCRIPT.parent / "side-by-side", make, "lint", "types", "tests"]
+    env = {**os.environ, "BROKEN": broken}
+    run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout.strip(), run.stderr.strip()) == (code, out, err)
+
+
 def test_the_scripts_can_be_run():
-    assert all(os.access(SCRIPT.parent / name, os.X_OK) for name in ("run", "system-packages"))
+    scripts = ("run", "side-by-side", "system-packages")
+    assert all(os.access(SCRIPT.parent / name, os.X_OK) for name in scripts)
