@@ -24,7 +24,7 @@ LATER = ("3", "5", "10", "20")
 Json = dict[str, Any]
 
 LOOKED_AT = """**The public generators and the people of KH2017 are not a blind test.** Their figures were
-looked at while choosing among about five variants of the model, and again among five of how bad
+looked at while choosing among about nine variants of the model, and again among five of how bad
 conditions of capture enter the fit (so were the held-out people of SapiMouse and the slider set). One
 simulated family, `bezier_stepped`, was added after a poor result on `ghost_cursor_js`, and training draws
 lattices of pixels since the slider set, which is recorded on one, did badly. Thresholds were
@@ -39,9 +39,10 @@ def card(manifest: Json, report: Json) -> str:
     return f"""# Model card
 
 Written by `docs/make_model_card.py` from the manifest of the model that ships and from the last
-`make evaluate`; no figure here is typed by hand. The model is a depth-limited gradient boosting of
-scikit-learn {manifest["libraries"]["scikit-learn"]} over {len(manifest["features"])} features of a
-stroke ([Features](features.md)), served as plain arrays.
+`make evaluate`; no figure here is typed by hand. The model is the weighted mean of depth-limited
+boosted trees and of four small networks, fitted by scikit-learn {manifest["libraries"]["scikit-learn"]} to
+{len(manifest["features"])} features of a stroke ([Features](features.md)) and served as plain arrays; others
+were tried beside it ([Models compared](models-compared.md)).
 
 ## On whom it was trained
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ TREES = 120
 FOLDS = 3
 #: Values a feature is told apart by: the most, and the default, of scikit-learn.
 BINS = 255
+# Threads of a fit, whatever the machine has: sums of more or fewer differ in their last bits, and the same
+# recordings are to make the same bundle.
+_THREADS = 2
 _LEARNING_RATE = 0.13
 _L2 = 5.0
 
@@ -112,16 +116,17 @@ def train(
         progress=progress,
     )
     _check(table)
-    raw = _out_of_fold(table, seed=seed, trees=trees, nets=nets, of=folds, bins=bins, progress=progress)
-    model = boosted(table, seed=seed, trees=trees, bins=bins)
-    flat = flatten(model, depth=DEPTH)
-    small = networks(table.features, table.bot, weights(table), seed=seed, count=nets)
-    if progress is not None:
-        progress("models", folds + 1, folds + 1)
+    people = tabulate(calibration, seed=seed + 1, jobs=jobs, render=render, person_views=1, rough_views=0)
+    with importlib.import_module("threadpoolctl").threadpool_limits(_THREADS):  # comes with scikit-learn
+        raw = _out_of_fold(table, seed=seed, trees=trees, nets=nets, of=folds, bins=bins, progress=progress)
+        model = boosted(table, seed=seed, trees=trees, bins=bins)
+        flat = flatten(model, depth=DEPTH)
+        small = networks(table.features, table.bot, weights(table), seed=seed, count=nets)
+        if progress is not None:
+            progress("models", folds + 1, folds + 1)
+        raw_of_others = blend(flat.raw(people.features), small.raw(people.features))
     knots, log_odds_at = calibrate.log_odds(raw, table.bot, weights(table))
     said = np.interp(raw, knots, log_odds_at)
-    people = tabulate(calibration, seed=seed + 1, jobs=jobs, render=render, person_views=1, rough_views=0)
-    raw_of_others = blend(flat.raw(people.features), small.raw(people.features))
     others = np.interp(raw_of_others, knots, log_odds_at)
     # Bad conditions are drawn far more often than visitors have them: they teach, and set no threshold.
     plain = table.plain()
