@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import runpy
 import subprocess
@@ -132,6 +133,12 @@ def test_the_figures_are_those_of_the_model_that_ships():
     script = runpy.run_path(str(DOCS / "make_model_card.py"))
     for page, text in script["pages"]().items():
         assert page.read_text() == text, "run: make docs"
+
+
+def test_the_tables_of_performance_are_those_of_the_last_run():
+    script = runpy.run_path(str(DOCS / "make_performance.py"))
+    text = script["PAGE"].read_text()
+    assert script["page"](text, json.loads(script["KEPT"].read_text())) == text, "run: make docs"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
