@@ -51,6 +51,7 @@ docs: $(VENV)/.dev ## write the tables in docs/ and README.md again
 	@$(BIN)/python docs/make_model_card.py
 	@$(BIN)/python docs/make_identity.py
 	@$(BIN)/python docs/make_detection.py
+	@$(BIN)/python docs/make_performance.py
 
 # The recordings that are kept beside the repository; the report lands in build/evaluation.
 DATA := $(or $(ZEROTRUST_TEST_DATA),../shared/data)
@@ -79,7 +80,8 @@ fuzz: $(VENV)/.dev ## throw 10,000 bodies at the collector and thousands at the 
 	@ZEROTRUST_FUZZ=$(FUZZ) $(PYTEST) -q --timeout 0 tests/security/test_bodies_cannot_crash.py
 
 bench: $(VENV)/.dev ## measure what the extension costs a request
-	@$(BIN)/python -m tests.benchmarks.requests
+	@$(BIN)/python -m tests.benchmarks
+	@$(BIN)/python docs/make_performance.py
 
 replay: system $(VENV)/.dev ## replay twenty recorded people to the example app: half an hour
 	@ZEROTRUST_TEST_PEOPLE=20 ZEROTRUST_TEST_PEOPLE_FILE=docs/people.json $(PYTEST) -q tests/browser/test_people.py

@@ -111,11 +111,11 @@ def fold(
 
 def describe(state: risk.RiskState, *, policy: risk.Policy, strokes: tuple[float, ...] = ()) -> Assessment:
     """Name level, risk and reasons of a state that has been decayed to now."""
-    level = risk.level(state, policy)
+    level, value = risk.judge(state, policy)
     return Assessment(
         state=state,
         level=level,
-        value=risk.value(state, policy),
+        value=value,
         strokes=strokes,
         reasons=_reasons(state, level, policy),
     )

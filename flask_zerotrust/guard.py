@@ -146,9 +146,10 @@ class Guard(Intake):
         if record is None:
             return risk.Standing()
         state, policy = self._faded(record), self.scorer.policy
+        level, value = risk.judge(state, policy)
         return risk.Standing(
-            level=risk.level(state, policy),
-            value=risk.value(state, policy),
+            level=level,
+            value=value,
             latched=record.latched,
             grant_age_s=record.grant_age_s(user=user, now=self.clock()),
         )

@@ -33,6 +33,7 @@ class KeyRing:
             )
         self._secrets = tuple(k.encode() if isinstance(k, str) else bytes(k) for k in secret_keys)
         self._derived: dict[str, tuple[bytes, ...]] = {}
+        self._fernets: dict[str, MultiFernet] = {}
 
     def __repr__(self) -> str:
         return f"KeyRing({len(self._secrets)} keys)"
@@ -81,8 +82,10 @@ class KeyRing:
         return True
 
     def _fernet(self, purpose: str) -> MultiFernet:
-        keys = self._keys("encrypt", purpose)
-        return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
+        if purpose not in self._fernets:
+            keys = self._keys("encrypt", purpose)
+            self._fernets[purpose] = MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
+        return self._fernets[purpose]
 
     def _keys(self, use: str, purpose: str) -> tuple[bytes, ...]:
         """Return this purpose's key for every secret; purposes are few and constant, so they are kept."""

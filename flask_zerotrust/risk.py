@@ -172,7 +172,7 @@ def value(state: RiskState, policy: Policy) -> float:
 
     Good movement does not make up for its being another person's, nor the other way round.
     """
-    return 1.0 - (1.0 - _bot(state, policy)) * (1.0 - other_value(state)) * (1.0 - replay_value(state))
+    return judge(state, policy)[1]
 
 
 def replay_value(state: RiskState) -> float:
@@ -219,16 +219,20 @@ def level(state: RiskState, policy: Policy) -> Level:
     to be good: movement that could be anybody's leaves the session unknown. Evidence of another person,
     or of a recording, makes a low session elevated, and any session high.
     """
+    return judge(state, policy)[0]
+
+
+def judge(state: RiskState, policy: Policy) -> tuple[Level, float]:
+    """Return :func:`level` and :func:`value` of a state that has been decayed to now."""
+    bot = _bot(state, policy)
+    risk = 1.0 - (1.0 - bot) * (1.0 - other_value(state)) * (1.0 - replay_value(state))
     if is_other(state, policy) or is_replayed(state, policy):
-        return "high"
-    moved = _bot_level(state, policy)
-    if moved == "low" and value(state, policy) >= policy.elevated_at:
-        return "elevated"
-    return moved
+        return "high", risk
+    moved = _bot_level(state, bot, policy)
+    return ("elevated" if moved == "low" and risk >= policy.elevated_at else moved), risk
 
 
-def _bot_level(state: RiskState, policy: Policy) -> Level:
-    risk = _bot(state, policy)
+def _bot_level(state: RiskState, risk: float, policy: Policy) -> Level:
     if risk >= policy.high_at or state.worst >= policy.window_high_at:
         return "high"
     settled = state.weight >= policy.settled_strokes - 0.5

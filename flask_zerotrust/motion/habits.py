@@ -126,11 +126,17 @@ def _around(batch: EventBatch, strokes: Strokes) -> list[Floats]:
     ]
 
 
+def _median(values: Floats) -> float:
+    """Return what numpy.median does, which takes ten times as long for a few hundred numbers."""
+    ordered, middle = np.sort(values), values.size // 2
+    return float(ordered[middle] if values.size % 2 else (ordered[middle - 1] + ordered[middle]) / 2.0)
+
+
 def _device(batch: EventBatch, strokes: Strokes) -> list[Floats]:
     n = len(strokes)
     step = strokes.t_ms[1:] - strokes.t_ms[:-1]
     inner = np.ones(step.size, np.bool_)
     inner[strokes.offsets[1:-1] - 1] = False
-    interval = float(np.median(step[inner]))
+    interval = _median(step[inner])
     width, height = (max(side, 1) for side in batch.viewport)
     return [np.full(n, np.log2(value)) for value in (interval, width, height)]

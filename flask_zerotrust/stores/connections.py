@@ -46,7 +46,7 @@ class Connections:
 
     def take(self) -> sqlite3.Connection:
         """Return a connection, to be given back; :meth:`borrow` does both."""
-        return next(_own(self._idle), None) or self._connect()
+        return _own(self._idle) or self._connect()
 
     def give(self, connection: sqlite3.Connection) -> None:
         """Take a connection back, unless a transaction was left open in it."""
@@ -101,21 +101,21 @@ def _prepare(connection: sqlite3.Connection, tables: str, layout: int) -> None:
     connection.executescript(tables)
 
 
-def _own(idle: _Idle) -> Iterator[sqlite3.Connection]:
-    """Take connections off the heap, passing over those that a parent process opened."""
+def _own(idle: _Idle) -> sqlite3.Connection | None:
+    """Take a connection off the heap, passing over those that a parent process opened."""
     while idle:
         try:
             pid, connection = idle.pop()
         except IndexError:  # another thread took the last one
-            return
+            return None
         if pid == os.getpid():
-            yield connection
-        else:
-            _inherited.append(connection)
+            return connection
+        _inherited.append(connection)
+    return None
 
 
 def _close_all(idle: _Idle) -> None:
-    for connection in _own(idle):
+    while connection := _own(idle):
         connection.close()
 
 

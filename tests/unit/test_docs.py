@@ -146,6 +146,12 @@ def test_the_bundle_holds_its_card():
     assert "## People asked for a code" in text
 
 
+def test_the_tables_of_performance_are_those_of_the_last_run():
+    script = runpy.run_path(str(DOCS / "make_performance.py"))
+    text = script["PAGE"].read_text()
+    assert script["page"](text, json.loads(script["KEPT"].read_text())) == text, "run: make docs"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_key_that_is_mentioned_exists(page):
     mentioned = set(re.findall(r"ZEROTRUST_[A-Z0-9]+(?:_[A-Z0-9]+)*", page.read_text()))

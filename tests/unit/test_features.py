@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from movement import batch, line, wander
 
 from flask_zerotrust.motion import FEATURE_NAMES, Strokes, extract, split
+from flask_zerotrust.motion.resample import sums
 
 
 def one(t, x, y) -> dict[str, float]:
@@ -133,6 +134,13 @@ def test_no_stroke_of_any_kind_feels_its_company(kinds):
         for a, b in zip(first, last, strict=True)
     ]
     np.testing.assert_allclose(extract(together), np.concatenate(alone), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 33])
+def test_sums_are_those_of_numpy_to_the_last_bit(n):
+    """Models are trained on one and serve with the other, whatever becomes of numpy."""
+    terms = np.random.default_rng(n).normal(size=(20, 151, n))
+    np.testing.assert_array_equal(sums(terms), np.add.reduce(terms, axis=1))
 
 
 def test_a_stroke_that_ends_at_its_fastest_has_no_peak_there():
