@@ -25,7 +25,15 @@ from tests.integration.sites import FixedScorer, Site, Visitor, build_app
 
 # Seconds of the site's clock between two batches: none covers more time than has passed.
 PACE_S = 60.0
-CHECKED = {"bare": 204, "collector": 204, "collector_2000": 204, "plain": 200, "guarded": 200}
+CHECKED = {
+    "with": 204,
+    "without": 204,
+    "bare": 204,
+    "collector": 204,
+    "collector_2000": 204,
+    "plain": 200,
+    "guarded": 200,
+}
 
 
 def movement(n: int, strokes: int) -> events.EventBatch:
@@ -54,10 +62,10 @@ def movement(n: int, strokes: int) -> events.EventBatch:
     )
 
 
-def make_site(folder: str) -> Site:
+def make_site(folder: str, **config: Any) -> Site:
     """Return a site on SQLite and the model that ships, with undecorated views to compare with."""
     store = stores.from_url(f"sqlite:///{Path(folder) / 'bench.sqlite'}", instance_path=folder)
-    site = build_app(Clock(), FixedScorer(), store, ZEROTRUST_TOKEN_S=86_400.0)
+    site = build_app(Clock(), FixedScorer(), store, ZEROTRUST_TOKEN_S=86_400.0, **config)
     site.app.extensions["zerotrust"].scorer = scoring.load_bundle()
     site.app.testing = False
 
