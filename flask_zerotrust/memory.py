@@ -20,18 +20,18 @@ LOG = "movement:2"
 MOST_STROKES = 8
 # A person does not repeat a movement, but a page may send one twice.
 OWN_S = 60.0
-# Candidates whose likeness is worked out, by their squared distance from a sketch, and how many of them a
-# stroke is remembered by. Of copies that are alike enough nineteen of twenty lie nearer; strangers have less
-# than one so near (docs/replay-memory.md).
+# Candidates whose likeness is worked out, by the squared distance of their sketches, and how many: 97 of 100
+# copies that are very like lie nearer, and two strangers of 62,000 (docs/replay-memory.md).
 WITHIN, CANDIDATES = 100.0, 8
-HITS = 4
-# How often, in s, what has grown too old is taken out of the index; until then it is passed over.
-SWEEP_S = 60.0
+HITS, ALONE = 4, 3
+# How often what has grown too old is taken out of the index, as a share of the time that strokes are kept;
+# until then it is passed over.
+SWEEP = 0.01
 # Pages are not told apart: places are moved by up to so many px, by what only the session's thread tells.
 _MOVED_PX = 65_536
 
 # A row of the log, the same on every machine: visit, time of its batch plus its place therein, when the
-# stroke began and ended by the page's clock, where, whether it can be told alone, path and fingerprint.
+# stroke began and ended by the page's clock, where, how much it tells alone, path and fingerprint.
 # Entries are rows, so that many of them are read as one.
 ROW = np.dtype(
     [
@@ -40,7 +40,7 @@ ROW = np.dtype(
         ("begun_ms", "<f8"),
         ("ended_ms", "<f8"),
         ("place", "<c8"),
-        ("telling", "<i4"),
+        ("telling", "<f4"),
         ("path", "<f4"),
         ("prints", "<c8", (replay.HARMONICS,)),
     ]
@@ -102,7 +102,8 @@ class ReplayMemory:
         # The place of the stroke before, and of the last one of every visit.
         self._before = np.full(capacity, -1, np.intp)
         self._last: dict[int, int] = {}
-        self._pairs, self._alone = (_empty(capacity, kind) for kind in ("pairs", "alone"))
+        # Pairs by the place of the later stroke; single strokes behind them.
+        self._near = Nearest(2 * capacity, sketch.DIMENSIONS, sketch.learned().walls)
 
     def __len__(self) -> int:
         return int((self._rows["at"] > -np.inf).sum())
@@ -138,9 +139,9 @@ class ReplayMemory:
         if not rows.size:
             return []
         with self._lock:
-            self._catch_up(now)
+            fresh = self._read(now)
             before = self._last_of(int(rows["visit"][0])) if before is None else before[-1:]
-            found = [*self._in_pairs(rows, before), *self._by_themselves(rows)]
+            found = list(self._alike(rows, before, fresh))
         hits: list[list[Hit]] = [[] for _ in range(rows.size)]
         for strokes, which, stored, alike, enough in found:
             own = (stored["visit"] == rows["visit"][which]) & (stored["at"] > now - OWN_S)
@@ -150,63 +151,70 @@ class ReplayMemory:
                 hits[which[i]].append(Hit(visit, at, float(alike[i]), strokes))
         return [tuple(sorted(one, key=lambda hit: (-hit.strokes, -hit.likeness))[:HITS]) for one in hits]
 
-    def _in_pairs(self, rows: Rows, before: Rows) -> Iterator[Found]:
-        """Yield what strokes are like together with the one before."""
-        whole = np.concatenate([before, rows])
-        later = np.arange(before.size == 0, rows.size)
-        asked, later = pairs_of(rows[later], whole[later + before.size - 1], later)
-        if not later.size:
-            return
-        which, place = self._pairs.near(asked.sketched(), within=WITHIN, most=CANDIDATES)
-        if not which.size:
-            return
-        stored, still = pairs_of(self._rows[place], self._rows[self._before[place]], np.arange(place.size))
-        if still.size:
-            alike = pairs.likeness(asked.of(which[still]), stored)
-            yield 2, later[which[still]], self._rows[place[still]], alike, pairs.LIKE_AT_ALL
+    def _alike(self, rows: Rows, before: Rows, fresh: Places) -> Iterator[Found]:
+        """Yield what strokes are like; what is ``fresh`` in memory is sketched with them, at one go."""
+        new = fresh.size
+        later, earlier = np.empty((2, new + rows.size), ROW)
+        later[:new], later[new:] = self._rows[fresh], rows
+        earlier[:new], earlier[new + 1 :] = self._rows[self._before[fresh]], rows[:-1]
+        earlier[new : new + 1] = before if before.size else rows[:1]
+        made, number = pairs_of(later, earlier)
+        points = made.sketched()
+        old = int(np.searchsorted(number, new))
+        told = np.append(np.flatnonzero(later["telling"][:new]), new + _most_telling(rows))
+        single = sketch.alone(later["prints"][told])
+        kept = int(np.searchsorted(told, new))
+        self._near.put(fresh[number[:old]], points[:old])
+        self._near.put(self._capacity + fresh[told[:kept]], single[:kept])
+        asked = np.concatenate([points[old:], single[kept:]])
+        which, place = self._near.near(asked, within=WITHIN, most=CANDIDATES)
+        split = int(np.searchsorted(which, len(points) - old))
+        if split:
+            yield from self._in_pairs(
+                made.of(slice(old, None)), number[old:] - new, which[:split], place[:split]
+            )
+        if split < which.size:
+            place = place[split : split + ALONE] - self._capacity
+            yield _by_itself(rows, np.repeat(told[kept:] - new, place.size), self._rows[place])
 
-    def _by_themselves(self, rows: Rows) -> Iterator[Found]:
-        """Yield what strokes are like of which each can be told alone."""
-        told = np.flatnonzero(rows["telling"])
-        if not told.size:
-            return
-        which, place = self._alone.near(sketch.alone(rows["prints"][told]), within=WITHIN, most=CANDIDATES)
-        if not which.size:
-            return
-        stored, asked = self._rows[place], rows[told[which]]
-        alike = replay.likeness(
-            asked["prints"].astype(np.complex128),
-            asked["path"].astype(np.float64),
-            stored["prints"].astype(np.complex128),
-        )
-        yield 1, told[which], stored, alike, replay.LIKE_AT_ALL
+    def _in_pairs(self, asked: Pairs, number: Places, which: Places, place: Places) -> Iterator[Found]:
+        stored, still = pairs_of(self._rows[place], self._rows[self._before[place]])
+        if still.size:
+            which, place = which[still], place[still]
+            yield (
+                2,
+                number[which],
+                self._rows[place],
+                pairs.likeness(asked.of(which), stored),
+                pairs.LIKE_AT_ALL,
+            )
 
     def _last_of(self, visit: int) -> Rows:
         place = self._last.get(visit)
-        found = self._rows[:0] if place is None else self._rows[place : place + 1]
-        return found[found["visit"] == visit]
+        found: Rows = self._rows[:0] if place is None else self._rows[place : place + 1]
+        return found if (found["visit"] == visit).all() else found[:0]
 
-    def _catch_up(self, now: float) -> None:
+    def _read(self, now: float) -> Places:
+        """Read what is new in the log, and return the places where it is now."""
         new = self._store.entries_after(LOG, self._position)
+        fresh = np.empty(0, np.intp)
         if new:
             self._position = new[-1][0]
             whole = [entry for _, entry in new if len(entry) % ROW.itemsize == 0]
-            self._add(np.frombuffer(b"".join(whole), ROW)[-self._capacity :])
-        if now >= self._swept + SWEEP_S:
+            fresh = self._add(np.frombuffer(b"".join(whole), ROW)[-self._capacity :])
+        if now >= self._swept + SWEEP * self._keep_s:
             self._swept = now
             self._sweep(now - self._keep_s)
+        return fresh
 
-    def _add(self, rows: Rows) -> None:
+    def _add(self, rows: Rows) -> Places:
         at = (self._added + np.arange(rows.size)) % self._capacity
         self._added += rows.size
         self._rows[at] = rows
         self._before[at] = self._chained(rows["visit"], at)
-        for index in (self._pairs, self._alone):
-            index.drop(at)
-        made, later = pairs_of(rows, self._rows[self._before[at]], np.arange(rows.size))
-        self._pairs.put(at[later], made.sketched())
-        told = np.flatnonzero(rows["telling"])
-        self._alone.put(at[told], sketch.alone(rows["prints"][told]))
+        self._near.drop(at)
+        self._near.drop(self._capacity + at)
+        return at
 
     def _chained(self, visits: NDArray[np.int64], at: Places) -> Places:
         """Return the places of the strokes before these, of the same visit each, or -1."""
@@ -223,8 +231,8 @@ class ReplayMemory:
     def _sweep(self, since: float) -> None:
         old = np.flatnonzero(self._rows["at"] < since)
         self._rows["at"][old] = -np.inf
-        for index in (self._pairs, self._alone):
-            index.drop(old)
+        self._near.drop(old)
+        self._near.drop(self._capacity + old)
         there = self._rows["visit"]
         self._last = {visit: place for visit, place in self._last.items() if there[place] == visit}
 
@@ -233,15 +241,29 @@ class ReplayMemory:
 Found = tuple[int, Places, Rows, NDArray[np.float64], float]
 
 
-def _empty(capacity: int, kind: str) -> Nearest:
-    learned = sketch.learned(kind)
-    return Nearest(capacity, learned.projection.shape[1], learned.edges)
+def _most_telling(rows: Rows) -> Places:
+    """Return the stroke of a batch that tells most alone, if any does."""
+    most = int(rows["telling"].argmax())
+    return np.arange(most, most + (rows["telling"][most] > 0))
 
 
-def pairs_of(later: Rows, earlier: Rows, numbers: Places) -> tuple[Pairs, Places]:
-    """Return the pairs that rows make with those before them, and which of ``numbers`` they are."""
-    times_ms = np.stack([row[name] for row in (earlier, later) for name in ("begun_ms", "ended_ms")])
-    kept = pairs.belong(times_ms) & (later["visit"] == earlier["visit"]) & (earlier["at"] <= later["at"])
-    later, earlier = later[kept], earlier[kept]
+def _by_itself(rows: Rows, which: Places, stored: Rows) -> Found:
+    """Return how much strokes are like others, each alone."""
+    asked = rows[which]
+    alike = replay.likeness(asked["prints"], asked["path"].astype(np.float64), stored["prints"])
+    return 1, which, stored, alike, replay.LIKE_AT_ALL
+
+
+def pairs_of(later: Rows, earlier: Rows) -> tuple[Pairs, Places]:
+    """Return the pairs that rows make with those before them, and of which rows."""
+    times_ms = np.empty((4, later.size))
+    times_ms[0], times_ms[1] = earlier["begun_ms"], earlier["ended_ms"]
+    times_ms[2], times_ms[3] = later["begun_ms"], later["ended_ms"]
+    kept = pairs.belong(times_ms)
+    kept &= later["visit"] == earlier["visit"]
+    kept &= earlier["at"] <= later["at"]
+    number = kept.nonzero()[0]
+    if number.size < kept.size:
+        later, earlier, times_ms = later[number], earlier[number], times_ms[:, number]
     way = later["place"] - earlier["place"]
-    return Pairs(later["prints"], earlier["prints"], way, times_ms[:, kept]), numbers[kept]
+    return Pairs(later["prints"], earlier["prints"], way, times_ms), number

@@ -1,4 +1,4 @@
-"""Points in few dimensions, and which of them lie near to a given one: a grid of cells."""
+"""Points in some dimensions, and which of them lie near to a given one: a grid of cells."""
 
 from __future__ import annotations
 
@@ -21,32 +21,40 @@ class Nearest:
     ----------
     places : int
     dimensions : int
-    edges : tuple of ndarray
-        Where the first dimensions are cut into cells, ascending, at least one cut each.
+    walls : tuple of ndarray
+        Where cells begin and end along the first dimensions, ascending, at least three walls each.
     """
 
-    def __init__(self, places: int, dimensions: int, edges: tuple[Points, ...]) -> None:
+    def __init__(self, places: int, dimensions: int, walls: tuple[Points, ...]) -> None:
         self._points = np.zeros((places, dimensions), np.float32)
-        self._there = np.zeros(places, bool)
-        self._edges = edges
-        self._walls = [np.concatenate([[-np.inf], cuts, [np.inf]]).astype(np.float32) for cuts in edges]
-        counts = [cuts.size + 1 for cuts in edges]
-        self._strides = [int(np.prod(counts[i + 1 :])) for i in range(len(counts))]
+        # Cells of the points, and one more for places where none is.
+        self._cell = np.zeros(places, np.int32)
+        self._walls = [(wall, np.arange(wall.size, dtype=np.float64)) for wall in walls]
+        counts = np.array([wall.size - 1 for wall in walls])
+        self._last = counts - 1
+        self._strides = np.append(np.cumprod(counts[:0:-1])[::-1], 1)
         self._cells = int(np.prod(counts))
+        # All ways to take a cell or its neighbour along all dimensions but the last.
+        ways = np.indices((2,) * (len(walls) - 1)).reshape(len(walls) - 1, -1)
+        self._ways = self._strides[:-1] @ ways
+        self._nowhere = self._cells
+        # Numbers of two bytes are sorted by radix, ten times as fast.
+        self._small = np.min_scalar_type(self._cells)
+        self._cell += self._nowhere
         self._recent = np.zeros(0, np.intp)
         self._sort()
 
     def put(self, places: Places, points: Points) -> None:
         """Put points at places, over what was there."""
         self._points[places] = points
-        self._there[places] = True
+        self._cell[places] = np.minimum(self._where(points).astype(np.intp), self._last) @ self._strides
         self._recent = np.concatenate([self._recent, places])
         if self._recent.size > RECENT:
             self._sort()
 
-    def drop(self, places: NDArray[np.bool_] | Places) -> None:
-        """Forget what is at these places, with the next sorting at the latest."""
-        self._there[places] = False
+    def drop(self, places: Places) -> None:
+        """Forget what is at these places."""
+        self._cell[places] = self._nowhere
 
     def near(self, asked: Points, *, within: float, most: int) -> tuple[Places, Places]:
         """Return which point that was asked for is near to which places, both shape (m,).
@@ -54,56 +62,60 @@ class Nearest:
         Those in its cell and the nearest cells beside that one are seen, and of them the ``most`` nearest
         whose squared distance is less than ``within`` returned, the nearest first.
         """
+        if not len(asked):
+            return np.empty(0, np.intp), np.empty(0, np.intp)
         which, at = self._beside(asked)
-        apart = self._sorted[at] - asked[which]
+        place = self._order[at]
+        apart = self._points[place]
+        apart -= asked[which]
         far = np.einsum("ij,ij->i", apart, apart)
-        close = np.flatnonzero(far < within)
-        which, place, far = which[close], self._order[at[close]], far[close]
+        close = (far < within).nonzero()[0]
+        which, place, far = which[close], place[close], far[close]
         if self._recent.size:
-            apart = self._points[self._recent] - asked[:, None]
-            new = np.einsum("nij,nij->ni", apart, apart)
-            more, index = np.nonzero(new < within)
-            which, far = np.concatenate([which, more]), np.concatenate([far, new[more, index]])
-            place = np.concatenate([place, self._recent[index]])
-        there = self._there[place]
-        return _first(which[there], place[there], far[there], most)
+            new = self._points[self._recent]
+            # The square of a difference by parts: one product of matrices.
+            sizes = np.einsum("ij,ij->i", new, new) + np.einsum("ij,ij->i", asked, asked)[:, None]
+            sizes -= 2.0 * (asked @ new.T)
+            more, index = (sizes < within).nonzero()
+            if more.size:
+                which, far = np.concatenate([which, more]), np.concatenate([far, sizes[more, index]])
+                place = np.concatenate([place, self._recent[index]])
+        if not which.size:
+            return which, place
+        return _first(which, place, np.where(self._cell[place] < self._nowhere, far, np.inf), most)
 
     def _beside(self, asked: Points) -> tuple[Places, Places]:
         """Return which point is to be compared with which sorted ones."""
-        *most, (low, high) = [self._two(asked, i) for i in range(len(self._edges))]
-        cells = np.minimum(low, high)[:, None]
-        for number, two in enumerate(most):
-            steps = np.stack(two, axis=1) * self._strides[number]
-            cells = (cells[:, :, None] + steps[:, None, :]).reshape(len(asked), -1)
-        begin = self._starts[cells.ravel()]
-        length = np.minimum(self._starts[cells.ravel() + 2] - begin, MOST_IN_A_ROW)
+        where = self._where(asked)
+        cell = np.minimum(where.astype(np.intp), self._last)
+        # The lower of the cell and its nearer neighbour; both are inside the grid.
+        lower = np.minimum(np.maximum(cell - (where - cell < 0.5), 0), self._last - 1)
+        # Along the last dimension two cells beside each other are one stretch.
+        cells = ((lower @ self._strides)[:, None] + self._ways).ravel()
+        begin = self._starts[cells]
+        length = np.minimum(self._starts[cells + 2] - begin, MOST_IN_A_ROW)
         ends = np.cumsum(length)
-        at = np.arange(ends[-1] if ends.size else 0) + np.repeat(begin - ends + length, length)
-        return np.repeat(np.repeat(np.arange(len(asked)), cells.shape[1]), length), at
+        at = np.arange(ends[-1]) + np.repeat(begin - ends + length, length)
+        counts = ends[self._ways.size - 1 :: self._ways.size]
+        return np.repeat(np.arange(len(asked)), np.diff(counts, prepend=0)), at
 
-    def _two(self, asked: Points, number: int) -> tuple[Places, Places]:
-        """Return the cell along one dimension, and the nearer one beside it."""
-        values, walls = asked[:, number], self._walls[number]
-        cell = np.searchsorted(self._edges[number], values)
-        lower = values - walls[cell] < walls[cell + 1] - values
-        return cell, np.where(lower, cell - 1, cell + 1)
+    def _where(self, points: Points) -> NDArray[np.float64]:
+        """Return points along the first dimensions in cells, shape (n, gridded dimensions)."""
+        where = np.empty((len(points), len(self._walls)))
+        for number, (walls, cells) in enumerate(self._walls):
+            where[:, number] = np.interp(points[:, number], walls, cells)
+        return where
 
     def _sort(self) -> None:
-        here = np.flatnonzero(self._there)
-        points = self._points[here]
-        cell = np.zeros(here.size, np.intp)
-        for number, cuts in enumerate(self._edges):
-            cell += np.searchsorted(cuts, points[:, number]) * self._strides[number]
-        order = np.argsort(cell.astype(np.int32), kind="stable")
-        self._order, self._sorted = here[order], points[order]
-        # One more, because two cells beside each other are read as one.
-        self._starts = np.searchsorted(cell[order], np.arange(self._cells + 2))
+        self._order = np.argsort(self._cell.astype(self._small), kind="stable")
+        counts = np.bincount(self._cell, minlength=self._cells + 1)
+        self._starts = np.concatenate([[0], np.cumsum(counts[:-1])])
         self._recent = self._recent[:0]
 
 
 def _first(which: Places, place: Places, far: Points, most: int) -> tuple[Places, Places]:
     order = np.lexsort((far, which))
-    which, place = which[order], place[order]
+    which, place, far = which[order], place[order], far[order]
     rank = np.arange(which.size) - np.searchsorted(which, which)
-    kept = rank < most
+    kept = (rank < most) & (far < np.inf)
     return which[kept], place[kept]

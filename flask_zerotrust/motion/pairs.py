@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import sketch
-from .replay import along, clocks
+from .replay import clocks, laid_over, power, unexplained
 
-Complex = NDArray[np.complex128]
+Complex = NDArray[np.complexfloating]
 Floats = NDArray[np.float64]
-Index = NDArray[np.intp] | NDArray[np.bool_]
+Index = NDArray[np.intp] | slice
 
 # A stroke makes a pair with the one before it when the pause between them is no longer than this, in ms.
 LONGEST_PAUSE_MS = 30_000.0
@@ -32,7 +32,7 @@ _SHORTEST_PAUSE_MS = 30.0
 
 #: Likeness from which a pair may go on with the stored visit of an earlier one, what such pairs need
 #: together, and one alone.
-LIKE_AT_ALL, IN_ORDER, ALONE = 0.0, 1.1, 1.45
+LIKE_AT_ALL, IN_ORDER, ALONE = 0.0, 1.1, 1.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,8 +68,9 @@ class Pairs:
 
 def belong(times_ms: Floats) -> NDArray[np.bool_]:
     """Return which strokes make a pair with the one before, shape (n,), by the times of both."""
-    pause = times_ms[2] - times_ms[1]
+    earlier, pause, later = np.diff(times_ms, axis=0)
     together: NDArray[np.bool_] = (pause >= 0.0) & (pause <= LONGEST_PAUSE_MS)
+    together &= (earlier > 0.0) & (later > 0.0)  # an empty place of the memory has lasted for no time
     return together
 
 
@@ -79,13 +80,12 @@ def likeness(asked: Pairs, stored: Pairs) -> Floats:
     The second is laid over the first, turned, scaled, mirrored, as one shape; the clock of either
     stroke may be moved and stretched a little.
     """
-    one, other = _shape(asked), _shape(stored)
-    error = _laid_over(one, other).reshape(-1, 2, one.shape[1] // 2)
-    strokes = np.concatenate([asked.later, asked.earlier])
-    wrong = np.concatenate([error[:, 0, 1:], error[:, 1, 1:]])
-    explained = along(clocks(strokes), wrong)
-    left = (np.abs(error) ** 2).sum(axis=(1, 2)) - _halves((np.abs(explained) ** 2).sum(axis=1))
-    distance = np.sqrt(np.maximum(left, 0.0) / 2.0)
+    one = _shape(asked)
+    error = laid_over(one, _shape(stored))
+    half = one.shape[1] // 2
+    wrong = np.concatenate([error[:, 1:half], error[:, half + 1 :]])
+    of_strokes = unexplained(wrong, clocks(np.concatenate([asked.later, asked.earlier])))
+    distance = np.sqrt((_halves(of_strokes) + power(error[:, ::half])) / 2.0)
     found: Floats = chance(asked, one) - np.log(distance + _FLOOR_PX) - _out_of_pace(asked, stored)
     return found
 
@@ -93,10 +93,10 @@ def likeness(asked: Pairs, stored: Pairs) -> Floats:
 def chance(pairs: Pairs, shape: Complex | None = None) -> Floats:
     """Return the log of the distance in px at which pairs find strangers, shape (n,)."""
     shape = _shape(pairs) if shape is None else shape
-    size = (np.abs(shape) ** 2).sum(axis=1)
+    size = power(shape)
     both = np.concatenate([pairs.later, pairs.earlier])
-    each = (np.abs(both) ** 2).sum(axis=1)
-    high = _halves((np.abs(both[:, 2:]) ** 2).sum(axis=1))
+    each = power(both)
+    high = _halves(power(both[:, 2:]))
     lengths = np.sqrt(each).reshape(2, -1)
     columns = [
         np.sqrt(size / 2.0),
@@ -116,16 +116,6 @@ def _shape(pairs: Pairs) -> Complex:
     half = pairs.way[:, None] / 2.0
     shape: Complex = np.concatenate([half, pairs.later, -half, pairs.earlier], axis=1)
     return shape
-
-
-def _laid_over(one: Complex, other: Complex) -> Complex:
-    """Return what is left of one shape when the other has been laid over it, mirrored if that fits better."""
-    size = np.maximum((np.abs(other) ** 2).sum(axis=1), 1e-9)
-    turned, mirrored = (one * other.conj()).sum(axis=1), (one * other).sum(axis=1)
-    flip = np.abs(mirrored) > np.abs(turned)
-    turn = np.where(flip, mirrored, turned) / size
-    left: Complex = one - turn[:, None] * np.where(flip[:, None], other.conj(), other)
-    return left
 
 
 def _lateral(size: Floats, shape: Complex, share: float) -> Floats:
@@ -151,4 +141,5 @@ def _lasted(pairs: Pairs, number: int) -> Floats:
     """Return the log of how long the earlier stroke (0), the later (1) or the pause (2) was."""
     began, ended, begins, ends = pairs.times_ms
     lasted = (ended - began, ends - begins, np.maximum(begins - ended, _SHORTEST_PAUSE_MS))[number]
-    return np.log(lasted)
+    found: Floats = np.log(lasted)
+    return found

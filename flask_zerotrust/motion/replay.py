@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .strokes import Strokes
 
-Complex = NDArray[np.complex128]
+Complex = NDArray[np.complexfloating]
 Floats = NDArray[np.float64]
 
 # Points at equal times, and harmonics of the path that are kept: noise of the capture is spread over
@@ -41,7 +41,11 @@ _AT = (np.arange(POINTS) + 0.5) / POINTS
 _ORDER = np.arange(1, HARMONICS + 1)
 _COSINES = np.sqrt(2.0) * np.cos(np.pi * _ORDER[:, None] * _AT)
 _SLOPES = -np.sqrt(2.0) * np.pi * _ORDER[:, None] * np.sin(np.pi * _ORDER[:, None] * _AT)
+_TO_HARMONICS = np.concatenate([np.ones((1, POINTS)), _COSINES]).T.astype(np.complex128) / POINTS
 _PACES = np.cos(np.pi * np.arange(CLOCKS)[:, None] * _AT)
+# Harmonics to those of the path's change with the clock, one pace after the other, for real and imaginary
+# parts: shape (2 HARMONICS, CLOCKS * 2 HARMONICS).
+_CLOCKS = np.concatenate([np.kron(np.eye(2), (_SLOPES * pace) @ _COSINES.T / POINTS) for pace in _PACES], 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,32 +75,36 @@ class Prints:
 def fingerprints(strokes: Strokes) -> Prints:
     """Return how the strokes are known again."""
     first, last = strokes.offsets[:-1], strokes.offsets[1:] - 1
-    step = np.hypot(np.diff(strokes.x, prepend=0.0), np.diff(strokes.y, prepend=0.0))
+    step = np.empty(strokes.x.size)
+    np.hypot(strokes.x[1:] - strokes.x[:-1], strokes.y[1:] - strokes.y[:-1], out=step[1:])
     step[first] = 1.0
     run = np.cumsum(step)
     path = run[last] - run[first]
     # One ascending clock for all of them, so that one interpolation does.
-    counts = np.diff(strokes.offsets)
-    length = strokes.end_ms - strokes.start_ms + 1.0
-    begin = np.cumsum(length) - length
-    ahead = begin - strokes.start_ms
-    clock = strokes.t_ms + np.repeat(ahead, counts)
+    begun, ended = strokes.t_ms[first], strokes.t_ms[last]
+    length = ended - begun + 1.0
+    ahead = np.cumsum(length) - length - begun
+    clock = strokes.t_ms + np.repeat(ahead, last - first + 1)
     start = np.interp(run[first] + TRIMMED * path, run, clock)
     end = np.interp(run[last] - TRIMMED * path, run, clock)
     when = start[:, None] + (end - start)[:, None] * _AT
-    z = np.interp(when, clock, strokes.x) + 1j * np.interp(when, clock, strokes.y)
-    place = z.mean(axis=1)
-    return Prints((z - place[:, None]) @ _COSINES.T / POINTS, path, place, start - ahead, end - ahead)
+    z = np.empty(when.shape, np.complex128)
+    z.real, z.imag = np.interp(when, clock, strokes.x), np.interp(when, clock, strokes.y)
+    # The first of the cosines is the mean.
+    found = z @ _TO_HARMONICS
+    return Prints(found[:, 1:], path, found[:, 0], start - ahead, end - ahead)
 
 
-def telling(strokes: Strokes, prints: Prints) -> NDArray[np.bool_]:
-    """Return which strokes have enough of a shape to be known again, shape (n,)."""
+def telling(strokes: Strokes, prints: Prints) -> Floats:
+    """Return how far off a straight line strokes are that can be known again, in px, or 0, shape (n,)."""
     # The smaller moment of inertia: what no straight line explains.
     z = prints.harmonics
-    energy = (np.abs(z) ** 2).sum(axis=1)
+    energy = (z.real * z.real + z.imag * z.imag).sum(axis=1)
     lateral = np.sqrt(np.maximum(energy - np.abs((z * z).sum(axis=1)), 0.0) / 2.0)
-    enough: NDArray[np.bool_] = (lateral >= MIN_LATERAL_PX) & (prints.path_px >= MIN_PX)
-    return enough & (np.diff(strokes.offsets) >= MIN_EVENTS)
+    enough = (lateral >= MIN_LATERAL_PX) & (prints.path_px >= MIN_PX)
+    enough &= np.diff(strokes.offsets) >= MIN_EVENTS
+    found: Floats = np.where(enough, lateral, 0.0)
+    return found
 
 
 def chance(prints: Complex, path_px: Floats) -> Floats:
@@ -133,52 +141,49 @@ def likeness(prints: Complex, path_px: Floats, stored: Complex) -> Floats:
     """
     several = stored.reshape(len(prints), -1, HARMONICS)
     k = several.shape[1]
-    asked, flat = np.repeat(prints, k, axis=0), several.reshape(-1, HARMONICS)
-    basis = np.repeat(clocks(prints), k, axis=0)
-    near = np.minimum(_distance(asked, flat, basis), _distance(asked, flat.conj(), basis))
+    asked = np.repeat(prints, k, axis=0)
+    error = laid_over(asked, several.reshape(-1, HARMONICS))
+    near = np.sqrt(unexplained(error, np.repeat(clocks(prints), k, axis=0)))
     said: Floats = chance(prints, path_px)[:, None] - np.log(near.reshape(-1, k) + _FLOOR_PX)
     return said.reshape(stored.shape[:-1])
 
 
-def _distance(prints: Complex, stored: Complex, basis: Floats) -> Floats:
-    """Return root mean square distances in px, turned, scaled and timed to fit best."""
-    fitted = _error(prints, prints, stored)
-    wrong_clock = along(basis, fitted)
-    rest = _error(prints - wrong_clock, prints, stored)
-    rest = rest - along(basis, rest)
-    distance: Floats = np.sqrt((np.abs(rest) ** 2).sum(axis=1))
-    return distance
+def laid_over(one: Complex, other: Complex) -> Complex:
+    """Return what is left of shapes when others have been laid over them, mirrored if that fits better."""
+    conjugate = other.conj()
+    turned, flipped = (one * conjugate).sum(axis=1), (one * other).sum(axis=1)
+    mirrored = np.abs(flipped) > np.abs(turned)
+    turn = np.where(mirrored, flipped, turned) / np.maximum(power(other), 1e-9)
+    left: Complex = one - turn[:, None] * np.where(mirrored[:, None], conjugate, other)
+    return left
 
 
-def _error(aim: Complex, prints: Complex, stored: Complex) -> Complex:
-    norm = np.maximum((np.abs(stored) ** 2).sum(axis=1), 1e-9)
-    turn = (aim * stored.conj()).sum(axis=1) / norm
-    error: Complex = prints - turn[:, None] * stored
-    return error
-
-
-def clocks(prints: Complex) -> Floats:
-    """Return what a clock that differs a little changes, orthonormal, shape (n, 2 HARMONICS, CLOCKS)."""
-    moved = (prints @ _SLOPES)[:, None, :] * _PACES
-    moved = moved - moved.mean(axis=2, keepdims=True)
-    first, *others = np.moveaxis(_flat(moved @ _COSINES.T / POINTS), 1, 0)
-    basis = [_unit(first)]
-    for other in others:  # Gram-Schmidt: there are but two of them
-        basis.append(_unit(other - sum((one * other).sum(axis=1, keepdims=True) * one for one in basis)))
-    found: Floats = np.stack(basis, axis=2)
+def power(values: Complex) -> Floats:
+    """Return the sums of squares of rows, shape (n,)."""
+    found: Floats = (values.real**2 + values.imag**2).sum(axis=1)
     return found
 
 
-def _unit(vectors: Floats) -> Floats:
-    unit: Floats = vectors / np.maximum(np.sqrt((vectors * vectors).sum(axis=1, keepdims=True)), 1e-9)
-    return unit
+def clocks(prints: Complex) -> Floats:
+    """Return what a clock that differs a little changes, orthonormal, shape (n, CLOCKS, 2 HARMONICS)."""
+    moved = _flat(prints) @ _CLOCKS
+    basis = np.empty((len(prints), CLOCKS, 2 * HARMONICS))
+    for i in range(CLOCKS):  # Gram-Schmidt
+        vector = moved[:, 2 * HARMONICS * i : 2 * HARMONICS * (i + 1)]
+        for j in range(i):
+            vector = vector - np.einsum("nk,nk->n", vector, basis[:, j])[:, None] * basis[:, j]
+        size = np.sqrt(np.einsum("nk,nk->n", vector, vector))
+        np.divide(vector, np.maximum(size, 1e-9)[:, None], out=basis[:, i])
+    return basis
 
 
-def along(basis: Floats, error: Complex) -> Complex:
+def unexplained(error: Complex, basis: Floats) -> Floats:
+    """Return the mean square distance that a differing clock does not explain, shape (n,)."""
     flat = _flat(error)
-    found = np.einsum("nkc,nc->nk", basis, np.einsum("nk,nkc->nc", flat, basis))
-    along: Complex = found[:, :HARMONICS] + 1j * found[:, HARMONICS:]
-    return along
+    along = np.einsum("nck,nk->nc", basis, flat)
+    left = np.einsum("nk,nk->n", flat, flat) - np.einsum("nc,nc->n", along, along)
+    found: Floats = np.maximum(left, 0.0)
+    return found
 
 
 def _flat(values: Complex) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any
 from . import pairs, replay
 
 # Natural log-odds of a replay: of any number of single strokes that are like stored ones, of a stroke
-# that goes on with the stored visit of earlier ones or repeats a pair, and the most that a session can hold.
+# that goes on with the stored visit of earlier ones or repeats a pair, and the most a session can hold.
 WEAK, STRONG, CAP_REPLAY = 2.0, 6.0, 9.0
 # A stored visit goes on when its next stroke comes this soon, in s, and is one of the session's next.
 GOES_ON_S = 30.0

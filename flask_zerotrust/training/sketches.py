@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 
 from .. import memory
@@ -28,8 +27,8 @@ from .replays import KINDS, again, rows_of
 Floats = NDArray[np.float64]
 
 SEED = 7
-#: Dimensions of a sketch, and into how many cells the first of them are cut.
-DIMENSIONS, CELLS = {"pairs": 10, "alone": 8}, (16, 12, 8, 6)
+#: Into how many cells the first dimensions are cut, the first of all for pairs and for strokes alone.
+CELLS = (16, 12, 8, 6)
 # A copy is taken for that of the stored stroke with which it correlates best, at least so much, and which
 # lies at about the same share of the visit.
 _ALIKE, _SHARE = 0.9, 0.06
@@ -42,7 +41,7 @@ class Shapes:
     """Strokes or pairs of one visit: what is projected, the shape, and when, as a share of the visit."""
 
     products: Floats
-    shape: NDArray[np.complex128]
+    shape: NDArray[np.complexfloating]
     share: Floats
 
 
@@ -57,15 +56,24 @@ def learn(folder: str | Path, *, progress: Bar | None = None) -> dict[str, NDArr
         for recording, rows in over(short, kind):
             copied.append((rows, _rows(render(again(recording, kind, rng), rng=rng))))
     arrays: dict[str, NDArray[np.float32]] = {}
+    sketches: list[Floats] = []
     for kind, shapes in (("pairs", _pairs), ("alone", _alone)):
         spread = np.concatenate([shapes(rows).products for _, rows in known])
         apart = np.concatenate([_apart(shapes(rows), shapes(copy)) for rows, copy in copied])
-        projection = _discriminant(spread, apart)[:, : DIMENSIONS[kind]]
-        arrays[f"{kind}_projection"] = projection.astype(np.float32)
-        for i, cells in enumerate(CELLS):
-            edges = np.quantile(spread @ projection[:, i], np.arange(1, cells) / cells)
-            arrays[f"{kind}_edges_{i}"] = edges.astype(np.float32)
-    return arrays
+        projection = _discriminant(spread, apart)[:, : sketch.DIMENSIONS]
+        arrays[kind] = projection.astype(np.float32)
+        sketches.append(spread @ projection)
+    return arrays | {f"walls_{i}": walls for i, walls in enumerate(_walls(*sketches))}
+
+
+def _walls(of_pairs: Floats, alone: Floats) -> Iterator[NDArray[np.float32]]:
+    """Yield, along each dimension, where cells end; along the first those of strokes alone come last."""
+    for i, cells in enumerate(CELLS):
+        shares = np.linspace(0.0, 1.0, cells + 1)
+        walls = np.quantile(of_pairs[:, i], shares)
+        if i == 0:
+            walls = np.append(walls, np.quantile(alone[:, 0], shares) + sketch.FAR)
+        yield walls.astype(np.float32)
 
 
 def _people(folder: Path) -> Iterator[Recording]:
@@ -83,11 +91,11 @@ def _rows(recording: Recording) -> Rows:
 
 
 def _pairs(rows: Rows) -> Shapes:
-    made, later = memory.pairs_of(rows[1:], rows[:-1], np.arange(1, rows.size))
+    made, later = memory.pairs_of(rows[1:], rows[:-1])
     products = sketch.products_of_pairs(made.later, made.earlier, made.way, made.times_ms)
     half = made.way[:, None] / 2.0
     shape = np.concatenate([half, made.later, -half, made.earlier], axis=1)
-    return Shapes(products.astype(np.float64), shape, _share(rows)[later])
+    return Shapes(products.astype(np.float64), shape, _share(rows)[1:][later])
 
 
 def _alone(rows: Rows) -> Shapes:
@@ -99,8 +107,9 @@ def _alone(rows: Rows) -> Shapes:
 def _share(rows: Rows) -> Floats:
     if not rows.size:
         return np.empty(0)
-    begun = rows["begun_ms"] - rows["begun_ms"][0]
-    return begun / max(begun[-1], 1.0)
+    begun: Floats = rows["begun_ms"] - rows["begun_ms"][0]
+    share: Floats = begun / max(float(begun[-1]), 1.0)
+    return share
 
 
 def _apart(stored: Shapes, copies: Shapes) -> Floats:
@@ -113,7 +122,8 @@ def _apart(stored: Shapes, copies: Shapes) -> Floats:
     alike[np.abs(copies.share[:, None] - stored.share) > _SHARE] = 0.0
     best = alike.argmax(axis=1)
     sure = alike.max(axis=1) > _ALIKE
-    return copies.products[sure] - stored.products[best[sure]]
+    apart: Floats = copies.products[sure] - stored.products[best[sure]]
+    return apart
 
 
 def _discriminant(spread: Floats, apart: Floats) -> Floats:
@@ -122,8 +132,10 @@ def _discriminant(spread: Floats, apart: Floats) -> Floats:
     clipped = np.clip(apart, -most, most)
     within = clipped.T @ clipped / len(clipped) / 2.0
     within += np.eye(len(within)) * np.trace(within) / len(within) * _RIDGE
-    values, vectors = scipy.linalg.eigh(np.cov(spread.T), within)
-    found: Floats = vectors[:, np.argsort(-values)]
+    # Copies made equally spread in all directions, the rest is the directions of strangers.
+    whitened = np.linalg.inv(np.linalg.cholesky(within)).T
+    _, vectors = np.linalg.eigh(whitened.T @ np.cov(spread.T) @ whitened)
+    found: Floats = whitened @ vectors[:, ::-1]
     return found
 
 
@@ -138,7 +150,7 @@ def main(folder: Path, out: Path) -> None:
     """Learn from everything in FOLDER that may be trained on."""
     with Bar() as bar:
         arrays = learn(folder, progress=bar)
-    np.savez_compressed(out, **arrays)
+    np.savez_compressed(out, **cast(Any, arrays))
     click.echo(f"{out}: {', '.join(f'{name} {array.shape}' for name, array in arrays.items())}")
 
 

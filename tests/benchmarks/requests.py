@@ -11,7 +11,21 @@ from tests.integration.sites import Site, Visitor
 from . import naive, sites
 from .timing import Job, medians
 
+<<<<<<< HEAD
 _STATUS = {"bare": 204, "naive": 204, "plain": 200, "guarded": 200}
+=======
+# Seconds of the site's clock between two batches: none covers more time than has passed.
+PACE_S = 60.0
+CHECKED = {
+    "with": 204,
+    "without": 204,
+    "bare": 204,
+    "collector": 204,
+    "collector_2000": 204,
+    "plain": 200,
+    "guarded": 200,
+}
+>>>>>>> replay
 
 
 def _check(name: str, answer: Any) -> None:
@@ -47,6 +61,7 @@ def collectors(folder: Path, rounds: int, model: Any) -> dict[str, float]:
     )
 
 
+<<<<<<< HEAD
 def full_stores(folder: Path, rounds: int) -> dict[str, float]:
     """Return the median CPU time of a batch with few and with many live sessions in the store, in s."""
     found = {}
@@ -55,6 +70,27 @@ def full_stores(folder: Path, rounds: int) -> dict[str, float]:
         sites.fill_store(site, sessions)
         found[name] = _batches(site.visitor().login(), 600, 10)
     return medians(found, rounds, check=_check)
+=======
+def make_site(folder: str, **config: Any) -> Site:
+    """Return a site on SQLite and the model that ships, with undecorated views to compare with."""
+    store = stores.from_url(f"sqlite:///{Path(folder) / 'bench.sqlite'}", instance_path=folder)
+    site = build_app(Clock(), FixedScorer(), store, ZEROTRUST_TOKEN_S=86_400.0, **config)
+    site.app.extensions["zerotrust"].scorer = scoring.load_bundle()
+    site.app.testing = False
+
+    @site.app.post("/bare")
+    def bare() -> tuple[str, int]:
+        session.get("_user_id")
+        request.get_data()
+        return "", 204
+
+    @site.app.get("/plain")
+    def plain() -> str:
+        session.get("_user_id")
+        return "the secret"
+
+    return site
+>>>>>>> replay
 
 
 def views(folder: Path, rounds: int) -> dict[str, float]:

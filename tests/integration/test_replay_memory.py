@@ -13,6 +13,7 @@ import pytest
 
 from flask_zerotrust import signals
 from flask_zerotrust.errors import StoreError
+from flask_zerotrust.memory import LOG
 from flask_zerotrust.scoring import load_bundle
 from flask_zerotrust.training.capture import Device, render
 from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT
@@ -91,7 +92,7 @@ def test_nothing_is_remembered_unless_asked_for(sessions: dict[str, Recording]) 
     original = sessions[PEOPLE[0]]
     live(bank.visitor().login("grace"), original)
     assert live(bank.visitor().login(), original).level() == "low"
-    assert bank.app.extensions["zerotrust"].store.entries("movement:1") == []
+    assert bank.app.extensions["zerotrust"].store.entries(LOG) == []
 
 
 def test_a_log_that_cannot_be_written_loses_no_batch(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from flask_zerotrust.events import MOUSE, MOVE, EventBatch, encode_planes
+from flask_zerotrust.memory import LOG
 from tests.integration.sites import Site, Visitor
 
 
@@ -96,13 +97,13 @@ def test_the_memory_is_bounded(make_site: Callable[..., Site]) -> None:
     grace = show(bank.visitor().login("grace"), [1, 2])
     guard = bank.app.extensions["zerotrust"]
     show(grace, list(range(10, 20)))
-    assert len(guard.store.entries("movement:1")) == 4
+    assert len(guard.store.entries(LOG)) == 4
     assert len(guard.replays) == 4
     assert show(bank.visitor().login(), [1, 2]).level() != "high"
 
 
 def test_what_is_kept_leads_to_nobody(bank: Site) -> None:
     ada = show(bank.visitor().login(), [1, 2])
-    kept = b"".join(bank.app.extensions["zerotrust"].store.entries("movement:1"))
+    kept = b"".join(bank.app.extensions["zerotrust"].store.entries(LOG))
     for secret in ("ada", ada.entry()["c"], ada.entry()["id"]):
         assert secret.encode() not in kept

@@ -7,7 +7,7 @@ import pytest
 
 from flask_zerotrust import memory
 from flask_zerotrust.memory import LOG, ROW, ReplayMemory
-from flask_zerotrust.motion import replay
+from flask_zerotrust.motion import pairs, replay
 from flask_zerotrust.motion.replayed import CAP_REPLAY, RECALLED, STRONG, WEAK, Hit, Replayed
 from flask_zerotrust.stores import MemoryStore, SQLiteStore
 from tests.clock import Clock
@@ -17,7 +17,10 @@ def rows(visit: int, at: float, n: int = 1, *, seed: int = 0) -> np.ndarray:
     """Return rows of winding strokes, a second apart."""
     rng = np.random.default_rng((visit, seed))
     made = np.zeros(n, ROW)
-    made["visit"], made["at"], made["path"] = visit, at + np.arange(n), 500.0
+    made["visit"], made["at"], made["path"], made["telling"] = visit, at + np.arange(n), 500.0, 20.0
+    made["begun_ms"] = 1_000.0 * np.arange(n) + rng.uniform(0, 300, n)
+    made["ended_ms"] = made["begun_ms"] + rng.uniform(200, 600, n)
+    made["place"] = rng.normal(0, 200, n) + 1j * rng.normal(0, 200, n)
     size = 100.0 / np.arange(1, replay.HARMONICS + 1) ** 1.5
     made["prints"] = size * (rng.normal(size=(n, size.size)) + 1j * rng.normal(size=(n, size.size)))
     return made
@@ -27,6 +30,7 @@ def copies(of: np.ndarray, *, visit: int, matrix: complex = 1.2 + 0.5j) -> np.nd
     """Return the same strokes of another visit, mirrored, turned and scaled."""
     made = of.copy()
     made["visit"], made["prints"] = visit, matrix * of["prints"].conj()
+    made["place"] = matrix * of["place"].conj() + 300.0
     return made
 
 
@@ -50,8 +54,39 @@ def test_a_copy_is_found_among_many(store, clock):
     asked = copies(rows(42, clock.now, 8), visit=7_777)
     for i, hits in enumerate(kept.look_up(asked, now=clock.now)):
         assert (hits[0].visit, hits[0].at) == (42, clock.now + i)
-        assert hits[0].likeness > replay.RARER
-        assert all(hit.likeness >= replay.LIKE_AT_ALL for hit in hits)
+        # The first has none before it; of each batch one stroke is looked up alone.
+        assert hits[0].strokes == (1 if i == 0 else 2)
+        assert hits[0].likeness > (replay.RARER if i == 0 else pairs.ALONE)
+
+
+def test_a_batch_goes_on_where_the_one_before_it_ended(store, clock):
+    kept = ReplayMemory(store, capacity=100, keep_s=1e6)
+    kept.remember(rows(1, clock.now, 2))
+    first, second = copies(rows(1, clock.now, 2), visit=2).reshape(2, 1)
+    kept.remember(first)
+    (hits,) = kept.look_up(second, now=clock.now)
+    assert (hits[0].visit, hits[0].strokes) == (1, 2)
+    (alone,) = kept.look_up(second, now=clock.now, before=second[:0])
+    assert {hit.strokes for hit in alone} == {1}
+
+
+def test_strokes_that_are_each_moved_by_themselves_are_found_alone(store, clock):
+    """Another way between them makes another pair, but a winding stroke is known by itself."""
+    kept = ReplayMemory(store, capacity=100, keep_s=1e6)
+    kept.remember(rows(1, clock.now, 2))
+    asked = copies(rows(1, clock.now, 2), visit=2)
+    asked["place"][1] += 900.0
+    hits = [kept.look_up(one, now=clock.now, before=asked[:0])[0] for one in asked.reshape(2, 1)]
+    assert Replayed().then(hits).log_odds >= STRONG
+
+
+def test_plain_strokes_are_known_in_pairs_only(store, clock):
+    made = rows(1, clock.now, 3)
+    made["telling"] = 0.0
+    kept = ReplayMemory(store, capacity=100, keep_s=1e6)
+    kept.remember(made)
+    hits = kept.look_up(copies(made, visit=2), now=clock.now)
+    assert [[hit.strokes for hit in one[:1]] for one in hits] == [[], [2], [2]]
 
 
 def test_strangers_are_not_found(store, clock):
@@ -147,6 +182,24 @@ def test_a_batch_adds_no_more_than_its_share(clock):
 
 def hit(at: float, likeness: float = 0.6, visit: int = 1) -> tuple[Hit, ...]:
     return (Hit(visit, at, likeness),)
+
+
+def pair(at: float, likeness: float, visit: int = 1) -> tuple[Hit, ...]:
+    return (Hit(visit, at, likeness, 2),)
+
+
+def test_a_pair_that_is_very_like_is_strong_and_two_in_order_need_less():
+    assert Replayed().then([pair(5, pairs.ALONE)]).log_odds == STRONG
+    assert Replayed().then([pair(5, pairs.ALONE - 0.01)]).log_odds == 0.0
+    half = pairs.IN_ORDER / 2
+    assert Replayed().then([pair(5, half), pair(6, half)]).log_odds == STRONG
+    assert Replayed().then([pair(6, half), pair(5, half)]).log_odds == 0.0
+    assert Replayed().then([pair(5, half), pair(6, half - 0.01)]).log_odds == 0.0
+
+
+def test_a_pair_does_not_go_on_with_a_single_stroke():
+    """The pair holds that stroke already: it would count twice."""
+    assert Replayed().then([hit(5, 0.7), pair(6, 1.0)]).log_odds == 0.0
 
 
 def test_one_stroke_is_weak_however_often():

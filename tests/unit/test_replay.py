@@ -32,7 +32,8 @@ def changed(s: Strokes, change: str) -> Strokes:
 
 
 def alike(one: Strokes, other: Strokes) -> float:
-    return float(replay.likeness(*replay.fingerprints(one), replay.fingerprints(other)[0])[0])
+    asked, stored = replay.fingerprints(one), replay.fingerprints(other)
+    return float(replay.likeness(asked.harmonics, asked.path_px, stored.harmonics)[0])
 
 
 @pytest.mark.parametrize("change", ["moved", "scaled", "turned", "mirrored", "slower", "shaken"])
@@ -56,9 +57,8 @@ def test_straight_strokes_are_near_to_strangers():
     t = np.arange(0, 600.0, 16.0)
     ease = (1 - np.cos(np.pi * t / t[-1])) / 2
     plain = Strokes(t, 300 + (400 * ease).round(), 200 + 0 * t, np.array([0, t.size]))
-    print_, path = replay.fingerprints(plain)
-    bent = replay.fingerprints(winding(1))
-    assert replay.chance(print_, path)[0] < replay.chance(*bent)[0]
+    one, bent = replay.fingerprints(plain), replay.fingerprints(winding(1))
+    assert replay.chance(one.harmonics, one.path_px)[0] < replay.chance(bent.harmonics, bent.path_px)[0]
 
 
 def straight(shake: float = 0.0, seed: int = 0) -> Strokes:
@@ -71,7 +71,7 @@ def straight(shake: float = 0.0, seed: int = 0) -> Strokes:
 
 
 def tells(s: Strokes) -> bool:
-    return bool(replay.telling(s, *replay.fingerprints(s))[0])
+    return bool(replay.telling(s, replay.fingerprints(s))[0])
 
 
 def test_a_straight_stroke_is_no_fingerprint():
@@ -96,10 +96,10 @@ def test_the_same_distance_says_less_of_a_plainer_stroke():
     """Likeness is counted against chance: 2 px off a nearly straight stroke is anybody's."""
 
     def off_by_2_px(stroke: Strokes) -> float:
-        print_, path = replay.fingerprints(stroke)
-        noise = np.random.default_rng(1).normal(size=(2, print_.shape[1]))
+        found = replay.fingerprints(stroke)
+        noise = np.random.default_rng(1).normal(size=(2, found.harmonics.shape[1]))
         error = (noise[0] + 1j * noise[1]) * 2.0 / np.linalg.norm(noise)
-        return float(replay.likeness(print_, path, print_ + error)[0])
+        return float(replay.likeness(found.harmonics, found.path_px, found.harmonics + error)[0])
 
     plain = [off_by_2_px(straight(1.0, seed)) for seed in range(4)]
     assert max(plain) < replay.RARE < min(off_by_2_px(winding(seed)) for seed in range(4))
