@@ -8,24 +8,10 @@ from typing import Any
 from flask_zerotrust import events
 from tests.integration.sites import Site, Visitor
 
-from . import naive, sites
-from .timing import Job, medians
+from . import moves, naive, sites
+from .timing import WARM_UP, Job, medians
 
-<<<<<<< HEAD
 _STATUS = {"bare": 204, "naive": 204, "plain": 200, "guarded": 200}
-=======
-# Seconds of the site's clock between two batches: none covers more time than has passed.
-PACE_S = 60.0
-CHECKED = {
-    "with": 204,
-    "without": 204,
-    "bare": 204,
-    "collector": 204,
-    "collector_2000": 204,
-    "plain": 200,
-    "guarded": 200,
-}
->>>>>>> replay
 
 
 def _check(name: str, answer: Any) -> None:
@@ -47,11 +33,11 @@ def collectors(folder: Path, rounds: int, model: Any) -> dict[str, float]:
     more: dict[str, Job] = {
         "bare": jobs["bare"],
         "naive": naive.sender(naive.app(model).test_client(), sites.movement(600, 10)),
-        "memory": _batches(_remembering(folder / "memory"), 600, 10),
+        "memory": _new_batches(_remembering(folder / "memory"), rounds),
         "identity": _batches(
             _known(sites.guarded_site(folder / "identity", ZEROTRUST_IDENTITY=True)), 600, 10
         ),
-        "both": _batches(_known(_remembering(folder / "both", ZEROTRUST_IDENTITY=True).site), 600, 10),
+        "both": _new_batches(_known(_remembering(folder / "both", ZEROTRUST_IDENTITY=True).site), rounds),
     }
     others = medians(more, rounds, check=_check)
     return (
@@ -61,7 +47,6 @@ def collectors(folder: Path, rounds: int, model: Any) -> dict[str, float]:
     )
 
 
-<<<<<<< HEAD
 def full_stores(folder: Path, rounds: int) -> dict[str, float]:
     """Return the median CPU time of a batch with few and with many live sessions in the store, in s."""
     found = {}
@@ -70,27 +55,6 @@ def full_stores(folder: Path, rounds: int) -> dict[str, float]:
         sites.fill_store(site, sessions)
         found[name] = _batches(site.visitor().login(), 600, 10)
     return medians(found, rounds, check=_check)
-=======
-def make_site(folder: str, **config: Any) -> Site:
-    """Return a site on SQLite and the model that ships, with undecorated views to compare with."""
-    store = stores.from_url(f"sqlite:///{Path(folder) / 'bench.sqlite'}", instance_path=folder)
-    site = build_app(Clock(), FixedScorer(), store, ZEROTRUST_TOKEN_S=86_400.0, **config)
-    site.app.extensions["zerotrust"].scorer = scoring.load_bundle()
-    site.app.testing = False
-
-    @site.app.post("/bare")
-    def bare() -> tuple[str, int]:
-        session.get("_user_id")
-        request.get_data()
-        return "", 204
-
-    @site.app.get("/plain")
-    def plain() -> str:
-        session.get("_user_id")
-        return "the secret"
-
-    return site
->>>>>>> replay
 
 
 def views(folder: Path, rounds: int) -> dict[str, float]:
@@ -116,9 +80,15 @@ def _batches(visitor: Visitor, n: int, strokes: int) -> Job:
     return sites.sender(visitor, visitor.token(), n, strokes)
 
 
+def _new_batches(visitor: Visitor, rounds: int) -> Job:
+    """Return a job that posts movement that no memory knows, at most so often and a few times more."""
+    count = rounds + WARM_UP + 1
+    return moves.sender(visitor, visitor.token(), 600, 10, first=1_000_000, count=count)
+
+
 def _remembering(folder: Path, **config: Any) -> Visitor:
     site = sites.guarded_site(folder, ZEROTRUST_REPLAY_MEMORY=sites.STORED_STROKES, **config)
-    sites.fill_memory(site)
+    moves.fill(site, strokes=sites.STORED_STROKES)
     return site.visitor().login()
 
 

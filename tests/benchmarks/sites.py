@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from flask import Flask, request, session
 
-from flask_zerotrust import events, memory, motion, recognition, scoring, stores
+from flask_zerotrust import events, motion, recognition, scoring, stores
 from flask_zerotrust.record import Record
 from tests.clock import Clock
 from tests.integration.sites import FixedScorer, Site, Visitor, build_app
@@ -93,24 +93,6 @@ def guarded_site(folder: Path, **config: Any) -> Site:
         return "the secret"
 
     return site
-
-
-def fill_memory(site: Site) -> None:
-    """Put so many strokes into the replay memory: noisy relatives of a few hundred that were moved."""
-    rng = np.random.default_rng(_SEED)
-    batches = [movement(600, 10, seed=seed) for seed in range(40)]
-    rows = np.concatenate(
-        [memory.rows_of(motion.split(b), thread=f"visit-{i}", now=0.0) for i, b in enumerate(batches)]
-    )
-    rows = rows[rng.integers(0, rows.size, STORED_STROKES)]
-    noise = rng.normal(0, 0.3, (*rows["prints"].shape, 2)) @ [1, 1j]
-    rows["prints"] += noise * np.abs(rows["prints"])
-    rows["visit"] = rng.integers(0, 2**40, rows.size)
-    now = site.clock.now
-    rows["at"] = now - rng.uniform(0, 86_400, rows.size)
-    site.app.extensions["zerotrust"].store.append(
-        memory.LOG, rows.tobytes(), keep=STORED_STROKES, ttl_s=30 * 86_400
-    )
 
 
 def teach(site: Site, user: str) -> None:
