@@ -55,7 +55,13 @@ class _Share(click.FloatRange):
     help="Largest share of your people to be asked for a code because of their movement.",
 )
 @click.option("--model", help="Folder of a bundle; the one that ships if left out.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the new bundle.")
+@click.option(
+    "--out",
+    default="zerotrust-model",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder of the new bundle.",
+)
 @click.option("--tighten", is_flag=True, help="Also let cut-offs become stricter than the model's.")
 @click.option(
     "--bots", default=105, show_default=True, type=click.IntRange(0), help="Simulated, to compare."

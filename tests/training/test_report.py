@@ -19,7 +19,7 @@ from flask_zerotrust.scoring import DEFAULT_SHA256, load_bundle
 from flask_zerotrust.training import recordings, simulate
 from flask_zerotrust.training.evaluate import score_session
 from flask_zerotrust.training.report import __main__ as command
-from flask_zerotrust.training.report import corpus, page, results, sessions, tables, targets
+from flask_zerotrust.training.report import corpus, curves, page, results, sessions, tables, targets
 from flask_zerotrust.training.report.trace import Moment, Trace, trace
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -184,6 +184,30 @@ def test_the_page_needs_nothing_else_and_its_plots_are_xml(report, tmp_path):
     assert all(f"<h2>{table.title}</h2>" in html for table in tables.every(report))
     assert json.loads((tmp_path / "report.json").read_text()) == report
     assert page.html(report) == html
+
+
+def test_every_curve_and_table_that_was_promised_is_on_the_page(report):
+    """ROC and DET for each kind of bots, the reliability diagram, and every table by its name."""
+    said = curves.reliability(np.array([0.1, 0.9]), np.array([False, True]), np.ones(2))
+    found = said | {"interval": [0.0, 1.0], "people": 1, "bots": 1}
+    html = page.html(report | {"reliability": found})
+    for drawn in ("share of bots above it", "bots not above it"):
+        assert html.count(drawn) == len(report["curves"])
+    assert html.count("Calibration of the final risk") == 1
+    for name in (
+        "False step-ups, as captured",
+        "False step-ups, through the simulated browser",
+        "People who are low",
+        "Time to detection",
+        "Detection at fixed false alarms",
+        "TPR at FPR 1 % by family",
+        "TPR at FPR 0.1 % by family",
+        "Leave one family out",
+        "Leave one data set out",
+        "Checks",
+    ):
+        assert f"<h2>{name}</h2>" in html, name
+    assert "trivial: AUC" in html
 
 
 def test_names_from_files_cannot_write_html(report):

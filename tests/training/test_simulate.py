@@ -399,6 +399,29 @@ def turns(recording: Recording) -> np.ndarray:
     return np.sign(dx[:-1] * dy[1:] - dx[1:] * dy[:-1])
 
 
+@pytest.mark.parametrize("kind", ["replay", *simulate.MORPHS])
+def test_what_is_made_of_a_recording_is_seeded_and_varied(walk: Recording, kind: str) -> None:
+    """The same seed makes the same; twenty are made over in as many ways as there are."""
+
+    def make(seed: int) -> list[str]:
+        walks = [walk] * 20
+        if kind == "replay":
+            return [dump(visit) for visit in simulate.replays(walks, rng=rng(seed))]
+        return [dump(visit) for visit in simulate.morphs(walks, rng=rng(seed), kinds=[kind])]
+
+    assert make(1) == make(1) != make(2)
+    # A mirror turns left, up or both; smoothing takes in 3, 5 or 7 events.
+    assert len(set(make(1))) == (3 if kind in ("mirror", "smooth") else 20)
+
+
+def test_made_over_recordings_are_scaled_and_paced_widely(walk: Recording) -> None:
+    """From two thirds and less to one and a half and more."""
+    for kind, measure in (("scale", lambda v: lengths(v).sum()), ("time_scale", lambda v: np.ptp(v.t))):
+        found = simulate.morphs([walk] * 40, rng=rng(), kinds=[kind])
+        factors = [measure(visit) / measure(walk) for visit in found]
+        assert min(factors) < 0.8 < 1.35 < max(factors)
+
+
 def test_scaling_scales_everything_alike(walk: Recording) -> None:
     """One factor for all distances."""
     before, after = lengths(walk), lengths(morphed(walk, "scale", 2))

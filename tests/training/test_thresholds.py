@@ -172,6 +172,18 @@ def test_calibrating_writes_a_bundle_that_keeps_the_promise(site: Path, tmp_path
     assert old["after_5"] >= new["after_5"]
 
 
+def test_the_command_of_the_docs_is_enough(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files and a share: the bundle lies in the working folder, and the settings to use it are printed."""
+    monkeypatch.chdir(tmp_path)
+    words = ["calibrate", str(site), "--max-false-step-ups", "0.05", "--bots", "0"]
+    result = CliRunner().invoke(group, words)
+    assert result.exit_code == 0, result.output
+    sha256 = result.stdout.rpartition("ZEROTRUST_MODEL_SHA256 = ")[2].strip().strip("'")
+    assert load_bundle(tmp_path / "zerotrust-model", sha256).manifest["calibration"]
+
+
 def test_looser_cut_offs_come_with_a_warning(site: Path, tmp_path: Path) -> None:
     words = [site, "--max-false-step-ups", 0.05, "--bots", 42, "--out", tmp_path / "mine"]
     result = CliRunner().invoke(group, ["calibrate", *map(str, words)])

@@ -72,6 +72,12 @@ def test_nothing_is_kept_longer_than_agreed(tmp_path: Path) -> None:
     assert len(ages) >= 7
 
 
+def test_nobody_is_recorded_whom_nobody_could_ask(tmp_path: Path) -> None:
+    """Without a consent hook there is no consent, whatever else went wrong before."""
+    make(tmp_path, Clock()).take(envelope(), visit="visit", user="ada", consent=None)
+    assert recorder.spools(tmp_path) == []
+
+
 def test_files_that_are_not_ours_are_left_alone(tmp_path: Path) -> None:
     for name in ("notes.txt", "mine.spool", "1-2-3.spool"):
         (tmp_path / name).write_text("keep me")
