@@ -158,13 +158,7 @@ def decode(envelope: Envelope, *, max_events: int) -> EventBatch:
         raise PayloadError("planes", "the dt plane must not go back in time")
     step_ms, wheel, keep = dt * _TICK_MS, np.zeros(moved.shape), None
     if seen & (_IS_GAP | _IS_WHEEL):
-        gap, turned = meaning == _IS_GAP, meaning == _IS_WHEEL
-        if gap.all():
-            raise PayloadError("planes", "must hold an event, not only gap records")
-        step_ms[gap] = dt[gap] * 1_000.0
-        wheel[:, turned] = moved[:, turned]
-        moved[:, gap | turned] = 0.0
-        keep = ~gap
+        keep = _stand_still(meaning, dt, step_ms, moved, wheel)
     t_ms, place = envelope.t0_ms + np.cumsum(step_ms), np.cumsum(moved, axis=1)
     _check_extent(t_ms, place)
     # Most batches hold nothing but events, and then nothing has to be picked out or copied.
@@ -184,6 +178,23 @@ def decode(envelope: Envelope, *, max_events: int) -> EventBatch:
         viewport=envelope.viewport,
         sent_ms=envelope.sent_ms,
     )
+
+
+def _stand_still(
+    meaning: NDArray[np.uint8],
+    dt: NDArray[np.float64],
+    step_ms: NDArray[np.float64],
+    moved: NDArray[np.float64],
+    wheel: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Give gap records their seconds and wheel events their deltas, in place; return what is an event."""
+    gap, turned = meaning == _IS_GAP, meaning == _IS_WHEEL
+    if gap.all():
+        raise PayloadError("planes", "must hold an event, not only gap records")
+    step_ms[gap] = dt[gap] * 1_000.0
+    wheel[:, turned] = moved[:, turned]
+    moved[:, gap | turned] = 0.0
+    return np.asarray(~gap)
 
 
 def _meaning() -> NDArray[np.uint8]:
