@@ -32,8 +32,8 @@ from ..events import DOWN, ENTER, LEAVE, MOUSE, MOVE, UP, EventBatch
 UNTRUSTED_MOVES = 10
 UNTRUSTED_SHARE = 0.9
 # What one of them says, in log-odds, and all of them: 36 lift a session without movement to high
-# (2.47 in the model that ships); a single scripted reach of 25 moves does not.
-UNTRUSTED_LOG_ODDS = 0.07
+# (3.90 in the model that ships); a single scripted reach of 25 moves does not.
+UNTRUSTED_LOG_ODDS = 0.11
 UNTRUSTED_CAP = 4.4
 
 # Held shorter than this, in ms: Playwright 0-9, Puppeteer 2-9, Selenium 1-4 in the median; 4 in 14,678
@@ -45,9 +45,10 @@ SHORT_MS = 5.0
 JUMP_PX = 100.0
 JUMP_MOVES = 2
 # The pooled ratios above would allow log-odds of 5 and more. Presses of one hand resemble each other,
-# and the people behind the innocent causes are in no data set: a fraction of it.
-PRESS_LOG_ODDS = 0.75
-PRESS_CAP = 1.5
+# and the people behind the innocent causes are in no data set: a fraction of it, so much that presses and
+# pacing together stay just short of high.
+PRESS_LOG_ODDS = 0.95
+PRESS_CAP = 1.9
 
 # Interquartile range of the delay from move to handler, in ms: Playwright and Puppeteer 0.4-1.3 (more
 # where the machine is busy), a person's OS input 7.8-8.0 on a screen of 60 Hz: half a frame, so 3.5 at
@@ -66,8 +67,8 @@ CLOCK_TICKS_MS = (1.0, 1_000.0 / 60.0, 100.0)
 # The wire rounds times down to 0.1 ms and delays to 0.5 ms.
 TIME_SLACK_MS = 0.2
 LAG_SLACK_MS = 0.5
-PACING_LOG_ODDS = 0.75
-PACING_CAP = 1.5
+PACING_LOG_ODDS = 0.95
+PACING_CAP = 1.9
 
 # What the rest must bring before a session of machine-like timing is high, in log-odds.
 TIMING_MARGIN = 0.1
