@@ -14,6 +14,7 @@ from hypothesis import settings
 from flask_zerotrust.stores import MemoryStore, SQLiteStore
 from flask_zerotrust.training.datasets import sapimouse
 from flask_zerotrust.training.recordings import Recording
+from tests.browser.os_input import may_hurry
 from tests.clock import Clock
 from tests.desk import Desk
 
@@ -48,17 +49,17 @@ def sapimouse_visits(shared_data: Path) -> tuple[Recording, ...]:
     return found
 
 
-# A hand that has to share two cores gives its events 5 ms late in the median, and 1 to 3 ms where the
-# others are this far behind it (measured where it may not be given priority itself).
+# Of two busy cores, where a hand may not hurry, its events are 5 ms late in the median, and 1 to 3 ms
+# with the others this far behind it (measured).
 STEP_BACK = 10
 _STARTED = pytest.StashKey[bool]()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Let a process of several step back when its first test moves no hand: another's may."""
+    """Of several processes, let those that do not begin with a hand step back for the one that does."""
     if "PYTEST_XDIST_WORKER" in os.environ and not item.config.stash.get(_STARTED, False):
         item.config.stash[_STARTED] = True
-        if "display" not in getattr(item, "fixturenames", ()):
+        if "display" not in getattr(item, "fixturenames", ()) and not may_hurry():
             os.nice(STEP_BACK)
 
 
