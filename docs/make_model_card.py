@@ -39,10 +39,11 @@ def card(manifest: Json, report: Json) -> str:
     return f"""# Model card
 
 Written by `docs/make_model_card.py` from the manifest of the model that ships and from the last
-`make evaluate`; no figure here is typed by hand. The model is the weighted mean of depth-limited
-boosted trees and of four small networks, fitted by
-scikit-learn {manifest["libraries"]["scikit-learn"]} to {len(manifest["features"])} features of a stroke ([Features](features.md)) and served as plain arrays; others
-were tried beside it ([Models compared](models-compared.md)).
+`make evaluate`; no figure here is typed by hand.
+The model is the weighted mean of depth-limited boosted trees and of four small networks, fitted by
+scikit-learn {manifest["libraries"]["scikit-learn"]} to {len(manifest["features"])} features of a stroke
+([Features](features.md)) and served as plain arrays; others were tried beside it
+([Models compared](models-compared.md)).
 
 ## On whom it was trained
 
