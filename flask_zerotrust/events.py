@@ -11,8 +11,9 @@ dx dy  movement since the event before (the first: since 0, 0) in CSS px; for a 
        wheel's own delta, and the pointer has not moved
 kind   bits 0-3 the event (see ``KINDS``; 0 is a gap record, whose dt counts whole seconds),
        bits 4-5 the pointer (0 mouse, 1 touch, 2 pen), bit 6 set when the event was not trusted,
-       bit 7 set when a press reported pressure above 0, bits 8-14 the
-       delay between the event and its handler in 0.5 ms, capped at 127
+       bit 7 set when a press reported pressure above 0, or a wheel one whole notch by its older
+       measure (``wheelDelta`` of 120 or -120), bits 8-14 the delay between the event and its
+       handler in 0.5 ms, capped at 127
 =====  =======================================================================================
 """
 
@@ -81,7 +82,7 @@ class EventBatch:
     trusted : ndarray of bool
         What the browser said of the event (``isTrusted``).
     pressure : ndarray of bool
-        For presses: the browser reported pressure.
+        For presses: the browser reported pressure. For the wheel the same bit is :attr:`notch`.
     lag_ms : ndarray of float64
         Delay between event and handler, in [0, 63.5].
     wheel_x, wheel_y : ndarray of float64
@@ -107,6 +108,11 @@ class EventBatch:
 
     def __len__(self) -> int:
         return int(self.t_ms.size)
+
+    @property
+    def notch(self) -> NDArray[np.bool_]:
+        """Wheel events of one whole notch by the measure that no setting changes, ``wheelDelta``."""
+        return np.asarray((self.kind == WHEEL) & self.pressure)
 
 
 def open_envelope(body: bytes | str, *, max_bytes: int) -> Envelope:

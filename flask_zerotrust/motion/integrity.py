@@ -1,7 +1,7 @@
 """Does this stream look as if it came from a device? Evidence from how the browser got its events.
 
 All of it is cheap to fake and much of it has innocent causes, so it only ever speaks for a bot, in
-small portions, and its kinds have to agree. Three kinds, because their innocent causes differ:
+small portions, and its kinds have to agree. Four kinds, because their innocent causes differ:
 
 untrusted
     Moves made by a script in the page. Presses do not count: password managers make those.
@@ -12,10 +12,13 @@ press
 pacing
     Moves that reach their handlers in step. Frames and hands are not in step; frame-paced remote
     desktops can be.
+wheel
+    A turn of the wheel by one notch, with a delta beyond what settings make of a notch: drivers take
+    the delta from the program and leave the notch at one. A wheel set to 13 lines a notch or more, or by
+    120 px a notch on a page zoomed out to 25 %, looks the same.
 
 What was looked at and says nothing: the time from the last move to the press (below 5 ms in 45 % of
-Balabit's presses, 7 % of SapiMouse's), a press without moves (reloads, keyboards, screen readers), and
-the wheel, of which the wire carries the delta that the person's own settings decide.
+Balabit's presses, 7 % of SapiMouse's), and a press without moves (reloads, keyboards, screen readers).
 """
 
 from __future__ import annotations
@@ -70,6 +73,15 @@ LAG_SLACK_MS = 0.5
 PACING_LOG_ODDS = 0.95
 PACING_CAP = 1.9
 
+# Deltas of one notch beyond this, in CSS px, 3.5 times the 120 of wheelDelta: people 100-120 by default,
+# 333 at 10 lines a notch (Windows), 400 at a zoom of 25 %; macOS and Firefox stay below 120. Playwright,
+# Puppeteer and Selenium 480 when told to scroll by 480, still as one notch; Playwright 1,200 likewise.
+NOTCH_PX = 420.0
+# Measured with one distance a tool, and innocent settings are in no data set, so how often people have
+# them is not known: half an odd press each, and all of it never more than one.
+WHEEL_LOG_ODDS = 0.5
+WHEEL_CAP = 0.95
+
 # What the rest must bring before a session of machine-like timing is high, in log-odds.
 TIMING_MARGIN = 0.1
 
@@ -80,7 +92,7 @@ class Integrity:
 
     Attributes
     ----------
-    untrusted, press, pacing : float
+    untrusted, press, pacing, wheel : float
         Log-odds of a bot, never negative.
     released_ms : float or None
         When a button went up that had gone down before the batch.
@@ -91,6 +103,7 @@ class Integrity:
     untrusted: float = 0.0
     press: float = 0.0
     pacing: float = 0.0
+    wheel: float = 0.0
     released_ms: float | None = None
     held_ms: float | None = None
 
@@ -103,6 +116,7 @@ class Integrity:
             untrusted=min(self.untrusted + batch.untrusted, UNTRUSTED_CAP),
             press=min(press, PRESS_CAP),
             pacing=min(self.pacing + batch.pacing, PACING_CAP),
+            wheel=min(self.wheel + batch.wheel, WHEEL_CAP),
             held_ms=batch.held_ms,
         )
 
@@ -112,22 +126,28 @@ class Integrity:
             "untrusted": self.untrusted,
             "press": self.press,
             "pacing": self.pacing,
+            "wheel": self.wheel,
             "released_ms": self.released_ms,
             "held_ms": self.held_ms,
         }
 
     def faded(self, kept: float) -> Integrity:
         """Return the share of the evidence that time has left."""
-        if not (self.untrusted or self.press or self.pacing):
+        if not (self.untrusted or self.press or self.pacing or self.wheel):
             return self
         return replace(
-            self, untrusted=self.untrusted * kept, press=self.press * kept, pacing=self.pacing * kept
+            self,
+            untrusted=self.untrusted * kept,
+            press=self.press * kept,
+            pacing=self.pacing * kept,
+            wheel=self.wheel * kept,
         )
 
     @property
     def timing(self) -> float:
-        """Log-odds of how presses and moves are timed: 0 unless both kinds speak."""
-        return self.press + self.pacing if min(self.press, self.pacing) > 0 else 0.0
+        """Log-odds of how presses, moves and the wheel come: 0 unless two of these kinds speak."""
+        kinds = (self.press, self.pacing, self.wheel)
+        return sum(kinds) if sum(kind > 0 for kind in kinds) > 1 else 0.0
 
     def log_odds(self, *, high: float) -> float:
         """Return what counts, in [0, UNTRUSTED_CAP], where ``high`` log-odds would make a session high.
@@ -152,13 +172,14 @@ def inspect(batch: EventBatch) -> Integrity:
     pacing = PACING_LOG_ODDS * _in_step(t, move, lag)
     button = np.empty(0, np.intp) if move.all() else np.flatnonzero((kind == DOWN) | (kind == UP))
     if not button.size:
-        return Integrity(untrusted=_untrusted(batch), pacing=pacing)
+        return Integrity(untrusted=_untrusted(batch), pacing=pacing, wheel=_wheel(batch, real))
     odd = _short(t[button], kind[button]) + _jumps(x, y, kind, button)
     odd += int(((kind == DOWN) & ~batch.pressure[real]).sum())
     return Integrity(
         untrusted=_untrusted(batch),
         press=min(PRESS_LOG_ODDS * odd, PRESS_CAP),
         pacing=pacing,
+        wheel=_wheel(batch, real),
         released_ms=float(t[button[0]]) if kind[button[0]] == UP else None,
         held_ms=float(t[button[-1]]) if kind[button[-1]] == DOWN else None,
     )
@@ -172,6 +193,16 @@ def _untrusted(batch: EventBatch) -> float:
     if made < UNTRUSTED_MOVES or made < UNTRUSTED_SHARE * int(move.sum()):
         return 0.0
     return min(UNTRUSTED_LOG_ODDS * made, UNTRUSTED_CAP)
+
+
+def _wheel(batch: EventBatch, real: NDArray[np.bool_]) -> float:
+    """Weigh notches that went too far; a turn along both axes does not tell which of them was one."""
+    notch = np.flatnonzero(batch.notch & real)
+    if not notch.size:
+        return 0.0
+    across, along = np.sort(np.abs((batch.wheel_x[notch], batch.wheel_y[notch])), axis=0)
+    odd = (along > NOTCH_PX) & (across == 0)
+    return min(WHEEL_LOG_ODDS * int(odd.sum()), WHEEL_CAP)
 
 
 def _short(t: NDArray[np.float64], kind: NDArray[np.uint8]) -> int:

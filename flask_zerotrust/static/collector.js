@@ -15,6 +15,7 @@ const TIMEOUT_MS = 10000; // of one request
 const MAX_WAIT_MS = 300000; // between two tries while the server does not answer
 const MAX_TRIES = 3; // with a new token after a 401
 const MAX_INT16 = 32767;
+const NOTCH = 120; // of a wheel, by the older of its two measures, which no setting changes
 const FAR_PX = 16000; // no pointer is further out, and differences still fit 16 bits
 // What is listened to, in the order of the wire's numbers from 1; the first four anywhere in the
 // window, the others where the pointer crosses its edge.
@@ -26,8 +27,7 @@ const CONTROLS =
   "a,button,input,select,textarea,label,summary,[onclick],[role=button],[role=link],[role=tab]," +
   "[role^=menu],[role=switch]";
 
-const script = document.querySelector("script[data-zerotrust]");
-const prefix = script?.dataset.zerotrust;
+const prefix = document.querySelector("script[data-zerotrust]")?.dataset.zerotrust;
 const nonce = base64url(crypto.getRandomValues(new Uint8Array(18)));
 
 // The events that are in no batch yet, four numbers each: ticks (0.1 ms since the page opened),
@@ -62,9 +62,9 @@ function record(kind, event) {
     if (kind === MOVE && ticks < due) continue;
     if (kind === MOVE) due = Math.max(due + SAMPLE_TICKS, ticks);
     const pointer = { touch: 1, pen: 2 }[event.pointerType];
-    const pressed = kind === DOWN && event.pressure > 0;
+    const marked = kind === DOWN ? event.pressure > 0 : Math.abs(event.wheelDelta) === NOTCH;
     const lag = Math.min(127, (handled - ticks) / 5);
-    const word = kind | (pointer << 4) | (!event.isTrusted << 6) | (pressed << 7) | (lag << 8);
+    const word = kind | (pointer << 4) | (!event.isTrusted << 6) | (marked << 7) | (lag << 8);
     const place = kind === WHEEL ? [sample.deltaX, sample.deltaY] : [sample.clientX, sample.clientY];
     keep(ticks, ...place.map((v) => Math.max(-FAR_PX, Math.min(FAR_PX, Math.round(v) || 0))), word);
   }
@@ -132,8 +132,7 @@ function body(batch) {
 // Sending
 
 function request(path, options) {
-  const signal = AbortSignal.timeout?.(TIMEOUT_MS);
-  return fetch(prefix + path, { redirect: "error", signal, ...options });
+  return fetch(prefix + path, { redirect: "error", signal: AbortSignal.timeout?.(TIMEOUT_MS), ...options });
 }
 
 async function ask() {
@@ -194,9 +193,7 @@ function tick() {
 function hide() {
   if (!token) return;
   cut(count);
-  for (const batch of pending) {
-    batch.left ||= navigator.sendBeacon(prefix + "/events", body(batch));
-  }
+  for (const batch of pending) batch.left ||= navigator.sendBeacon(prefix + "/events", body(batch));
 }
 
 // Nobody saw the beacons' answers: their batches are sent again until there is one.
@@ -224,9 +221,9 @@ function ride({ target: form, formData }) {
 
 function start() {
   KINDS.forEach((type, i) => {
-    const inside = i < WHEEL;
-    const target = inside ? window : document.documentElement;
-    target.addEventListener(type, (event) => record(i + 1, event), { capture: inside, passive: true });
+    const capture = i < WHEEL;
+    const target = capture ? window : document.documentElement;
+    target.addEventListener(type, (event) => record(i + 1, event), { capture, passive: true });
   });
   addEventListener("submit", (event) => (submitter = event.submitter), true);
   addEventListener("formdata", ride, true);

@@ -204,6 +204,20 @@ def test_the_wheel_keeps_its_delta_and_the_pointer_its_place(page: Page, site: S
     assert places(batch)[-1] == ON_BUTTON
 
 
+def test_a_notch_of_the_wheel_is_marked_by_its_older_measure(page: Page, site: Site) -> None:
+    """Whatever delta comes with it; parts of a notch, several, and none at all are not."""
+    page.evaluate(
+        """() => {
+          for (const wheelDelta of [120, -120, 119, -240, 0, undefined]) {
+            dispatchEvent(Object.defineProperty(fake('wheel'), 'wheelDelta', { value: wheelDelta }));
+          }
+        }"""
+    )
+    press(page)
+    (batch,) = site.wait(site.taken)
+    assert batch.notch[batch.kind == WHEEL].tolist() == [True, True] + [False] * 4
+
+
 def test_leaving_and_entering_the_window_is_noted(page: Page, site: Site) -> None:
     """Crossing the page's edge counts; crossing elements inside it does not."""
     page.evaluate(

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from flask_zerotrust.events import decode
 from flask_zerotrust.motion import Integrity, inspect
-from flask_zerotrust.motion.integrity import PRESS_CAP
+from flask_zerotrust.motion.integrity import PRESS_CAP, WHEEL_LOG_ODDS
 
 from .harness import Bank
 from .site import Site, serve_site
@@ -61,6 +61,21 @@ def test_clicks_by_playwright_are_odd(page: Page, site: Site, report: Callable[[
     report(f"Playwright, clicks: {found}")
     assert found.press == PRESS_CAP
     assert found.untrusted == 0.0
+
+
+@pytest.mark.parametrize(("px", "weight"), [(120, 0.0), (480, WHEEL_LOG_ODDS), (-1_200, WHEEL_LOG_ODDS)])
+def test_a_wheel_turned_by_playwright_goes_too_far_in_one_notch(
+    page: Page, site: Site, px: int, weight: float
+) -> None:
+    """The delta is the program's, the notch the driver's; an ordinary notch says nothing."""
+    page.goto(site.page(TWO_BUTTONS))
+    page.mouse.move(300, 300)
+    page.mouse.wheel(0, px)
+    # The wheel is delivered later than mouse input that follows it.
+    page.wait_for_timeout(300)
+    page.click("#near")
+    page.wait_for_timeout(2_500)
+    assert seen(site).wheel == weight
 
 
 def test_its_moves_and_clicks_agree(page: Page, site: Site, report: Callable[[str], None]) -> None:

@@ -87,6 +87,13 @@ def test_a_wheel_event_does_not_move_the_pointer():
     assert batch.wheel_y.tolist() == [0, 120, 0]
 
 
+def test_a_notch_is_a_wheel_event_that_was_marked():
+    """The same bit means pressure on a press, and nothing on a wheel of an older page."""
+    kinds = [events.WHEEL | 1 << 7, events.WHEEL, events.DOWN | 1 << 7]
+    batch = decoded([(0, 0, 120, word) for word in kinds])
+    assert batch.notch.tolist() == [True, False, False]
+
+
 def test_touch_pen_and_untrusted_events_are_told_apart():
     rows = [(0, 0, 0, events.MOVE | p << 4 | u << 6) for p in range(3) for u in range(2)]
     batch = decoded(rows)

@@ -21,7 +21,7 @@ from flask_zerotrust.motion import integrity as module
 from flask_zerotrust.scoring import load_bundle
 from flask_zerotrust.training import batching, capture, datasets
 from flask_zerotrust.training.recordings import Recording
-from tests.unit.stream import Stream
+from tests.unit.stream import Stream, over_the_wire
 
 POLICY = load_bundle().policy
 HIGH = float(np.log(POLICY.high_at / (1 - POLICY.high_at)) - POLICY.prior_log_odds)
@@ -57,6 +57,17 @@ def visit(stream: Stream, *, clicks: int = 6, held_ms: float = 90.0) -> Batches:
         batches.append(stream.batch())
         stream.happen(UP, wait_ms=held_ms).wait(500.0)
     return [*batches, stream.batch()]
+
+
+def turns(*px: float, notch: bool = True, across: float = 0.0, **stream: bool | int) -> EventBatch:
+    """Return turns of the wheel, by these deltas, each one whole notch or not."""
+    made = Stream(**stream)
+    for _ in px:
+        made.happen(WHEEL, wait_ms=90.0)
+    batch = made.batch()
+    whole = np.full(len(px), notch)
+    turned = replace(batch, wheel_x=np.full(len(px), across), wheel_y=np.array(px), pressure=whole)
+    return over_the_wire(turned)
 
 
 # Innocent streams
@@ -194,6 +205,17 @@ def edge_of_the_window() -> Batches:
     return [stream.batch()]
 
 
+def wheels() -> Batches:
+    """A notch at up to 10 lines, on a page zoomed out to 25 %, and what turns without notches."""
+    notches = turns(100.0, -120.0, 57.0, -4.0, 333.0, -333.0, 400.0, -400.0)
+    return [notches, turns(2_000.0, -2_000.0, 1.0, notch=False)]
+
+
+def wheel_of_13_lines() -> Batches:
+    """Somebody has set the wheel to go further than 10 lines a notch."""
+    return [turns(*(433.0, -433.0) * 5)]
+
+
 def odd_windows() -> Batches:
     """Windows of any size, those that automation starts with among them, and none at all."""
     sizes = ((800, 600), (1_280, 720), (0, 0), (1, 1), (7_680, 4_320))
@@ -228,6 +250,8 @@ INNOCENT: list[Callable[[], Batches]] = [
     touch_pad,
     fast_screen,
     edge_of_the_window,
+    wheels,
+    wheel_of_13_lines,
     odd_windows,
     mirrored_by_the_page,
 ]
@@ -276,9 +300,10 @@ def test_what_the_screen_and_the_focus_are_is_not_even_asked() -> None:
 
 #: The innocent streams that one kind of evidence speaks against, and how loudly.
 ONE_KIND = {
-    smooth_remote_desktop: (0.0, module.PACING_LOG_ODDS),
-    screen_reader: (module.PRESS_CAP, 0.0),
-    pointing_by_voice: (module.PRESS_CAP, 0.0),
+    smooth_remote_desktop: (0.0, module.PACING_LOG_ODDS, 0.0),
+    screen_reader: (module.PRESS_CAP, 0.0, 0.0),
+    pointing_by_voice: (module.PRESS_CAP, 0.0, 0.0),
+    wheel_of_13_lines: (0.0, 0.0, module.WHEEL_CAP),
 }
 
 
@@ -286,7 +311,7 @@ ONE_KIND = {
 def test_an_innocent_stream_is_spoken_against_by_one_kind_at_most(stream: Callable[[], Batches]) -> None:
     """Most are by none; those that are say why one kind alone must not count."""
     found = seen(stream())
-    assert (found.press, found.pacing) == ONE_KIND.get(stream, (0.0, 0.0))
+    assert (found.press, found.pacing, found.wheel) == ONE_KIND.get(stream, (0.0, 0.0, 0.0))
 
 
 # Streams of programs
@@ -376,12 +401,51 @@ def test_a_delay_that_never_varies_counts_only_where_it_can_have_been_measured(
     assert (inspect(replace(batch, lag_ms=np.full(len(batch), lag_ms))).pacing > 0) is counts
 
 
+@pytest.mark.parametrize(
+    ("turn", "counts"),
+    [
+        (turns(421.0), True),
+        (turns(-480.0), True),
+        (turns(420.0), False),
+        (turns(480.0, notch=False), False),
+        (turns(480.0, across=1.0), False),
+        (turns(0.0, across=-480.0), True),
+        (turns(480.0, trusted=False), False),
+        (turns(480.0, pointer=TOUCH), False),
+    ],
+)
+def test_a_notch_of_the_wheel_is_odd_on_one_side_of_its_limit_only(turn: EventBatch, counts: bool) -> None:
+    assert inspect(turn).wheel == module.WHEEL_LOG_ODDS * counts
+
+
+def test_the_wheel_never_says_more_than_one_odd_press() -> None:
+    """Within a batch, and over many."""
+    one, many = turns(480.0), turns(*[480.0] * 30)
+    assert seen([one] * 30).wheel == inspect(many).wheel == module.WHEEL_CAP
+    assert module.WHEEL_CAP <= module.PRESS_LOG_ODDS
+
+
+def test_pressure_of_a_press_says_nothing_of_the_wheel() -> None:
+    assert seen(visit(Stream())).wheel == 0.0
+
+
+def test_selenium_that_scrolls_shows_two_kinds() -> None:
+    """They agree, so they count; without movement the session is still only unknown."""
+    batches = [*selenium(), turns(480.0)]
+    assert seen(batches).timing == module.PRESS_CAP + module.WHEEL_LOG_ODDS
+    assert told(batches).level == "unknown"
+    assert told(batches).value > told(selenium()).value
+
+
 # How it counts
+
+
+TIMING = ("press", "pacing", "wheel")
 
 
 def full(**changes: float) -> risk.RiskState:
     """Return a state with as much evidence of every kind as there can be."""
-    caps = {"untrusted": module.UNTRUSTED_CAP, "press": module.PRESS_CAP, "pacing": module.PACING_CAP}
+    caps = {name: getattr(module, f"{name.upper()}_CAP") for name in ("untrusted", *TIMING)}
     return risk.RiskState(integrity=Integrity(**{**caps, **changes}))
 
 
@@ -402,29 +466,43 @@ def test_timing_and_movement_together_can() -> None:
 amounts = st.floats(0.0, 50.0)
 
 
-@given(amounts, amounts, amounts, st.floats(-5.0, 9.0))
+@given(amounts, amounts, amounts, amounts, st.floats(-5.0, 9.0))
 def test_it_never_speaks_for_a_person_and_stays_within_its_cap(
-    untrusted: float, press: float, pacing: float, log_odds: float
+    untrusted: float, press: float, pacing: float, wheel: float, log_odds: float
 ) -> None:
-    said = Integrity().then(Integrity(untrusted=untrusted, press=press, pacing=pacing))
+    said = Integrity().then(Integrity(untrusted=untrusted, press=press, pacing=pacing, wheel=wheel))
     without = risk.RiskState(log_odds=log_odds)
     assert 0.0 <= said.log_odds(high=HIGH) <= module.UNTRUSTED_CAP
     # What lies beyond a cap is not kept either: it would take longer to fade.
     assert said.untrusted <= module.UNTRUSTED_CAP
-    assert (said.press <= module.PRESS_CAP, said.pacing <= module.PACING_CAP) == (True, True)
+    assert all(getattr(said, name) <= getattr(module, f"{name.upper()}_CAP") for name in TIMING)
     assert risk.value(replace(without, integrity=said), POLICY) >= risk.value(without, POLICY)
 
 
 def test_it_fades_with_the_rest_and_is_no_movement() -> None:
     faded = risk.decay(full(), now=900.0, half_life_s=900.0)
     assert faded.integrity.untrusted == pytest.approx(module.UNTRUSTED_CAP / 2)
-    assert faded.integrity.timing == pytest.approx((module.PRESS_CAP + module.PACING_CAP) / 2)
+    assert faded.integrity.timing == pytest.approx(
+        (module.PRESS_CAP + module.PACING_CAP + module.WHEEL_CAP) / 2
+    )
     assert told(playwright()).state.weight == 0.0
 
 
 def test_a_state_with_it_survives_json() -> None:
     state = replace(full(), integrity=replace(full().integrity, held_ms=12.5))
     assert risk.RiskState.from_dict(json.loads(json.dumps(state.to_dict()))) == state
+
+
+def test_a_state_from_before_the_wheel_was_weighed_is_read() -> None:
+    old = full(wheel=0.0).to_dict()
+    del old["integrity"]["wheel"]
+    assert risk.RiskState.from_dict(old) == full(wheel=0.0)
+
+
+@pytest.mark.parametrize("kind", TIMING)
+def test_one_kind_alone_counts_for_nothing(kind: str) -> None:
+    alone = full(**dict.fromkeys(("untrusted", *TIMING), 0.0) | {kind: 0.9})
+    assert alone.integrity.timing == alone.integrity.log_odds(high=HIGH) == 0.0
 
 
 # Recordings
