@@ -131,9 +131,9 @@ def _reasons(state: risk.RiskState, level: risk.Level, policy: risk.Policy) -> t
         words.append("untrusted_events")
     if state.integrity.timing > 0:
         words.append("machine_like_timing")
-    if risk.replay_value(state) >= policy.elevated_at or risk.is_replayed(state, policy):
+    if risk.replay_value(state) >= policy.elevated_at or risk.is_replayed(state):
         words.append("replayed_movement")
-    if risk.other_value(state) >= policy.elevated_at or risk.is_other(state, policy):
+    if risk.other_value(state) >= policy.elevated_at or risk.is_other(state):
         words.append("different_person")
     return tuple(words)
 

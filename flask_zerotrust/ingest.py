@@ -116,7 +116,7 @@ class Intake:
             )
             found.append(result)
             newly.append(result.level == "high" and not before.latched)
-            against = _revokes(result.state, self.scorer.policy)
+            against = _revokes(result.state)
             revoked = against if before.grant is not None else None
             after = replace(
                 before,
@@ -191,11 +191,11 @@ class Intake:
             log.exception("the memory of movement could not be written; these strokes are not in it")
 
 
-def _revokes(state: risk.RiskState, policy: risk.Policy) -> str | None:
+def _revokes(state: risk.RiskState) -> str | None:
     """Return the reason for which a code that was passed before answers nothing any more, or None."""
-    if risk.is_other(state, policy):
+    if risk.is_other(state):
         return "different_person"
-    return "replayed_movement" if risk.is_replayed(state, policy) else None
+    return "replayed_movement" if risk.is_replayed(state) else None
 
 
 def this_app() -> Flask:

@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from .identity.evidence import CAP_OTHER, Identity
+from .identity.evidence import Identity
 from .motion import Integrity
-from .motion.replayed import CAP_REPLAY, Replayed
+from .motion.replayed import Replayed
 
 Level = Literal["unknown", "low", "elevated", "high"]
 
+#: Log-odds, prior included, from which another person or a recording makes a session high: 12 to 1. Not the
+#: model's own limit for bots, which stands in its manifest and moves with every model and calibration, while
+#: what strokes say of these two does not.
+SURE_LOG_ODDS = 2.473
 # Log-odds that a session plays a recording, before any of its strokes was looked up: one in 33.
 REPLAY_PRIOR_LOG_ODDS = -3.5
 # Log-odds that somebody else has taken over a session, before any of its strokes was compared: one in
-# 33, so that it takes evidence of about 400 to 1 to make a session high in the model that ships. By folds
+# 33, so that it takes evidence of about 400 to 1 to make a session high. By folds
 # of the background people that is 2 % of owners' minutes on their own device, and half of other people's.
 OTHER_PRIOR_LOG_ODDS = -3.5
 
@@ -180,10 +184,9 @@ def replay_value(state: RiskState) -> float:
     return _sigmoid(REPLAY_PRIOR_LOG_ODDS + state.replay.log_odds) - _sigmoid(REPLAY_PRIOR_LOG_ODDS)
 
 
-def is_replayed(state: RiskState, policy: Policy) -> bool:
+def is_replayed(state: RiskState) -> bool:
     """Say whether there is enough evidence of a recording to require a factor; see :func:`is_other`."""
-    enough = math.log(policy.high_at / (1.0 - policy.high_at)) - REPLAY_PRIOR_LOG_ODDS
-    return state.replay.log_odds >= min(enough, CAP_REPLAY)
+    return REPLAY_PRIOR_LOG_ODDS + state.replay.log_odds >= SURE_LOG_ODDS
 
 
 def other_value(state: RiskState) -> float:
@@ -193,13 +196,9 @@ def other_value(state: RiskState) -> float:
     return _sigmoid(OTHER_PRIOR_LOG_ODDS + state.other.log_odds) - _sigmoid(OTHER_PRIOR_LOG_ODDS)
 
 
-def is_other(state: RiskState, policy: Policy) -> bool:
-    """Say whether there is enough evidence of another person to require a factor.
-
-    As much as makes a bot's session high, or all that can be had where a site's limit is beyond that.
-    """
-    enough = math.log(policy.high_at / (1.0 - policy.high_at)) - OTHER_PRIOR_LOG_ODDS
-    return state.other.log_odds >= min(enough, CAP_OTHER)
+def is_other(state: RiskState) -> bool:
+    """Say whether there is enough evidence of another person to require a factor."""
+    return OTHER_PRIOR_LOG_ODDS + state.other.log_odds >= SURE_LOG_ODDS
 
 
 def _bot(state: RiskState, policy: Policy) -> float:
@@ -226,7 +225,7 @@ def judge(state: RiskState, policy: Policy) -> tuple[Level, float]:
     """Return :func:`level` and :func:`value` of a state that has been decayed to now."""
     bot = _bot(state, policy)
     risk = 1.0 - (1.0 - bot) * (1.0 - other_value(state)) * (1.0 - replay_value(state))
-    if is_other(state, policy) or is_replayed(state, policy):
+    if is_other(state) or is_replayed(state):
         return "high", risk
     moved = _bot_level(state, bot, policy)
     return ("elevated" if moved == "low" and risk >= policy.elevated_at else moved), risk

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 TEMPER = 0.5
 # Most that one stroke says before tempering, and all of them after: for another person, and for the
 # owner (a positive number). The second is smaller, so that good movement cannot buy off much bad.
-# The sum must be able to reach what makes a session high (``risk.is_other``: 5.97 in the model that ships).
+# The sum must be able to reach what makes a session high (``risk.is_other``: 5.97).
 STROKE_CAP = 3.0
 CAP_OTHER = 9.0
 CAP_OWNER = 2.0

@@ -154,7 +154,7 @@ def _shares(sessions: list[tuple[str, Hits]]) -> Json:
         for person, hits in sessions:
             for first in range(0, len(hits) - count + 1, count):
                 state = risk.RiskState(replay=Replayed().then(_afresh(hits[first : first + count])))
-                people.setdefault(person, []).append(risk.is_replayed(state, policy))
+                people.setdefault(person, []).append(risk.is_replayed(state))
         if not people:
             continue
         caught = np.array([sum(one) for one in people.values()], np.float64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ from .test_fit import FAMILIES, hand
 @pytest.fixture
 def few(monkeypatch):
     monkeypatch.setattr(study, "FOLDS", 2)
-    monkeypatch.setattr(strokes, "_EPOCHS", 2)
+    monkeypatch.setattr(strokes, "networks", partial(strokes.networks, epochs=2))
     monkeypatch.setattr(strokes.fit, "boosted", lambda table, seed: _small(table, seed))
 
 

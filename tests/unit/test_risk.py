@@ -171,10 +171,13 @@ def test_some_evidence_of_another_person_makes_low_elevated():
     assert level(other(3.5, state), POLICY) == "elevated"
 
 
-def test_a_limit_beyond_all_evidence_is_reached_by_all_of_it():
-    policy = replace(POLICY, high_at=0.9999)
-    assert level(other(CAP_OTHER - 0.1), policy) != "high"
-    assert level(other(CAP_OTHER), policy) == "high"
+@pytest.mark.parametrize("high_at", [0.7, POLICY.high_at, 0.9999])
+def test_another_person_is_judged_by_a_limit_of_its_own(high_at):
+    """How strict a model or a site is with bots says nothing of whose movement it is."""
+    policy = replace(POLICY, elevated_at=0.5, unclear_at=0.6, high_at=high_at)
+    assert level(other(ENOUGH - 0.01), policy) != "high"
+    assert level(other(ENOUGH + 0.01), policy) == "high"
+    assert ENOUGH < CAP_OTHER
 
 
 def test_evidence_of_another_person_fades_with_the_rest():

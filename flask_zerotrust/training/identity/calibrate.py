@@ -96,8 +96,7 @@ def line(trials: list[Trial]) -> tuple[float, float]:
 
 def outcome(trials: list[Trial], slope: float, offset: float) -> dict[str, object]:
     """Return what the product would make of the trials, by view, with the thresholds that ship."""
-    high_at = scoring.load_bundle().policy.high_at
-    enough = math.log(high_at / (1.0 - high_at)) - risk.OTHER_PRIOR_LOG_ODDS
+    enough = risk.SURE_LOG_ODDS - risk.OTHER_PRIOR_LOG_ODDS
     told: dict[str, object] = {"high_from_log_odds": round(enough, 3), "recognised_to": RECOGNISED}
     for view, name in enumerate(VIEWS):
         paths = {
