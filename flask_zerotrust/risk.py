@@ -13,9 +13,9 @@ from .motion.replayed import Replayed
 
 Level = Literal["unknown", "low", "elevated", "high"]
 
-#: Log-odds, prior included, from which another person or a recording makes a session high: 12 to 1. Not the
-#: model's own limit for bots, which stands in its manifest and moves with every model and calibration, while
-#: what strokes say of these two does not.
+#: Log-odds, prior included, from which another person or a recording makes a session high: 12 to 1. Not
+#: the model's own limit for bots, which moves with every model and calibration, while what strokes say of
+#: these two does not.
 SURE_LOG_ODDS = 2.473
 # Log-odds that a session plays a recording, before any of its strokes was looked up: one in 33.
 REPLAY_PRIOR_LOG_ODDS = -3.5

@@ -16,7 +16,7 @@ from typing import Any
 import click
 import numpy as np
 
-from .. import memory, motion, risk, scoring
+from .. import memory, motion, risk
 from ..memory import ReplayMemory, Rows
 from ..motion.replayed import Hit, Replayed
 from ..stores import MemoryStore
@@ -147,7 +147,6 @@ def _person(recording: Recording) -> str:
 
 def _shares(sessions: list[tuple[str, Hits]]) -> Json:
     """Return shares of whole stretches of so many strokes, each begun afresh; people are drawn whole."""
-    policy = scoring.load_bundle().policy
     shares: Json = {}
     for count in COUNTS:
         people: dict[str, list[bool]] = {}

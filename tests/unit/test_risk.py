@@ -141,8 +141,8 @@ def test_a_state_survives_json(strokes):
 
 # Another person than the user
 
-# In POLICY a session is high from log-odds of 2.2 over the prior of -3.5.
-ENOUGH = math.log(9) - OTHER_PRIOR_LOG_ODDS
+# A session is high from odds of about 12 to 1 over the prior of -3.5.
+ENOUGH = 2.473 - OTHER_PRIOR_LOG_ODDS
 
 
 def other(said, state=NOTHING, strokes=10.0):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from ... import identity, risk, scoring
+from ... import identity, risk
 from ...identity.evidence import Identity
 from ...motion import INSTRUMENT_NAMES
 from ...recognition import RECOGNISED
