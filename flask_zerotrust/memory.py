@@ -20,10 +20,11 @@ LOG = "movement:2"
 MOST_STROKES = 8
 # A person does not repeat a movement, but a page may send one twice.
 OWN_S = 60.0
-# Candidates whose likeness is worked out, by the squared distance of their sketches, and how many: 97 of 100
+# Candidates whose likeness is worked out, by squared distances of sketches, and how many: 97 of 100
 # copies that are very like lie nearer, and two strangers of 62,000 (docs/replay-memory.md).
 WITHIN, CANDIDATES = 100.0, 8
-HITS, ALONE = 4, 3
+# What a stroke is remembered by, and candidates of the stroke of a batch that is looked up alone.
+HITS, SINGLES = 4, 3
 # How often what has grown too old is taken out of the index, as a share of the time that strokes are kept;
 # until then it is passed over.
 SWEEP = 0.01
@@ -152,42 +153,44 @@ class ReplayMemory:
         return [tuple(sorted(one, key=lambda hit: (-hit.strokes, -hit.likeness))[:HITS]) for one in hits]
 
     def _alike(self, rows: Rows, before: Rows, fresh: Places) -> Iterator[Found]:
-        """Yield what strokes are like; what is ``fresh`` in memory is sketched with them, at one go."""
-        new = fresh.size
-        later, earlier = np.empty((2, new + rows.size), ROW)
-        later[:new], later[new:] = self._rows[fresh], rows
-        earlier[:new], earlier[new + 1 :] = self._rows[self._before[fresh]], rows[:-1]
-        earlier[new : new + 1] = before if before.size else rows[:1]
+        """Yield what strokes are like: in pairs, and the most telling one of them alone.
+
+        What is ``fresh`` in memory is sketched and indexed with them, at one go.
+        """
+        later, earlier = np.empty((2, fresh.size + rows.size), ROW)
+        later[: fresh.size], later[fresh.size :] = self._rows[fresh], rows
+        earlier[: fresh.size] = self._rows[self._before[fresh]]
+        earlier[fresh.size : fresh.size + 1] = before if before.size else rows[:1]
+        earlier[fresh.size + 1 :] = rows[:-1]
         made, number = pairs_of(later, earlier)
-        points = made.sketched()
-        old = int(np.searchsorted(number, new))
-        told = np.append(np.flatnonzero(later["telling"][:new]), new + _most_telling(rows))
-        single = sketch.alone(later["prints"][told])
-        kept = int(np.searchsorted(told, new))
-        self._near.put(fresh[number[:old]], points[:old])
-        self._near.put(self._capacity + fresh[told[:kept]], single[:kept])
-        asked = np.concatenate([points[old:], single[kept:]])
-        which, place = self._near.near(asked, within=WITHIN, most=CANDIDATES)
-        split = int(np.searchsorted(which, len(points) - old))
+        points, second = self._indexed(made.sketched(), number, fresh)
+        told = np.append(np.flatnonzero(later["telling"][: fresh.size]), fresh.size + _most_telling(rows))
+        alone = sketch.alone(later["prints"][told])
+        single, which_alone = self._indexed(alone, told, fresh, behind=self._capacity)
+        which, place = self._near.near(np.concatenate([points, single]), within=WITHIN, most=CANDIDATES)
+        split = int(np.searchsorted(which, len(points)))
         if split:
-            yield from self._in_pairs(
-                made.of(slice(old, None)), number[old:] - new, which[:split], place[:split]
-            )
+            asked = made.of(slice(len(made) - len(points), None))
+            yield from self._in_pairs(asked, second, which[:split], place[:split])
         if split < which.size:
-            place = place[split : split + ALONE] - self._capacity
-            yield _by_itself(rows, np.repeat(told[kept:] - new, place.size), self._rows[place])
+            place = place[split : split + SINGLES] - self._capacity
+            yield _by_itself(rows, np.repeat(which_alone, place.size), self._rows[place])
+
+    def _indexed(
+        self, points: sketch.Points, number: Places, fresh: Places, *, behind: int = 0
+    ) -> tuple[sketch.Points, Places]:
+        """Index the points of fresh strokes; return the others, and whose they are in the batch."""
+        old = int(np.searchsorted(number, fresh.size))
+        self._near.put(behind + fresh[number[:old]], points[:old])
+        return points[old:], number[old:] - fresh.size
 
     def _in_pairs(self, asked: Pairs, number: Places, which: Places, place: Places) -> Iterator[Found]:
+        """Yield what strokes are like together with the one before."""
         stored, still = pairs_of(self._rows[place], self._rows[self._before[place]])
         if still.size:
             which, place = which[still], place[still]
-            yield (
-                2,
-                number[which],
-                self._rows[place],
-                pairs.likeness(asked.of(which), stored),
-                pairs.LIKE_AT_ALL,
-            )
+            alike = pairs.likeness(asked.of(which), stored)
+            yield 2, number[which], self._rows[place], alike, pairs.LIKE_AT_ALL
 
     def _last_of(self, visit: int) -> Rows:
         place = self._last.get(visit)

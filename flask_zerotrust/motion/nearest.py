@@ -10,7 +10,7 @@ Places = NDArray[np.intp]
 
 # Points that are compared one by one until the grid is made again, and of one row of cells at most: a cell
 # that holds more of them tells nothing.
-RECENT = 512
+RECENT = 1_024
 MOST_IN_A_ROW = 256
 
 
@@ -65,12 +65,11 @@ class Nearest:
         if not len(asked):
             return np.empty(0, np.intp), np.empty(0, np.intp)
         which, at = self._beside(asked)
-        place = self._order[at]
-        apart = self._points[place]
+        apart = self._sorted[at]
         apart -= asked[which]
         far = np.einsum("ij,ij->i", apart, apart)
         close = (far < within).nonzero()[0]
-        which, place, far = which[close], place[close], far[close]
+        which, place, far = which[close], self._order[at[close]], far[close]
         if self._recent.size:
             new = self._points[self._recent]
             # The square of a difference by parts: one product of matrices.
@@ -108,6 +107,8 @@ class Nearest:
 
     def _sort(self) -> None:
         self._order = np.argsort(self._cell.astype(self._small), kind="stable")
+        # A copy, because what lies together is read together: ten times as fast as from all over.
+        self._sorted = self._points[self._order]
         counts = np.bincount(self._cell, minlength=self._cells + 1)
         self._starts = np.concatenate([[0], np.cumsum(counts[:-1])])
         self._recent = self._recent[:0]

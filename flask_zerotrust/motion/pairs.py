@@ -31,7 +31,7 @@ _PAUSE, _PAUSE_MOST = 0.15, 1.5
 _SHORTEST_PAUSE_MS = 30.0
 
 #: Likeness from which a pair may go on with the stored visit of an earlier one, what such pairs need
-#: together, and one alone.
+#: together, and one alone (docs/replay-memory.md).
 LIKE_AT_ALL, IN_ORDER, ALONE = 0.0, 1.1, 1.3
 
 

@@ -44,22 +44,22 @@ def measure(folder: str | Path, *, seed: int, progress: Bar | None = None) -> Js
     """Return the figures: shares of stretches of strokes that end as a replay, by kind."""
     over: Callable[..., Iterable[Any]] = progress.over if progress is not None else lambda found, _: found
     people = list(_people(Path(folder)))
-    known = [rows for rows in map(_stored, range(len(people)), over(people, "storing")) if rows.size]
-    filled = _filled(known)
+    known = [rows for rows in map(stored, range(len(people)), over(people, "storing")) if rows.size]
+    filled = filled_with(known)
     held = [r for r in people if _held_out(r)]
     short = [r for r in held if r.source == "sapimouse" and r.session.endswith("1min")]
     found: dict[str, list[tuple[str, Hits]]] = {}
     for number, kind in enumerate(KINDS):
         rng = np.random.default_rng((seed, number))
         found[kind] = [
-            (_person(r), _looked_up(filled, render(again(r, kind, rng), rng=rng), own=""))
+            (_person(r), looked_up(filled, render(again(r, kind, rng), rng=rng), own=""))
             for r in over(short, kind)
         ]
     genuine: dict[str, list[tuple[str, Hits]]] = {}
     for number, recording in enumerate(over(held, "people")):
         rng = np.random.default_rng((seed, 100, number))
         for name, shown in (("", recording), (", re-captured", render(recording, rng=rng))):
-            hits = _looked_up(filled, shown, own=recording.session)
+            hits = looked_up(filled, shown, own=recording.session)
             genuine.setdefault(recording.source + name, []).append((_person(recording), hits))
     return {
         "seed": seed,
@@ -68,11 +68,11 @@ def measure(folder: str | Path, *, seed: int, progress: Bar | None = None) -> Js
             "visits": len(known),
             "people": len({(r.source, r.user) for r in people}),
         },
-        "replays": {kind: _shares(sessions) for kind, sessions in found.items()},
-        "recaptured": _shares([one for kind in RECAPTURED for one in found[kind]]),
-        "made_over": _shares([one for kind in MADE_OVER for one in found[kind]]),
-        "genuine": {name: _shares(sessions) for name, sessions in genuine.items()},
-        "false_alarms": _shares([one for sessions in genuine.values() for one in sessions]),
+        "replays": {kind: shares(sessions) for kind, sessions in found.items()},
+        "recaptured": shares([one for kind in RECAPTURED for one in found[kind]]),
+        "made_over": shares([one for kind in MADE_OVER for one in found[kind]]),
+        "genuine": {name: shares(sessions) for name, sessions in genuine.items()},
+        "false_alarms": shares([one for sessions in genuine.values() for one in sessions]),
     }
 
 
@@ -98,7 +98,8 @@ def again(recording: Recording, kind: str, rng: np.random.Generator) -> Recordin
     return made
 
 
-def _stored(number: int, recording: Recording) -> Rows:
+def stored(number: int, recording: Recording) -> Rows:
+    """Return the rows of a recording; those of another number were stored long before or after."""
     start_s = (number + 1) * _APART_S
     return np.concatenate([_nothing(), *(rows for rows, _ in rows_of(recording, start_s=start_s))])
 
@@ -119,7 +120,8 @@ def rows_of(
             yield memory.rows_of(strokes, thread=thread, now=now), len(strokes)
 
 
-def _filled(known: list[Rows]) -> ReplayMemory:
+def filled_with(known: list[Rows]) -> ReplayMemory:
+    """Return a memory of just these rows."""
     keep_s = (len(known) + 10) * 10 * _APART_S
     store = MemoryStore(clock=lambda: 0.0)
     filled = ReplayMemory(store, capacity=sum(rows.size for rows in known), keep_s=keep_s)
@@ -127,7 +129,7 @@ def _filled(known: list[Rows]) -> ReplayMemory:
     return filled
 
 
-def _looked_up(kept: ReplayMemory, recording: Recording, *, own: str) -> Hits:
+def looked_up(kept: ReplayMemory, recording: Recording, *, own: str) -> Hits:
     """Return for every stroke what it is like.
 
     Looked up before anything was stored, so that strokes of ``own`` are left out whatever their age.
@@ -145,9 +147,9 @@ def _person(recording: Recording) -> str:
     return f"{recording.source} {recording.user}"
 
 
-def _shares(sessions: list[tuple[str, Hits]]) -> Json:
+def shares(sessions: list[tuple[str, Hits]]) -> Json:
     """Return shares of whole stretches of so many strokes, each begun afresh; people are drawn whole."""
-    shares: Json = {}
+    found: Json = {}
     for count in COUNTS:
         people: dict[str, list[bool]] = {}
         for person, hits in sessions:
@@ -159,14 +161,14 @@ def _shares(sessions: list[tuple[str, Hits]]) -> Json:
         caught = np.array([sum(one) for one in people.values()], np.float64)
         of = np.array([len(one) for one in people.values()], np.float64)
         interval = intervals.share(caught, of, rng=np.random.default_rng(count))
-        shares[str(count)] = {
+        found[str(count)] = {
             "share": round(float(caught.sum() / of.sum()), 4),
             "interval": rounded(interval),
             "caught": int(caught.sum()),
             "stretches": int(of.sum()),
             "persons": len(people),
         }
-    return shares
+    return found
 
 
 def _afresh(hits: Hits) -> Hits:

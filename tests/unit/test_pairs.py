@@ -60,9 +60,8 @@ def test_other_pairs_are_not_alike():
 
 def test_paces_that_differ_cost():
     plain = two(1)
-    hasty = Pairs(
-        plain.later, plain.earlier, plain.way, plain.times_ms + np.array([[0], [0], [900], [900]])
-    )
+    later = plain.times_ms + np.array([[0], [0], [900], [900]])
+    hasty = Pairs(plain.later, plain.earlier, plain.way, later)
     likeness = [pairs.likeness(one, plain)[0] for one in (plain, hasty)]
     assert likeness[1] < likeness[0]
 
