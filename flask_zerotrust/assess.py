@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from . import identity, motion, risk
 from .events import EventBatch
+from .motion import manner
 from .motion.replayed import Hit, Replayed
 
 NOTHING_SEEN = motion.Integrity()
@@ -30,6 +32,33 @@ class Scorer(Protocol):
 
     def log_odds(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return, for features of shape (n, k), n log-odds of a bot, finite and calibrated."""
+
+    def together(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return, for sums of shape (m, motion.manner.WIDTH), m log-odds of a bot, finite and calibrated.
+
+        What all strokes of a session say together, with how they differ from one another; asked of
+        sessions with at least the policy's ``min_strokes``.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What a model says of n strokes one by one, and what they add to the sums of their session.
+
+    Attributes
+    ----------
+    said : tuple of float
+        Log-odds, in time order.
+    rows : ndarray, shape (n, motion.manner.WIDTH)
+    """
+
+    said: tuple[float, ...] = ()
+    rows: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, manner.WIDTH)))
+
+    def against(self) -> Heard:
+        """Return only the strokes that speak for a bot."""
+        bad = [stroke > 0 for stroke in self.said]
+        return Heard(tuple(stroke for stroke in self.said if stroke > 0), self.rows[bad])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +85,12 @@ def assess(
     hits: Hits = (),
 ) -> Assessment:
     """Score the strokes of a batch and fold them into the state of the session."""
-    said, seen = score(batch, scorer=scorer), motion.inspect(batch)
-    policy = scorer.policy
-    return fold(said, state, seen=seen, hits=hits, policy=policy, now=now, half_life_s=half_life_s)
+    heard, seen = score(batch, scorer=scorer), motion.inspect(batch)
+    return fold(heard, state, seen=seen, hits=hits, scorer=scorer, now=now, half_life_s=half_life_s)
 
 
-def score(batch: EventBatch, *, scorer: Scorer) -> tuple[float, ...]:
-    """Return the log-odds of the strokes of a batch, in time order.
+def score(batch: EventBatch, *, scorer: Scorer) -> Heard:
+    """Return what a model says of the strokes of a batch, in time order.
 
     Movement that the browser did not vouch for, and touch, say nothing about a person with a
     mouse: they leave the session as unknown as it was. So does a stroke of which the model says
@@ -71,34 +99,38 @@ def score(batch: EventBatch, *, scorer: Scorer) -> tuple[float, ...]:
     return rate(motion.extract(motion.split(batch)), scorer=scorer)
 
 
-def rate(features: NDArray[np.float64], *, scorer: Scorer) -> tuple[float, ...]:
-    """Return the log-odds of strokes by their features, shape (n, k), in time order."""
+def rate(features: NDArray[np.float64], *, scorer: Scorer) -> Heard:
+    """Return what a model says of strokes by their features, shape (n, k), in time order."""
     if not len(features):
-        return ()
-    said = scorer.log_odds(features)
-    return tuple(said[np.isfinite(said)].tolist())
+        return Heard()
+    said, policy = scorer.log_odds(features), scorer.policy
+    finite = np.isfinite(said)
+    if not finite.all():
+        said, features = said[finite], features[finite]
+    clipped = np.minimum(np.maximum(said, -policy.stroke_cap_person), policy.stroke_cap_bot)
+    return Heard(tuple(said.tolist()), manner.rows(clipped, features))
 
 
 def fold(
-    said: tuple[float, ...],
+    heard: Heard,
     state: risk.RiskState,
     *,
     seen: motion.Integrity = NOTHING_SEEN,
     hits: Hits = (),
     others: tuple[float, ...] = (),
-    policy: risk.Policy,
+    scorer: Scorer,
     now: float,
     half_life_s: float,
     believed: bool = True,
 ) -> Assessment:
-    """Add the log-odds of new strokes, and what was seen of their browser, to the state of the session.
+    """Add what new strokes say, and what was seen of their browser, to the state of the session.
 
     ``others`` holds what the strokes say for another person than the user, against the user; ``hits``
     the stored strokes that they are like. Of a batch that is not ``believed`` only what speaks for a
     bot, another person or a recording counts.
     """
-    counted = said if believed else tuple(stroke for stroke in said if stroke > 0)
-    after = risk.update(state, counted, now=now, half_life_s=half_life_s, policy=policy)
+    counted = heard if believed else heard.against()
+    after = move(counted, state, scorer=scorer, now=now, half_life_s=half_life_s, believed=believed)
     against = others if believed else tuple(stroke for stroke in others if stroke > 0)
     after = replace(
         after,
@@ -106,7 +138,50 @@ def fold(
         other=after.other.then(against),
         replay=after.replay.then(hits),
     )
-    return describe(after, policy=policy, strokes=counted)
+    return describe(after, policy=scorer.policy, strokes=counted.said)
+
+
+def move(
+    heard: Heard,
+    state: risk.RiskState,
+    *,
+    scorer: Scorer,
+    now: float,
+    half_life_s: float,
+    believed: bool = True,
+) -> risk.RiskState:
+    """Return the state after new strokes: each for itself, then all of the session together."""
+    after = risk.update(state, heard.said, now=now, half_life_s=half_life_s, policy=scorer.policy)
+    if not len(heard.rows):
+        return after
+    sums = manner.added(after.manner.sums, heard.rows)[-1:]
+    return _together(after, sums, scorer, least=None if believed else risk.movement(after, scorer.policy))
+
+
+def follow(
+    heard: Heard, state: risk.RiskState, *, scorer: Scorer, now: float, half_life_s: float
+) -> list[risk.RiskState]:
+    """Return the states after each of new strokes; the last is that of :func:`move`."""
+    states = []
+    for i, stroke in enumerate(heard.said):
+        one = Heard((stroke,), heard.rows[i : i + 1])
+        state = move(one, state, scorer=scorer, now=now, half_life_s=half_life_s)
+        states.append(state)
+    return states
+
+
+def _together(
+    state: risk.RiskState, sums: NDArray[np.float64], scorer: Scorer, least: float | None
+) -> risk.RiskState:
+    """Return the state with new sums and what the model makes of them, capped as a session's is."""
+    policy, kept = scorer.policy, tuple(sums[0].tolist())
+    if kept[0] < policy.min_weight:
+        return replace(state, manner=motion.Manner(kept))
+    said = float(scorer.together(sums)[0])
+    if not math.isfinite(said):
+        said = state.log_odds
+    said = min(max(said, -policy.session_cap_person), policy.session_cap_bot)
+    return replace(state, manner=motion.Manner(kept, said if least is None else max(said, least)))
 
 
 def describe(state: risk.RiskState, *, policy: risk.Policy, strokes: tuple[float, ...] = ()) -> Assessment:

@@ -92,7 +92,7 @@ class Intake:
         # Outside of step, which runs again after every lost race.
         strokes, seen = motion.split(batch), motion.inspect(batch)
         features = motion.extract(strokes)
-        said = assess.rate(features, scorer=self.scorer)
+        heard = assess.rate(features, scorer=self.scorer)
         sight = self._look(user, batch, strokes, features)
         moved, hits = self._look_up(strokes, entry, now=now)
         found: list[assess.Assessment] = []
@@ -104,12 +104,12 @@ class Intake:
             timeline = before.timeline.add(batch, now=now)
             believed = timeline.believable(batch, now=now)
             result = assess.fold(
-                said,
+                heard,
                 before.state,
                 seen=seen,
                 hits=hits,
                 others=sight.said if sight is not None else (),
-                policy=self.scorer.policy,
+                scorer=self.scorer,
                 now=now,
                 half_life_s=self.settings.half_life_s,
                 believed=believed,

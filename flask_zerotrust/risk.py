@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from .identity.evidence import Identity
-from .motion import Integrity
+from .motion import Integrity, Manner
 from .motion.replayed import Replayed
 
 Level = Literal["unknown", "low", "elevated", "high"]
@@ -90,10 +90,11 @@ class RiskState:
 
     ``log_odds`` is the tempered sum of evidence (without the prior), ``weight`` counts strokes and
     fades with it, ``recent`` holds the last strokes' log-odds (oldest first), ``worst`` the mean of
-    the worst window, ``at`` is wall-clock seconds. ``integrity`` is kept apart: what the browser's
-    stream says never mixes with what the movement says, and only raises the risk. So are ``other``, what
-    the strokes say for another person than the user, and ``replay``, what those that any session has
-    shown before say for a recording.
+    the worst window, ``at`` is wall-clock seconds. ``manner`` is what the strokes say all together, and
+    counts instead of their sum once there are enough of them. ``integrity`` is kept apart: what the
+    browser's stream says never mixes with what the movement says, and only raises the risk. So are
+    ``other``, what the strokes say for another person than the user, and ``replay``, what those that any
+    session has shown before say for a recording.
     """
 
     log_odds: float = 0.0
@@ -101,6 +102,7 @@ class RiskState:
     at: float = 0.0
     recent: tuple[float, ...] = ()
     worst: float = -math.inf
+    manner: Manner = Manner()
     integrity: Integrity = Integrity()
     replay: Replayed = Replayed()
     other: Identity = Identity()
@@ -113,6 +115,7 @@ class RiskState:
             "at": self.at,
             "recent": [round(v, 3) for v in self.recent],
             "worst": None if math.isinf(self.worst) else self.worst,
+            "manner": self.manner.to_json(),
             "integrity": self.integrity.to_dict(),
             "replay": self.replay.to_json(),
             "other": self.other.to_dict(),
@@ -128,6 +131,7 @@ class RiskState:
             at=data["at"],
             recent=tuple(data["recent"]),
             worst=-math.inf if worst is None else worst,
+            manner=Manner.from_json(data.get("manner")),
             integrity=Integrity(**data["integrity"]),
             replay=Replayed.from_json(data.get("replay")),
             other=Identity(**data.get("other", {})),
@@ -146,6 +150,7 @@ def decay(state: RiskState, *, now: float, half_life_s: float) -> RiskState:
         at=max(now, state.at),
         recent=state.recent,
         worst=state.worst * kept if state.worst > 0 else state.worst,
+        manner=state.manner.faded(kept),
         integrity=state.integrity.faded(kept),
         replay=state.replay.faded(kept) if state.replay.log_odds else state.replay,
         other=state.other.faded(kept) if state.other.strokes else state.other,
@@ -169,6 +174,11 @@ def update(
         log_odds = min(max(log_odds + temper * said, -policy.session_cap_person), policy.session_cap_bot)
     weight = min(state.weight + len(strokes), policy.max_weight)
     return replace(state, log_odds=log_odds, weight=weight, recent=tuple(recent), worst=worst)
+
+
+def movement(state: RiskState, policy: Policy) -> float:
+    """Return the log-odds of a bot by movement alone: of all strokes together, or the sum of a few."""
+    return state.manner.log_odds if state.manner.strokes >= policy.min_weight else state.log_odds
 
 
 def value(state: RiskState, policy: Policy) -> float:
@@ -203,7 +213,7 @@ def is_other(state: RiskState) -> bool:
 
 def _bot(state: RiskState, policy: Policy) -> float:
     high = math.log(policy.high_at / (1.0 - policy.high_at)) - policy.prior_log_odds
-    said = state.log_odds + state.integrity.log_odds(high=high)
+    said = movement(state, policy) + state.integrity.log_odds(high=high)
     return _sigmoid(policy.prior_log_odds + said)
 
 

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ConfigError
-from .motion import FEATURE_NAMES
+from .motion import FEATURE_NAMES, manner
 from .pinned import MANIFEST, Kind, names_sha256, read_bundle
 from .risk import Policy
 
 Floats = NDArray[np.float64]
 
-SCHEMA = 2
+SCHEMA = 3
 ARRAYS = "model.npz"
 DEFAULT = Path(__file__).parent / "bundles" / "default"
 #: SHA-256 of the manifest that ships; the manifest in turn holds that of the arrays.
@@ -168,6 +168,37 @@ class Networks:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """Raw scores to log-likelihood ratios.
+
+    Attributes
+    ----------
+    knots, log_odds_at : ndarray of float64, shape (m,)
+        Raw scores, ascending, and the ratios they stand for; linear between, constant outside.
+    """
+
+    knots: Floats
+    log_odds_at: Floats
+
+    def __call__(self, raw: Floats) -> Floats:
+        """Return the ratios, of the shape of ``raw``."""
+        said: Floats = np.interp(raw, self.knots, self.log_odds_at)
+        return said
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Second:
+    """The model of sessions: boosted trees over the number, means and spreads of their strokes."""
+
+    trees: Trees
+    calibration: Calibration
+
+    def log_odds(self, sums: Floats) -> Floats:
+        """Return the log-likelihood ratio bot / person of sums, shape (m, WIDTH), as shape (m,)."""
+        return self.calibration(self.trees.raw(manner.seen(sums)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class BundleScorer:
     """A verified model: stroke features in, calibrated log-odds of a bot out.
 
@@ -175,9 +206,10 @@ class BundleScorer:
     ----------
     trees : Trees
     networks : Networks
-    knots, log_odds_at : ndarray of float64, shape (m,)
-        The calibration: raw scores, ascending, and the log-likelihood ratios they stand for; linear
-        between knots, constant outside.
+    calibration : Calibration
+        Of what trees and networks say of one stroke.
+    second : Second
+        What all strokes of a session say.
     policy : risk.Policy
     manifest : dict
         The manifest as read.
@@ -185,15 +217,18 @@ class BundleScorer:
 
     trees: Trees
     networks: Networks
-    knots: Floats
-    log_odds_at: Floats
+    calibration: Calibration
+    second: Second
     policy: Policy
     manifest: dict[str, Any]
 
     def log_odds(self, features: Floats) -> Floats:
         """Return the log-likelihood ratio bot / person of every row, shape (n,), natural logarithm."""
-        said: Floats = np.interp(self.raw(features), self.knots, self.log_odds_at)
-        return said
+        return self.calibration(self.raw(features))
+
+    def together(self, sums: Floats) -> Floats:
+        """Return the log-likelihood ratio bot / person of sessions by their sums, shape (m,)."""
+        return self.second.log_odds(sums)
 
     def raw(self, features: Floats) -> Floats:
         """Return the raw scores of rows, shape (n,): what trees and networks say, by their shares."""
@@ -234,25 +269,36 @@ def load_bundle(path: str | Path | None = None, sha256: str | None = None) -> Bu
 def _scorer(folder: Path, manifest: dict[str, Any], data: bytes) -> BundleScorer:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            trees = Trees(
-                feature=arrays["feature"].astype(np.int64).ravel(),
-                threshold=arrays["threshold"].astype(np.float64).ravel(),
-                missing_left=arrays["missing_left"].astype(np.bool_).ravel(),
-                leaf=arrays["leaf"].astype(np.float64).ravel(),
-                baseline=float(arrays["baseline"]),
-                depth=int(np.log2(arrays["leaf"].shape[1])),
-            )
+            trees = _trees(arrays)
             networks = Networks(
                 centre=arrays["centre"].astype(np.float64),
                 spread=arrays["spread"].astype(np.float64),
                 weights=_layers(arrays, "weights"),
                 offsets=_layers(arrays, "offsets"),
             )
-            knots = arrays["knots"].astype(np.float64)
-            log_odds_at = arrays["log_odds_at"].astype(np.float64)
-        return BundleScorer(trees, networks, knots, log_odds_at, _policy(manifest["policy"]), manifest)
+            calibration = _calibration(arrays)
+            second = Second(_trees(arrays, "second_"), _calibration(arrays, "second_"))
+        policy = _policy(manifest["policy"])
+        return BundleScorer(trees, networks, calibration, second, policy, manifest)
     except (KeyError, ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
         raise ConfigError(f"The model in {folder} is incomplete ({error}). {_AGAIN}.") from error
+
+
+def _trees(arrays: Mapping[str, Any], of: str = "") -> Trees:
+    return Trees(
+        feature=arrays[f"{of}feature"].astype(np.int64).ravel(),
+        threshold=arrays[f"{of}threshold"].astype(np.float64).ravel(),
+        missing_left=arrays[f"{of}missing_left"].astype(np.bool_).ravel(),
+        leaf=arrays[f"{of}leaf"].astype(np.float64).ravel(),
+        baseline=float(arrays[f"{of}baseline"]),
+        depth=int(np.log2(arrays[f"{of}leaf"].shape[1])),
+    )
+
+
+def _calibration(arrays: Mapping[str, Any], of: str = "") -> Calibration:
+    return Calibration(
+        arrays[f"{of}knots"].astype(np.float64), arrays[f"{of}log_odds_at"].astype(np.float64)
+    )
 
 
 def _layers(arrays: Mapping[str, Any], name: str) -> tuple[Floats, ...]:

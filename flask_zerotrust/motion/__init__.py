@@ -3,6 +3,7 @@
 from .features import FEATURE_NAMES, extract
 from .habits import HABIT_NAMES, INSTRUMENT_NAMES, habits
 from .integrity import Integrity, inspect
+from .manner import Manner
 from .strokes import Strokes, split
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "HABIT_NAMES",
     "INSTRUMENT_NAMES",
     "Integrity",
+    "Manner",
     "Strokes",
     "extract",
     "habits",

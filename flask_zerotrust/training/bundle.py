@@ -15,7 +15,7 @@ import sklearn
 
 from ..motion import FEATURE_NAMES
 from ..pinned import MANIFEST
-from ..scoring import ARRAYS, SCHEMA, features_sha256
+from ..scoring import ARRAYS, SCHEMA, Calibration, Trees, features_sha256
 from .fit import Artefact
 
 
@@ -57,22 +57,30 @@ def write_bundle(
 
 
 def _arrays(artefact: Artefact) -> bytes:
-    trees, networks = artefact.trees, artefact.networks
-    inner, leaves = 2**trees.depth - 1, 2**trees.depth
+    networks, second = artefact.networks, artefact.seconds.whole
     layers: dict[str, Any] = {f"weights_{i}": values for i, values in enumerate(networks.weights)}
     layers |= {f"offsets_{i}": values for i, values in enumerate(networks.offsets)}
     out = io.BytesIO()
     np.savez_compressed(
         out,
-        feature=trees.feature.reshape(-1, inner).astype(np.int16),
-        threshold=trees.threshold.reshape(-1, inner),
-        missing_left=trees.missing_left.reshape(-1, inner),
-        leaf=trees.leaf.reshape(-1, leaves),
-        baseline=np.float64(trees.baseline),
+        **_grown(artefact.trees, artefact.calibration),
         centre=networks.centre,
         spread=networks.spread,
         **layers,
-        knots=artefact.knots,
-        log_odds_at=artefact.log_odds_at,
+        **_grown(second.trees, second.calibration, "second_"),
     )
     return out.getvalue()
+
+
+def _grown(trees: Trees, calibration: Calibration, of: str = "") -> dict[str, Any]:
+    """Return the arrays of trees, and of the calibration of what they say."""
+    inner, leaves = 2**trees.depth - 1, 2**trees.depth
+    return {
+        f"{of}feature": trees.feature.reshape(-1, inner).astype(np.int16),
+        f"{of}threshold": trees.threshold.reshape(-1, inner),
+        f"{of}missing_left": trees.missing_left.reshape(-1, inner),
+        f"{of}leaf": trees.leaf.reshape(-1, leaves),
+        f"{of}baseline": np.float64(trees.baseline),
+        f"{of}knots": calibration.knots,
+        f"{of}log_odds_at": calibration.log_odds_at,
+    }

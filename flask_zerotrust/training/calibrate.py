@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from .. import risk
 from ..risk import Policy
-from .table import Floats, Table
+from .stretches import Stretches
+from .table import Floats
 
 # Knots of the calibration curve, and the pseudo-weight that keeps its ends finite: a share of all.
 _BINS = 40
@@ -51,39 +53,17 @@ def _pooled(values: Floats) -> Floats:
     return np.concatenate([np.full(n, mean) for mean, n in blocks])
 
 
-def visits(table: Table, said: Floats) -> list[tuple[str, bool, Floats]]:
-    """Return group, label and stroke log-odds of every visit, in time order."""
-    edges = np.flatnonzero(np.diff(table.visit)) + 1
-    starts = np.concatenate(([0], edges)) if len(table) else np.empty(0, np.int64)
-    return (
-        [
-            (str(table.group[a]), bool(table.bot[a]), part)
-            for a, part in zip(starts.tolist(), np.split(said, edges), strict=True)
-        ]
-        if len(table)
-        else []
-    )
+def policy(people: Callable[[int], Stretches]) -> Policy:
+    """Return the policy that stops the share of people it may.
 
-
-def risks(strokes: Floats, policy: Policy, length: int) -> list[risk.RiskState]:
-    """Return the states after each stretch of ``length`` strokes, every stretch a fresh session."""
-    states = []
-    for first in range(0, strokes.size - length + 1, length):
-        part = strokes[first : first + length].tolist()
-        states.append(risk.update(risk.RiskState(), part, now=0.0, half_life_s=1.0, policy=policy))
-    return states
-
-
-def policy(table: Table, said: Floats, people: Table, others: Floats) -> Policy:
-    """Return the policy that stops the share of people it may, on people it was not fitted on.
-
-    ``drift`` is set so that one threshold serves short and long sessions alike.
+    ``people`` gives their runs of so many strokes, scored by models that saw none of them. ``drift`` is
+    set so that the sums of short and long runs have one threshold.
     """
-    human = [v for v in visits(table, said) if not v[1]] + visits(people, others)
-    base = replace(Policy(), drift=_drift(human))
-    early = _cut(human, base, base.min_strokes, _EARLY_SHARE)
-    unclear = max(_cut(human, base, n, _UNCLEAR_SHARE) for n in _LENGTHS)
-    high = max(_cut(human, base, n, _HIGH_SHARE) for n in _LENGTHS)
+    runs = {length: people(length) for length in sorted({Policy().min_strokes, *_LENGTHS})}
+    base = replace(Policy(), drift=_drift(runs[_LENGTHS[0]], runs[_LENGTHS[-1]]))
+    early = _cut(runs[base.min_strokes], base, _EARLY_SHARE)
+    unclear = max(_cut(runs[n], base, _UNCLEAR_SHARE) for n in _LENGTHS)
+    high = max(_cut(runs[n], base, _HIGH_SHARE) for n in _LENGTHS)
     unclear = min(max(unclear, 0.05), 0.9)
     return replace(
         base,
@@ -91,7 +71,7 @@ def policy(table: Table, said: Floats, people: Table, others: Floats) -> Policy:
         elevated_at=round(0.8 * unclear, 4),
         unclear_at=round(unclear, 4),
         high_at=round(min(max(high, unclear + 0.05), 0.98), 4),
-        window_high_at=round(_worst_window(human, base), 3),
+        window_high_at=round(_worst_window(runs[_LENGTHS[-1]], base), 3),
     )
 
 
@@ -104,42 +84,31 @@ def quantile(groups: list[str], values: list[float], share: float) -> float:
     return float(np.asarray(values)[order][np.searchsorted(-above, -share)])
 
 
-def _cut(human: list[tuple[str, bool, Floats]], base: Policy, length: int, share: float) -> float:
-    """Return the risk that a share of people exceeds after so many strokes."""
-    found = [
-        (name, risk.value(state, base))
-        for name, _, strokes in human
-        for state in risks(strokes, base, length)
-    ]
-    if not found:
+def _cut(people: Stretches, base: Policy, share: float) -> float:
+    """Return the risk that a share of people exceeds."""
+    if not len(people):
         return base.unclear_at
-    return quantile([name for name, _ in found], [value for _, value in found], share)
+    values = [risk.value(state, base) for state in people.states(base)]
+    return quantile(people.group.tolist(), values, share)
 
 
-def _drift(human: list[tuple[str, bool, Floats]]) -> float:
-    """Return the shift at which the worst people stand still from 5 strokes to 20.
+def _drift(short: Stretches, long: Stretches) -> float:
+    """Return the shift at which the worst people stand still from few strokes to many.
 
     Evidence of a stroke is clipped, then summed; the sum's upper quantile is made equal at both ends.
     """
-    base = Policy()
-    ends = []
-    for length in (5, 20):
-        groups, sums = [], []
-        for name, _, strokes in human:
-            clipped = np.clip(strokes, -base.stroke_cap_person, base.stroke_cap_bot)
-            for first in range(0, clipped.size - length + 1, length):
-                groups.append(name)
-                sums.append(float(clipped[first : first + length].sum()))
-        if not sums:
-            return 0.0
-        ends.append(quantile(groups, sums, _UNCLEAR_SHARE))
-    return round(float(np.clip((ends[0] - ends[1]) / 15.0, 0.0, 1.5)), 3)
+    if not len(short) or not len(long):
+        return 0.0
+    ends = [
+        quantile(runs.group.tolist(), runs.said.sum(axis=1).tolist(), _UNCLEAR_SHARE)
+        for runs in (short, long)
+    ]
+    more = long.said.shape[1] - short.said.shape[1]
+    return round(float(np.clip((ends[0] - ends[1]) / more, 0.0, 1.5)), 3)
 
 
-def _worst_window(human: list[tuple[str, bool, Floats]], base: Policy) -> float:
-    groups, values = [], []
-    for name, _, strokes in human:
-        for state in risks(strokes, base, 20):
-            groups.append(name)
-            values.append(state.worst)
-    return max(quantile(groups, values, _HIGH_SHARE), 0.5) if values else base.window_high_at
+def _worst_window(people: Stretches, base: Policy) -> float:
+    if not len(people):
+        return base.window_high_at
+    worst = [state.worst for state in people.states(base)]
+    return max(quantile(people.group.tolist(), worst, _HIGH_SHARE), 0.5)

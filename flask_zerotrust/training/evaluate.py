@@ -43,13 +43,13 @@ def score_session(
     for batch in batches(recording):
         now = start_s + batch.sent_ms / 1_000.0
         hits = _hits(batch, memory, thread=recording.session, now=now)
-        before = state
-        last = assess.assess(batch, state, scorer=scorer, now=now, half_life_s=half_life_s, hits=hits)
-        for said in last.strokes:
-            before = risk.update(before, [said], now=now, half_life_s=half_life_s, policy=scorer.policy)
+        heard, shown = assess.score(batch, scorer=scorer), motion.inspect(batch)
+        terms: Any = {"scorer": scorer, "now": now, "half_life_s": half_life_s}
+        for moment in assess.follow(heard, state, **terms):
             seen += 1
             if seen in COUNTS:
-                after[str(seen)] = _entry(before, scorer.policy, latched)
+                after[str(seen)] = _entry(moment, scorer.policy, latched)
+        last = assess.fold(heard, state, seen=shown, hits=hits, **terms)
         state = last.state
         latched = latched or last.level == "high"
     after["all"] = _entry(state, scorer.policy, latched)

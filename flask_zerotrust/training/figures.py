@@ -16,7 +16,6 @@ from sklearn.model_selection import GroupKFold
 from .. import risk
 from ..assess import Scorer
 from ..risk import Policy
-from . import calibrate
 from .capture import render
 from .evaluate import COUNTS, score_session, upper_bound
 from .fit import Artefact
@@ -220,15 +219,13 @@ def held_out_families(artefact: Artefact, *, rough: bool = False) -> dict[str, A
     From the folds of the fit: every family is an unseen algorithm to the model that scores it. The
     policy is the shipped one. ``rough``: of the captures under bad conditions instead of the others.
     """
-    rows = artefact.table.plain() != rough
-    table, said = artefact.table.part(rows), artefact.out_of_fold[rows]
     found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
-    for group, bot, strokes in calibrate.visits(table, said):
-        name = group if bot else group.split("/")[0]
-        for count in COUNTS[1:]:
-            for state in calibrate.risks(strokes, artefact.policy, count):
-                stopped = _stopped(state, artefact.policy)
-                found[("bots:" if bot else "people:") + name][str(count)].append(stopped)
+    for count in COUNTS[1:]:
+        runs = artefact.held_out(count, rough=rough)
+        states = runs.states(artefact.policy)
+        for group, bot, state in zip(runs.group.tolist(), runs.bot, states, strict=True):
+            name = f"bots:{group}" if bot else f"people:{group.split('/')[0]}"
+            found[name][str(count)].append(_stopped(state, artefact.policy))
     return {
         name: {
             count: {"stretches": len(v), "step_ups": sum(v), "share": _share(sum(v), len(v))}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -15,10 +16,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from .. import motion
 from ..errors import ConfigError
 from ..risk import Policy
-from ..scoring import BundleScorer, Networks, Trees, blend
-from . import calibrate, simulate
+from ..scoring import BundleScorer, Calibration, Networks, Trees, blend
+from . import calibrate, second, simulate
 from .networks import NETWORKS, networks
 from .recordings import Recording
+from .second import Seconds
+from .stretches import Stretches, cut, joined
 from .table import PERSON_VIEWS, ROUGH_VIEWS, Floats, Progress, Table, tabulate
 from .trees import flatten
 
@@ -27,9 +30,6 @@ TREES = 120
 FOLDS = 3
 #: Values a feature is told apart by: the most, and the default, of scikit-learn.
 BINS = 255
-# Threads of a fit, whatever the machine has: sums of more or fewer differ in their last bits, and the same
-# recordings are to make the same bundle.
-_THREADS = 2
 _LEARNING_RATE = 0.13
 _L2 = 5.0
 
@@ -44,8 +44,10 @@ class Artefact:
     trees : Trees
         The same model as flat arrays.
     networks : Networks
-    knots, log_odds_at : ndarray
-        Calibration of raw scores.
+    calibration : Calibration
+        Of their raw scores.
+    seconds : Seconds
+        The model of sessions, and those of the folds.
     policy : Policy
     out_of_fold : ndarray of float64, shape (m,)
         Calibrated log-odds of the training rows by models that saw neither their person nor family.
@@ -56,8 +58,8 @@ class Artefact:
     model: Any
     trees: Trees
     networks: Networks
-    knots: Floats
-    log_odds_at: Floats
+    calibration: Calibration
+    seconds: Seconds
     policy: Policy
     out_of_fold: Floats
     table: Table
@@ -67,7 +69,14 @@ class Artefact:
 
     def scorer(self) -> BundleScorer:
         """Return what loading the written bundle would give."""
-        return BundleScorer(self.trees, self.networks, self.knots, self.log_odds_at, self.policy, {})
+        return BundleScorer(
+            self.trees, self.networks, self.calibration, self.seconds.whole, self.policy, {}
+        )
+
+    def held_out(self, length: int, *, rough: bool = False) -> Stretches:
+        """Return runs of so many strokes, judged by models that saw neither their person nor family."""
+        runs = self.seconds.held_out(cut(self.table, self.out_of_fold, length))
+        return runs.part((self.table.plain() != rough)[runs.first])
 
 
 def train(
@@ -79,6 +88,7 @@ def train(
     calibration: Iterable[Recording] = (),
     trees: int = TREES,
     nets: int = NETWORKS,
+    second_trees: int = second.TREES,
     folds: int = FOLDS,
     bins: int = BINS,
     person_views: int = PERSON_VIEWS,
@@ -117,21 +127,24 @@ def train(
     )
     _check(table)
     people = tabulate(calibration, seed=seed + 1, jobs=jobs, render=render, person_views=1, rough_views=0)
-    with importlib.import_module("threadpoolctl").threadpool_limits(_THREADS):  # comes with scikit-learn
-        raw = _out_of_fold(table, seed=seed, trees=trees, nets=nets, of=folds, bins=bins, progress=progress)
-        model = boosted(table, seed=seed, trees=trees, bins=bins)
-        flat = flatten(model, depth=DEPTH)
-        small = networks(table.features, table.bot, weights(table), seed=seed, count=nets)
-        if progress is not None:
-            progress("models", folds + 1, folds + 1)
-        raw_of_others = blend(flat.raw(people.features), small.raw(people.features))
-    knots, log_odds_at = calibrate.log_odds(raw, table.bot, weights(table))
-    said = np.interp(raw, knots, log_odds_at)
-    others = np.interp(raw_of_others, knots, log_odds_at)
+    size = _Size(seed=seed, trees=trees, nets=nets, bins=bins)
+    raw = _out_of_fold(table, size, of=folds, jobs=jobs, progress=progress)
+    model, small = _fitted(table, size)
+    flat = flatten(model, depth=DEPTH)
+    if progress is not None:
+        progress("models", folds + 1, folds + 1)
+    raw_of_others = blend(flat.raw(people.features), small.raw(people.features))
+    curve = Calibration(*calibrate.log_odds(raw, table.bot, weights(table)))
+    said, others = curve(raw), curve(raw_of_others)
+    seconds = second.train(table, said, dealt(table, folds), seed=seed, trees=second_trees)
+    model_of = Artefact(model, flat, small, curve, seconds, Policy(), said, table, seed)
+
     # Bad conditions are drawn far more often than visitors have them: they teach, and set no threshold.
-    plain = table.plain()
-    policy = calibrate.policy(table.part(plain), said[plain], people, others)
-    return Artefact(model, flat, small, knots, log_odds_at, policy, said, table, seed)
+    def strangers(length: int) -> Stretches:
+        own = model_of.held_out(length)
+        return joined(own.part(~own.bot), seconds.told(cut(people, others, length)))
+
+    return replace(model_of, policy=calibrate.policy(strangers))
 
 
 def weights(table: Table) -> Floats:
@@ -164,21 +177,48 @@ def dealt(table: Table, n: int = FOLDS) -> NDArray[np.int64]:
     return fold
 
 
-def _out_of_fold(
-    table: Table, *, seed: int, trees: int, nets: int, of: int, bins: int, progress: Progress | None
-) -> Floats:
+class _Size(NamedTuple):
+    """What a fit is like, but for its rows."""
+
+    seed: int
+    trees: int
+    nets: int
+    bins: int
+
+
+def _out_of_fold(table: Table, size: _Size, *, of: int, jobs: int, progress: Progress | None) -> Floats:
     """Return raw scores by models that saw neither a row's person nor its family, nor one that runs all."""
     raw = np.zeros(len(table))
     fold = dealt(table, of)
-    for k in range(of):
-        seen = table.part((fold != k) & (table.group != simulate.ALL_IN_ONE))
-        model = boosted(seen, seed=seed, trees=trees, bins=bins)
-        small = networks(seen.features, seen.bot, weights(seen), seed=seed, count=nets)
-        rows = table.features[fold == k]
-        raw[fold == k] = blend(model.decision_function(rows), small.raw(rows))
+    tasks = (
+        joblib.delayed(_judged)(
+            table.part((fold != k) & (table.group != simulate.ALL_IN_ONE)), table.features[fold == k], size
+        )
+        for k in range(of)
+    )
+    for k, found in enumerate(joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks)):
+        raw[fold == k] = found
         if progress is not None:
             progress("models", k + 1, of + 1)
     return raw
+
+
+def _judged(seen: Table, rows: Floats, size: _Size) -> Floats:
+    """Return what models of a table say of other rows."""
+    model, small = _fitted(seen, size)
+    return blend(np.asarray(model.decision_function(rows)), small.raw(rows))
+
+
+def _fitted(table: Table, size: _Size) -> tuple[Any, Networks]:
+    """Return trees and networks of a table.
+
+    One thread, whatever the machine has: sums of more differ in their last bits, and the same recordings
+    are to make the same bundle.
+    """
+    with importlib.import_module("threadpoolctl").threadpool_limits(1):  # comes with scikit-learn
+        model = boosted(table, seed=size.seed, trees=size.trees, bins=size.bins)
+        rows, bot = table.features, table.bot
+        return model, networks(rows, bot, weights(table), seed=size.seed, count=size.nets)
 
 
 def boosted(table: Table, *, seed: int, trees: int = TREES, bins: int = BINS) -> Any:

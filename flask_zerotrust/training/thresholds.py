@@ -112,10 +112,11 @@ def watch(recording: Recording, scorer: Scorer, *, half_life_s: float = HALF_LIF
     strokes = 0
     for batch in batches(recording):
         now = batch.sent_ms / 1_000.0
-        for said in assess.score(batch, scorer=scorer):
-            state = risk.update(state, [said], now=now, half_life_s=half_life_s, policy=policy)
+        heard = assess.score(batch, scorer=scorer)
+        for after in assess.follow(heard, state, scorer=scorer, now=now, half_life_s=half_life_s):
+            state = after
             strokes += 1
-            at = policy.prior_log_odds + state.log_odds
+            at = policy.prior_log_odds + risk.movement(state, policy)
             ever, window = max(ever, at), max(window, state.worst)
             if state.weight >= policy.settled_strokes - 0.5:
                 settled = max(settled, at)

@@ -66,8 +66,8 @@ def build(
             name: {"kind": kinds[name], **found} for name, found in _sets(bots, seed, persons=False).items()
         },
         "means": _means(groups, seed),
-        "curves": _curves(pooled, groups, rules, scorer.policy, seed),
-        "by_family": _by_family(pooled, bots, rules, scorer.policy, seed),
+        "curves": _curves(pooled, groups, rules, scorer, seed),
+        "by_family": _by_family(pooled, bots, rules, scorer, seed),
         "reliability": _reliability(pooled, groups.get("public generators", []), seed),
         "leak": _leak(corpus, captured, bots, seed),
         "held_out_families": manifest.get("metrics", {}).get("held_out_families", {}),
@@ -152,8 +152,8 @@ def _means(groups: dict[str, list[Trace]], seed: int) -> dict[str, Any]:
     }
 
 
-def _evidence(traces: Sequence[Trace], policy: Policy, count: int) -> Scores:
-    return Scores.of([(_cluster(one), evidence(one, policy, count)) for one in traces])
+def _evidence(traces: Sequence[Trace], scorer: Scorer, count: int) -> Scores:
+    return Scores.of([(_cluster(one), evidence(one, scorer, count)) for one in traces])
 
 
 def _cluster(one: Trace) -> str:
@@ -162,13 +162,13 @@ def _cluster(one: Trace) -> str:
 
 
 def _curves(
-    people: list[Trace], groups: dict[str, list[Trace]], rules: Rules, policy: Policy, seed: int
+    people: list[Trace], groups: dict[str, list[Trace]], rules: Rules, scorer: Scorer, seed: int
 ) -> dict[str, Any]:
     out: dict[str, Any] = {name: {} for name in groups}
     for count in COUNTS:
-        own = _evidence(people, policy, count)
+        own = _evidence(people, scorer, count)
         for name, found in groups.items():
-            theirs = _evidence(found, policy, count)
+            theirs = _evidence(found, scorer, count)
             if own.value.size and theirs.value.size:
                 out[name][str(count)] = _against(own, theirs, seed) | {
                     "curve": curves.thinned(*curves.points(own.value, theirs.value)),
@@ -217,14 +217,14 @@ def _rule(
 
 
 def _by_family(
-    people: list[Trace], bots: list[Trace], rules: Rules, policy: Policy, seed: int
+    people: list[Trace], bots: list[Trace], rules: Rules, scorer: Scorer, seed: int
 ) -> dict[str, Any]:
     """Return, for each family and number of strokes, what is stopped where few people are."""
     out: dict[str, Any] = {}
     for count in COUNTS:
-        own = _evidence(people, policy, count)
+        own = _evidence(people, scorer, count)
         for name, found in sessions.by_source(bots).items():
-            theirs = _evidence(found, policy, count)
+            theirs = _evidence(found, scorer, count)
             if own.value.size and theirs.value.size:
                 rng = np.random.default_rng((seed, count))
                 out.setdefault(name, {})[str(count)] = {

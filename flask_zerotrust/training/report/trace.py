@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ... import motion, risk
+from ... import assess, motion, risk
 from ...assess import Scorer
 from ..batching import batches
 from ..capture import render
@@ -37,6 +37,8 @@ class Trace:
         Whom its movement is counted under: the person, or the session where nobody knows.
     said : ndarray of float64, shape (n,)
         Log-odds of the strokes.
+    rows : ndarray of float64, shape (n, motion.manner.WIDTH)
+        What they add to the sums of a session.
     gauges : ndarray of float64, shape (n, GAUGES)
         What the trivial rule sees of the strokes.
     after : dict
@@ -52,6 +54,7 @@ class Trace:
     session: str
     person: str
     said: Floats
+    rows: Floats
     gauges: Floats
     after: dict[str, Moment]
     high_strokes: int | None
@@ -69,6 +72,7 @@ def trace(recording: Recording, scorer: Scorer, *, render_seed: tuple[int, ...] 
         recording = render(recording, rng=np.random.default_rng(render_seed))
     policy, state, latched = scorer.policy, risk.RiskState(), False
     said: list[float] = []
+    rows: list[Floats] = [assess.Heard().rows]
     gauges: list[Floats] = [np.empty((0, GAUGES))]
     after: dict[str, Moment] = {}
     high: tuple[int, float] | None = None
@@ -77,12 +81,12 @@ def trace(recording: Recording, scorer: Scorer, *, render_seed: tuple[int, ...] 
     for batch in batches(recording):
         now = batch.sent_ms / 1_000.0
         strokes = motion.split(batch)
-        found = scorer.log_odds(motion.extract(strokes)) if len(strokes) else np.empty(0)
-        finite = np.isfinite(found)
-        gauges.append(_gauges(strokes)[finite])
+        heard = assess.rate(motion.extract(strokes), scorer=scorer)
+        gauges.append(_gauges(strokes))
+        rows.append(heard.rows)
         state = risk.decay(state, now=now, half_life_s=HALF_LIFE_S)
-        for stroke in found[finite].tolist():
-            state = risk.update(state, [stroke], now=now, half_life_s=HALF_LIFE_S, policy=policy)
+        followed = assess.follow(heard, state, scorer=scorer, now=now, half_life_s=HALF_LIFE_S)
+        for stroke, state in zip(heard.said, followed, strict=True):
             said.append(stroke)
             moment = _moment(state, policy, latched)
             if len(said) in COUNTS:
@@ -100,6 +104,7 @@ def trace(recording: Recording, scorer: Scorer, *, render_seed: tuple[int, ...] 
         session=recording.session,
         person=recording.user or recording.session,
         said=np.array(said),
+        rows=np.concatenate(rows),
         gauges=np.concatenate(gauges),
         after=after,
         high_strokes=high[0] if high else None,
@@ -124,13 +129,13 @@ def _gauges(strokes: motion.Strokes) -> Floats:
     return np.concatenate(rows)
 
 
-def evidence(one: Trace, policy: risk.Policy, count: int) -> Floats:
+def evidence(one: Trace, scorer: Scorer, count: int) -> Floats:
     """Return the evidence after each stretch of so many strokes, every stretch a fresh session."""
-    ends = range(count, one.said.size + 1, count)
     found = []
-    for end in ends:
-        part = one.said[end - count : end].tolist()
-        found.append(risk.update(risk.RiskState(), part, now=0.0, half_life_s=1.0, policy=policy).log_odds)
+    for end in range(count, one.said.size + 1, count):
+        heard = assess.Heard(tuple(one.said[end - count : end].tolist()), one.rows[end - count : end])
+        state = assess.move(heard, risk.RiskState(), scorer=scorer, now=0.0, half_life_s=1.0)
+        found.append(risk.movement(state, scorer.policy))
     return np.array(found)
 
 
