@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,4 +97,6 @@ def _fitted(
         early_stopping=False,
         random_state=seed,
     )
-    return flatten(model.fit(rows, bot, sample_weight=weights(bot, group)), depth=DEPTH)
+    with importlib.import_module("threadpoolctl").threadpool_limits(1):  # see fit
+        model.fit(rows, bot, sample_weight=weights(bot, group))
+    return flatten(model, depth=DEPTH)

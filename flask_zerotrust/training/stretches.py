@@ -1,4 +1,4 @@
-"""Runs of strokes of one visit, each taken for a session of its own: thresholds and figures stand on them."""
+"""Runs of strokes of one visit, each taken for a session of its own: what thresholds stand on."""
 
 from __future__ import annotations
 

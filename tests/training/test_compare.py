@@ -9,10 +9,10 @@ import pytest
 
 from flask_zerotrust import motion
 from flask_zerotrust.training.compare import __main__ as command
-from flask_zerotrust.training.compare import stretches, strokes, study
+from flask_zerotrust.training.compare import strokes, study
 from flask_zerotrust.training.compare.profiles import FEATURES, PROFILE, WIDTH, describe
 from flask_zerotrust.training.simulate import bots
-from flask_zerotrust.training.table import Table, features
+from flask_zerotrust.training.table import features
 
 from .test_fit import FAMILIES, hand
 
@@ -57,23 +57,6 @@ def test_the_profile_knows_neither_place_nor_size_nor_direction():
     along = a[:, PROFILE][0, :32].mean()
     assert along == pytest.approx(a[0, motion.FEATURE_NAMES.index("efficiency")], rel=1e-6)
     np.testing.assert_array_equal(a[:, FEATURES], motion.extract(one))
-
-
-def test_a_program_that_repeats_itself_has_no_spread():
-    rows = np.tile(np.random.default_rng(0).normal(size=(1, 1, WIDTH)), (1, 5, 1))
-    seen = stretches.summary(np.full((1, 5), 0.5), rows)
-    still = len(stretches.KEY) + 2
-    np.testing.assert_allclose(seen[0, 7 : 7 + 2 * still], 0.0, atol=1e-12)
-
-
-def test_stretches_do_not_run_from_one_visit_into_the_next():
-    visit = np.repeat([0, 1, 2], [7, 2, 3])
-    table = Table(
-        np.zeros((12, WIDTH)), visit == 1, np.array([f"g{v}" for v in visit]), visit.astype(np.int64)
-    )
-    cut = stretches.cut(table, np.arange(12.0) / 10.0, 3)
-    assert cut.group.tolist() == ["g0", "g0", "g2"]
-    np.testing.assert_allclose(cut.total, [0.1, 0.4, 1.0])
 
 
 def test_describing_a_recording_gives_the_features_first():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.motion import FEATURE_NAMES
 from flask_zerotrust.scoring import FAR_SD, load_bundle
-from flask_zerotrust.training import calibrate, figures, fit, networks
+from flask_zerotrust.training import calibrate, figures, fit, networks, stretches
 from flask_zerotrust.training.augment import vary
 from flask_zerotrust.training.bundle import write_bundle
 from flask_zerotrust.training.evaluate import score_session, upper_bound
@@ -148,17 +149,20 @@ def test_the_policy_lets_the_people_through_it_was_set_on():
     rng = np.random.default_rng(1)
     said = rng.normal(-2.5, 1.5, 200 * 20)
     table = Table(
-        features=np.empty((4_000, 0)),
+        features=np.zeros((4_000, len(FEATURE_NAMES))),
         bot=np.zeros(4_000, bool),
         group=np.repeat([f"set/{i}" for i in range(200)], 20),
         visit=np.repeat(np.arange(200), 20),
     )
-    nobody = Table(np.empty((0, 0)), np.empty(0, bool), np.empty(0, str), np.empty(0, np.int64))
-    policy = calibrate.policy(table, said, nobody, np.empty(0))
+
+    def runs(length):
+        found = stretches.cut(table, said, length)
+        return replace(found, together=0.4 * found.said.sum(axis=1))
+
+    policy = calibrate.policy(runs)
     assert 0 < policy.early_at <= policy.unclear_at < policy.high_at < 1
     for count, most in ((3, 0.10), (5, 0.01), (20, 0.01)):
-        states = [s for _, _, z in calibrate.visits(table, said) for s in calibrate.risks(z, policy, count)]
-        asked = np.mean([figures._stopped(state, policy) for state in states])
+        asked = np.mean([figures._stopped(state, policy) for state in runs(count).states(policy)])
         assert asked <= most
 
 

@@ -23,7 +23,8 @@ from flask_zerotrust.training import batching, capture, datasets
 from flask_zerotrust.training.recordings import Recording
 from tests.unit.stream import Stream, over_the_wire
 
-POLICY = load_bundle().policy
+SCORER = load_bundle()
+POLICY = SCORER.policy
 HIGH = float(np.log(POLICY.high_at / (1 - POLICY.high_at)) - POLICY.prior_log_odds)
 NOTHING = risk.RiskState()
 #: A session that has moved like a person for six strokes.
@@ -44,7 +45,12 @@ def told(batches: Iterable[EventBatch], state: risk.RiskState = NOTHING) -> asse
     found = assess.describe(state, policy=POLICY)
     for batch in batches:
         found = assess.fold(
-            (), found.state, seen=inspect(batch), policy=POLICY, now=state.at, half_life_s=900.0
+            assess.Heard(),
+            found.state,
+            seen=inspect(batch),
+            scorer=SCORER,
+            now=state.at,
+            half_life_s=900.0,
         )
     return found
 

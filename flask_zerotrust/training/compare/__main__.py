@@ -10,7 +10,7 @@ import click
 
 from ..console import Bar
 from . import study
-from .stretches import LENGTHS
+from .study import LENGTHS
 
 SEED = 1
 _INTRO = """# Models compared

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import calibrate, fit, recipe, simulate
+from .. import calibrate, fit, recipe, second, simulate
 from ..recordings import Recording
+from ..second import Seconds
+from ..stretches import Stretches, cut
 from ..table import Floats, Table, tabulate
-from . import stretches
 from .profiles import describe
-from .stretches import LENGTHS, Stretches
 from .strokes import FITTERS, Stroke
 
 #: Families and people are dealt into so many folds; each is judged by models that saw neither.
@@ -26,6 +26,8 @@ BOTS = 630
 # Those that mix other families are held out with them in other folds: no test of the unseen.
 MIXED = ("mixture", "mixed_visit")
 _BATCH = 10
+#: Numbers of strokes at which sessions are judged.
+LENGTHS = (3, 5, 10, 20)
 #: Models whose log-odds are averaged, and those that get a second model on top.
 BLENDS = (("trees", "network on profile"), ("trees", "network on features"))
 SECOND = ("trees", "trees + network on features")
@@ -126,34 +128,32 @@ def _blend(among: list[Scored]) -> Scored:
     )
 
 
-def _judged(table: Table, fold: Any, of: Scored, shown: dict[str, Table], second: int | None) -> Json:
-    """Return figures by number of strokes; with a seed, those of a second model on top."""
-    own_us = 0.0 if second is None else _cost_of_second(table, of.said, fold, second)
+def _judged(table: Table, fold: Any, of: Scored, shown: dict[str, Table], seed: int | None) -> Json:
+    """Return figures by number of strokes; with a seed, those of a model of sessions on top."""
+    top = None if seed is None else second.train(table, of.said, fold, seed=seed)
+    own_us = 0.0 if top is None else _cost_of(top, cut(table, of.said, LENGTHS[0]))
     out: Json = {"cost_us": round(of.cost_us + own_us, 1)}
     for length in LENGTHS:
-        own = stretches.cut(table, of.said, length, fold)
+        own = cut(table, of.said, length)
         if own.bot.any() and not own.bot.all():
-            sets = {name: stretches.cut(one, of.sets[name], length) for name, one in shown.items()}
-            out[str(length)] = _at(own, sets, second)
+            sets = {name: cut(one, of.sets[name], length) for name, one in shown.items()}
+            out[str(length)] = _at(own, sets, top)
     return out
 
 
-def _at(own: Stretches, sets: dict[str, Stretches], second: int | None) -> Json:
-    """Return figures at one number of strokes; with a seed, those of the second model."""
-    value, of = own.total, {name: one.total for name, one in sets.items()}
-    if second is not None:
-        value = np.zeros(own.bot.size)
-        for k in range(FOLDS):
-            here = own.fold == k
-            value[here] = stretches.second(_part(own, ~here), second)(own.seen[here])
-        whole = stretches.second(own, second)
-        of = {name: whole(one.seen) if one.bot.size else one.total for name, one in sets.items()}
+def _at(own: Stretches, sets: dict[str, Stretches], top: Seconds | None) -> Json:
+    """Return figures at one number of strokes, by the sum of what they say or by a model of sessions."""
+    if top is None:
+        value, of = own.said.mean(axis=1), {name: one.said.mean(axis=1) for name, one in sets.items()}
+    else:
+        value = top.held_out(own).together
+        of = {name: top.told(one).together for name, one in sets.items()}
     human = ~own.bot
     setters = np.concatenate([value[human], of["_calibration"]])
     groups = np.concatenate([own.group[human], sets["_calibration"].group])
-    cut = calibrate.quantile(groups.tolist(), setters.tolist(), FALSE_SHARE)
+    at = calibrate.quantile(groups.tolist(), setters.tolist(), FALSE_SHARE)
     stopped = {
-        name: round(float((value[own.group == name] > cut).mean()), 4)
+        name: round(float((value[own.group == name] > at).mean()), 4)
         for name in np.unique(own.group[own.bot]).tolist()
     }
     steady = {name: share for name, share in stopped.items() if name not in MIXED}
@@ -163,21 +163,15 @@ def _at(own: Stretches, sets: dict[str, Stretches], second: int | None) -> Json:
         "worst": {"family": worst, "share": steady[worst]},
         "families": stopped,
         "people": {
-            name: {"stretches": int(v.size), "asked": int((v > cut).sum())}
+            name: {"stretches": int(v.size), "asked": int((v > at).sum())}
             for name, v in of.items()
             if name != "_calibration"
         },
     }
 
 
-def _part(of: Stretches, rows: Any) -> Stretches:
-    return Stretches(of.total[rows], of.seen[rows], of.bot[rows], of.group[rows], of.fold[rows])
-
-
-def _cost_of_second(table: Table, said: Floats, fold: Any, seed: int) -> float:
-    own = stretches.cut(table, said, 5, fold)
-    model = stretches.second(own, seed)
-    return _microseconds(lambda: model(own.seen[:1]))
+def _cost_of(top: Seconds, runs: Stretches) -> float:
+    return _microseconds(lambda: top.whole.log_odds(runs.sums[:1]))
 
 
 def _microseconds(call: Callable[[], Any], rounds: int = 200) -> float:
