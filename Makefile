@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test checks lint types contracts tests unit browser screenshots docs evaluate identity refit replay tools mutants fuzz bench format clean
+.PHONY: help demo test lint types contracts tests unit browser screenshots docs evaluate measure identity replay tools mutants fuzz bench format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -57,19 +57,23 @@ docs: $(VENV)/.dev ## write the tables in docs/ and README.md again
 DATA := $(or $(ZEROTRUST_TEST_DATA),../shared/data)
 MEASURE = $(BIN)/python -m flask_zerotrust.training.report $(DATA) --out build/evaluation \
 	--keep docs/evaluation.json --data-sets docs/left-out.json --jobs 2
+REPLAYS = $(BIN)/python -m flask_zerotrust.training.replays $(DATA) --json docs/replays.json
+IDENTITY = $(BIN)/python -m flask_zerotrust.training.identity $(DATA) docs/identity.json
 
-evaluate: $(VENV)/.dev ## measure what ships on all data, identity too; writes docs/detection.md again
-	@$(MEASURE)
-	@$(BIN)/python -m flask_zerotrust.training.replays $(DATA) --json docs/replays.json
-	@$(BIN)/python -m flask_zerotrust.training.identity $(DATA) docs/identity.json
-	@$(MAKE) --no-print-directory docs
-
-refit: $(VENV)/.dev ## the same, and fit anew with each data set of people left out (slow)
+evaluate: system $(VENV)/.dev ## measure what ships against every target, on all data and in browsers (hours)
 	@$(MEASURE) --refit
+	@$(REPLAYS)
+	@$(IDENTITY)
+	@$(MAKE) --no-print-directory replay tools
+
+measure: $(VENV)/.dev ## the same without new fits and browsers: what make evaluate kept of them stays
+	@$(MEASURE)
+	@$(REPLAYS)
+	@$(IDENTITY)
 	@$(MAKE) --no-print-directory docs
 
 identity: $(VENV)/.dev ## measure the background of identity alone; writes docs/identity.md again
-	@$(BIN)/python -m flask_zerotrust.training.identity $(DATA) docs/identity.json
+	@$(IDENTITY)
 	@$(MAKE) --no-print-directory docs
 
 mutants: $(VENV)/.dev ## take the defences away one by one and see a test fail for each

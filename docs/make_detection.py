@@ -29,11 +29,11 @@ def page(report: dict[str, Any]) -> str:
     sections = "\n\n".join(_section(table) for table in [aims, *tables.every(report)])
     return f"""# Detection
 
-Written by `docs/make_detection.py` from `docs/evaluation.json`, which `make evaluate` measures, and
-from what `make replay` and `make tools` keep of real browsers (`docs/people.json`, `docs/browsers.json`);
-nothing is typed by hand. The report with the curves, `build/evaluation/report.html`, comes from the same
-run. Targets about *another person* are measured apart ([Identity](identity.md)), those about replays too
-([Replay memory](replay-memory.md)).
+Written by `docs/make_detection.py` from what `make evaluate` measures, nothing typed by hand: the model on
+recordings (`docs/evaluation.json`), with a data set left out (`docs/left-out.json`), replays
+(`docs/replays.json`, [Replay memory](replay-memory.md)), another person (`docs/identity.json`,
+[Identity](identity.md)), people and automation tools in real browsers (`docs/people.json`,
+`docs/browsers.json`). The report with the curves, `build/evaluation/report.html`, comes from the same run.
 
 Model: {report["model"]["name"]}, manifest SHA-256 `{report["model"]["sha256"]}`. Seed {method["seed"]},
 simulated visits {method["seed_of_simulated"]}, {method["rounds"]} bootstrap rounds, 95 % intervals: people

@@ -42,7 +42,8 @@ Written by `docs/make_model_card.py` from the manifest of the model that ships a
 `make evaluate`; no figure here is typed by hand.
 The model is the weighted mean of depth-limited boosted trees and of four small networks, fitted by
 scikit-learn {manifest["libraries"]["scikit-learn"]} to {len(manifest["features"])} features of a stroke
-([Features](features.md)) and served as plain arrays; others were tried beside it
+([Features](features.md)) and served as plain arrays. From the third stroke on, boosted trees over what the
+strokes said and how they differ judge the session as a whole. Others were tried beside it
 ([Models compared](models-compared.md)).
 
 ## On whom it was trained

@@ -22,9 +22,9 @@ rendered, and once under bad conditions. Families and people are dealt into {fol
 judged by models that saw neither. Balabit is in no fit: a whole data set unseen. Thresholds ask
 {false_share:.0%} of people of the fit (out of fold) and of the calibration half of KH2017; the people
 reported below have no part in them. A *stopped* stretch is one above the threshold, whatever the shipped
-policy would make of it. Trees and networks are like those that ship, on a smaller table and one network
-instead of four; a batch has ten strokes, and its
-cost comes from the machine of the run.
+policy would make of it. Trees, networks and the second level are like those that ship, on a smaller table
+and with one network instead of four; a batch has ten strokes, and its cost comes from the machine of the
+run.
 """
 
 

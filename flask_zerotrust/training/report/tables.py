@@ -187,7 +187,7 @@ def left_out_sets(report: Json) -> Table:
         for name, one in found.get("people", {}).items()
         for claim in ("asked", "high", "unknown")
     ]
-    note = found.get("note") or "Not measured: `make refit` fits a model for each."
+    note = found.get("note") or "Not measured: `make evaluate` fits a model for each."
     return Table("Leave one data set out", ["data set", "what", *_heads()], rows, note)
 
 
