@@ -154,7 +154,7 @@ def move(
     after = risk.update(state, heard.said, now=now, half_life_s=half_life_s, policy=scorer.policy)
     if not len(heard.rows):
         return after
-    sums = manner.added(after.manner.sums, heard.rows)[-1:]
+    sums = manner.added(after.manner.sums, heard.rows)[None, :]
     return _together(after, sums, scorer, least=None if believed else risk.movement(after, scorer.policy))
 
 

@@ -91,15 +91,18 @@ def rows(said: Floats, features: Floats) -> Floats:
 
 
 def added(sums: tuple[float, ...], more: Floats) -> Floats:
-    """Return the sums after each of more strokes, shapes (n, WIDTH) both; ``sums`` may be empty."""
-    found = np.empty_like(more)
+    """Return the sums after more strokes, at least one of them: shapes (n, WIDTH) and (WIDTH,).
+
+    ``sums`` may be empty.
+    """
     last = np.array(sums) if sums else np.zeros(WIDTH)
-    for i, row in enumerate(more):
+    if last[0] + len(more) <= WINDOW:
+        return np.asarray(last + more.sum(axis=0))
+    for row in more:
         last = last + row
         if last[0] > WINDOW:
             last *= WINDOW / last[0]
-        found[i] = last
-    return found
+    return last
 
 
 def seen(sums: Floats) -> Floats:
