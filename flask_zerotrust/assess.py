@@ -155,7 +155,7 @@ def move(
     if not len(heard.rows):
         return after
     sums = manner.added(after.manner.sums, heard.rows)[None, :]
-    return _together(after, sums, scorer, least=None if believed else risk.movement(after, scorer.policy))
+    return _together(after, sums, scorer, believed=believed)
 
 
 def follow(
@@ -171,17 +171,19 @@ def follow(
 
 
 def _together(
-    state: risk.RiskState, sums: NDArray[np.float64], scorer: Scorer, least: float | None
+    state: risk.RiskState, sums: NDArray[np.float64], scorer: Scorer, *, believed: bool
 ) -> risk.RiskState:
     """Return the state with new sums and what the model makes of them, capped as a session's is."""
-    policy, kept = scorer.policy, tuple(sums[0].tolist())
+    policy, before, kept = scorer.policy, state.manner, tuple(sums[0].tolist())
     if kept[0] < policy.min_weight:
         return replace(state, manner=motion.Manner(kept))
     said = float(scorer.together(sums)[0])
     if not math.isfinite(said):
         said = state.log_odds
+    if not believed:
+        said = max(said, before.log_odds if before.strokes >= policy.min_weight else state.log_odds)
     said = min(max(said, -policy.session_cap_person), policy.session_cap_bot)
-    return replace(state, manner=motion.Manner(kept, said if least is None else max(said, least)))
+    return replace(state, manner=motion.Manner(kept, said))
 
 
 def describe(state: risk.RiskState, *, policy: risk.Policy, strokes: tuple[float, ...] = ()) -> Assessment:

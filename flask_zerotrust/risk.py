@@ -47,11 +47,16 @@ class Policy:
         Strokes' worth of evidence that a session can hold; more only refreshes it.
     min_strokes : int
         Strokes without which nobody is *low*.
+    together_share : float
+        In [0, 1]: what the model of sessions weighs beside the sum of the strokes.
     settled_strokes : int
         Strokes from which the evidence counts as settled; before, ``early_at`` is asked of it.
     early_at : float
         Risk in (0, 1), at most ``unclear_at``, from which a session of few strokes is *unknown*: the
         less there is, the better it has to be.
+    settling : float
+        The more strokes there are, the better they have to be: log-odds by which ``unclear_at`` is lower
+        for every e-fold of strokes beyond ``settled_strokes``.
     window : int
         Length in strokes of the recent window.
     elevated_at, unclear_at, high_at : float
@@ -70,8 +75,10 @@ class Policy:
     session_cap_bot: float = 9.0
     max_weight: float = 20.0
     min_strokes: int = 3
+    together_share: float = 0.5
     settled_strokes: int = 5
     early_at: float = 0.5
+    settling: float = 0.0
     window: int = 5
     elevated_at: float = 0.5
     unclear_at: float = 0.6
@@ -177,8 +184,16 @@ def update(
 
 
 def movement(state: RiskState, policy: Policy) -> float:
-    """Return the log-odds of a bot by movement alone: of all strokes together, or the sum of a few."""
-    return state.manner.log_odds if state.manner.strokes >= policy.min_weight else state.log_odds
+    """Return the log-odds of a bot by movement alone: the sum of the strokes, and all of them together."""
+    if state.manner.strokes < policy.min_weight:
+        return state.log_odds
+    return state.log_odds + policy.together_share * (state.manner.log_odds - state.log_odds)
+
+
+def settled(state: RiskState, policy: Policy) -> float:
+    """Return the log-odds by which a session has to be better than one of few strokes, at least 0."""
+    beyond = state.manner.strokes / policy.settled_strokes
+    return policy.settling * math.log(beyond) if beyond > 1.0 else 0.0
 
 
 def value(state: RiskState, policy: Policy) -> float:
@@ -244,10 +259,16 @@ def judge(state: RiskState, policy: Policy) -> tuple[Level, float]:
 def _bot_level(state: RiskState, risk: float, policy: Policy) -> Level:
     if risk >= policy.high_at or state.worst >= policy.window_high_at:
         return "high"
-    settled = state.weight >= policy.settled_strokes - 0.5
-    if state.weight < policy.min_weight or risk >= (policy.unclear_at if settled else policy.early_at):
+    if state.weight < policy.min_weight or _is_unclear(state, risk, policy):
         return "unknown"
     return "elevated" if risk >= policy.elevated_at else "low"
+
+
+def _is_unclear(state: RiskState, risk: float, policy: Policy) -> bool:
+    if state.weight < policy.settled_strokes - 0.5:
+        return risk >= policy.early_at
+    odds = math.exp(settled(state, policy))
+    return risk * odds / (1.0 - risk + risk * odds) >= policy.unclear_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -60,9 +61,11 @@ def policy(people: Callable[[int], Stretches]) -> Policy:
     set so that the sums of short and long runs have one threshold.
     """
     runs = {length: people(length) for length in sorted({Policy().min_strokes, *_LENGTHS})}
-    base = replace(Policy(), drift=_drift(runs[_LENGTHS[0]], runs[_LENGTHS[-1]]))
+    few, many = runs[_LENGTHS[0]], runs[_LENGTHS[-1]]
+    base = replace(Policy(), drift=_drift(few, many))
+    base = replace(base, settling=_settling(few, many, base))
     early = _cut(runs[base.min_strokes], base, _EARLY_SHARE)
-    unclear = max(_cut(runs[n], base, _UNCLEAR_SHARE) for n in _LENGTHS)
+    unclear = max(_cut(runs[n], base, _UNCLEAR_SHARE, settled=True) for n in _LENGTHS)
     high = max(_cut(runs[n], base, _HIGH_SHARE) for n in _LENGTHS)
     unclear = min(max(unclear, 0.05), 0.9)
     return replace(
@@ -84,12 +87,30 @@ def quantile(groups: list[str], values: list[float], share: float) -> float:
     return float(np.asarray(values)[order][np.searchsorted(-above, -share)])
 
 
-def _cut(people: Stretches, base: Policy, share: float) -> float:
-    """Return the risk that a share of people exceeds."""
+def _cut(people: Stretches, base: Policy, share: float, *, settled: bool = False) -> float:
+    """Return the risk that a share of people exceeds; ``settled``: with what is asked of many strokes."""
     if not len(people):
         return base.unclear_at
-    values = [risk.value(state, base) for state in people.states(base)]
-    return quantile(people.group.tolist(), values, share)
+    values = [
+        risk.movement(state, base) + (risk.settled(state, base) if settled else 0.0)
+        for state in people.states(base)
+    ]
+    at = quantile(people.group.tolist(), values, share) + base.prior_log_odds
+    return 1.0 / (1.0 + math.exp(-at))
+
+
+def _settling(few: Stretches, many: Stretches, base: Policy) -> float:
+    """Return by how much the worst people get better with every e-fold of strokes."""
+    if not len(few) or not len(many):
+        return 0.0
+    ends = [
+        quantile(
+            runs.group.tolist(), [risk.movement(state, base) for state in runs.states(base)], _UNCLEAR_SHARE
+        )
+        for runs in (few, many)
+    ]
+    folds = math.log(many.said.shape[1] / few.said.shape[1])
+    return round(float(np.clip((ends[0] - ends[1]) / folds, 0.0, 2.0)), 3)
 
 
 def _drift(short: Stretches, long: Stretches) -> float:

@@ -48,7 +48,8 @@ class Visit:
         Whose visit it is; a visit without a user is a person of its own.
     strokes : int
     early, settled, ever : float
-        Highest log-odds of a bot while there was little evidence, while there was enough, and at all.
+        Highest log-odds of a bot while there was little evidence, while there was enough (with what the
+        policy asks of many strokes), and at all.
     window : float
         Highest mean of a recent window.
     """
@@ -119,7 +120,7 @@ def watch(recording: Recording, scorer: Scorer, *, half_life_s: float = HALF_LIF
             at = policy.prior_log_odds + risk.movement(state, policy)
             ever, window = max(ever, at), max(window, state.worst)
             if state.weight >= policy.settled_strokes - 0.5:
-                settled = max(settled, at)
+                settled = max(settled, at + risk.settled(state, policy))
             elif state.weight >= policy.min_weight:
                 early = max(early, at)
     person = f"user {recording.user}" if recording.user is not None else f"session {recording.session}"

@@ -107,6 +107,9 @@ def test_a_written_bundle_scores_like_the_artefact(artefact, tmp_path):
     scorer = load_bundle(tmp_path, sha256)
     rows = artefact.table.features[:50]
     np.testing.assert_allclose(scorer.log_odds(rows), artefact.scorer().log_odds(rows), atol=1e-12)
+    sums = artefact.held_out(3).sums
+    assert np.ptp(scorer.together(sums)) > 0
+    np.testing.assert_allclose(scorer.together(sums), artefact.scorer().together(sums), atol=1e-12)
     assert scorer.policy == artefact.policy
     assert scorer.manifest["provenance"]["data"] == "made up"
 

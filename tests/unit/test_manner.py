@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -95,8 +95,8 @@ def test_the_store_gives_back_what_it_was_given():
     assert Manner.from_json(None) == Manner()
 
 
-@pytest.mark.parametrize(("n", "counts"), [(2, -0.8), (3, 2.0)])
-def test_from_the_third_stroke_on_all_together_count_instead_of_the_sum(n, counts):
+@pytest.mark.parametrize(("n", "counts"), [(2, -0.8), (3, 0.4)])
+def test_from_the_third_stroke_on_all_together_weigh_as_much_as_the_sum(n, counts):
     assert risk.movement(after(n, Both()), POLICY) == pytest.approx(counts)
 
 
@@ -110,7 +110,7 @@ def test_a_session_that_has_faded_falls_back_to_its_sum():
     ("said", "kept"), [(99.0, POLICY.session_cap_bot), (-99.0, -POLICY.session_cap_person)]
 )
 def test_what_all_say_together_is_capped_as_a_session_is(said, kept):
-    assert risk.movement(after(3, Both(all=said)), POLICY) == kept
+    assert after(3, Both(all=said)).manner.log_odds == kept
 
 
 def test_a_model_that_says_nothing_finite_leaves_the_sum():
@@ -119,10 +119,25 @@ def test_a_model_that_says_nothing_finite_leaves_the_sum():
 
 def test_strokes_that_are_not_believed_never_speak_for_a_person():
     """Neither by themselves nor by making the rest look more human."""
-    bad = after(4, Both(alone=1.0, all=3.0))
-    turned = after(4, Both(alone=1.0, all=-4.0), bad, believed=False)
-    assert risk.movement(turned, POLICY) == 3.0
-    assert risk.movement(after(4, Both(alone=1.0, all=-4.0), bad), POLICY) == -4.0
+    bad, good = after(4, Both(alone=1.0, all=3.0)), Both(alone=1.0, all=-4.0)
+    before = risk.movement(bad, POLICY)
+    assert risk.movement(after(4, good, bad, believed=False), POLICY) > before
+    assert risk.movement(after(4, good, bad), POLICY) < before
+    few = after(2, Both(alone=1.0))
+    assert risk.movement(after(4, good, few, believed=False), POLICY) > risk.movement(few, POLICY)
+
+
+def test_many_strokes_have_to_be_better_than_few():
+    """A risk just below the limit passes after five strokes, and is unclear after twenty."""
+    policy = replace(
+        POLICY, settling=1.0, together_share=1.0, elevated_at=0.5, unclear_at=0.8, high_at=0.99
+    )
+    scorer = Both(all=1.3, policy=policy)
+    few, many = after(5, scorer), after(20, scorer)
+    assert risk.value(few, policy) == risk.value(many, policy) == pytest.approx(0.786, abs=1e-3)
+    assert (risk.level(few, policy), risk.level(many, policy)) == ("elevated", "unknown")
+    assert risk.settled(few, policy) == 0.0
+    assert risk.settled(many, policy) == pytest.approx(np.log(4.0))
 
 
 def test_following_stroke_by_stroke_ends_where_the_batch_does():
