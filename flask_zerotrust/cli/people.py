@@ -35,7 +35,8 @@ def sessions(user: str | None, as_json: bool) -> None:
         click.echo("No live session.")
 
 
-@group.command()
+# The name of a session may begin with a dash, and is no option then.
+@group.command(context_settings={"ignore_unknown_options": True})
 @click.argument("who", metavar="USER|SESSION")
 @click.option("--latches", is_flag=True, help="Also lift challenges that are required: for the innocent.")
 def revoke(who: str, latches: bool) -> None:

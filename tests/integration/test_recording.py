@@ -15,9 +15,10 @@ from click.testing import CliRunner, Result
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from flask_zerotrust import ZeroTrust, events
+from flask_zerotrust import ZeroTrust, events, risk
 from flask_zerotrust.cli import group
 from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.record import Record
 from flask_zerotrust.scoring import load_bundle
 from flask_zerotrust.training import recordings, simulate, spool
 from flask_zerotrust.training.batching import batches
@@ -150,7 +151,8 @@ def test_a_recording_scores_as_it_did_live(folder: Path, clock: Clock) -> None:
         for batch in batches(person):
             send(visitor, batch)
         record = site.app.extensions["zerotrust"].store.get("session:" + visitor.entry()["id"])
-        levels.append((json.loads(record)["n"], json.loads(record)["s"]["log_odds"]))
+        seen = Record.load(record)
+        levels.append((seen.strokes, risk.movement(seen.state, live.policy)))
     recordings.write(folder / "joined.jsonl.gz", joined(folder))
     again = list(recordings.read(folder / "joined.jsonl.gz"))
     assert len(again) == len(people)
@@ -158,8 +160,7 @@ def test_a_recording_scores_as_it_did_live(folder: Path, clock: Clock) -> None:
         said = score_session(recording, live)
         assert said["after"] == score_session(person, live)["after"]
         assert said["strokes"] == strokes > 0
-        risk = 1 / (1 + np.exp(-log_odds))
-        assert said["after"]["all"]["risk"] == pytest.approx(risk, abs=2e-4)
+        assert said["after"]["all"]["risk"] == pytest.approx(1 / (1 + np.exp(-log_odds)), abs=2e-4)
 
 
 def test_two_pages_follow_each_other(site: Site, folder: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,17 @@ def test_revoking_one_session_leaves_the_users_other_one(site: Site) -> None:
     first, second = (site.visitor().login().step_up("/admin") for _ in range(2))
     assert command(site, "revoke", first.entry()["id"][:8]).exit_code == 0
     assert (first.asked("/admin"), second.asked("/admin")) == (True, False)
+
+
+def test_the_name_of_a_session_may_begin_with_a_dash(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are random letters, digits, dashes and underscores: one in 64 begins so."""
+    number = itertools.count()
+    monkeypatch.setattr(secrets, "token_urlsafe", lambda n: f"-PSO{next(number):018d}")
+    ada = site.visitor().login().step_up("/admin")
+    name = ada.entry()["id"]
+    assert name.startswith("-PSO")
+    assert command(site, "revoke", name).exit_code == 0
+    assert ada.asked("/admin")
 
 
 def test_a_latch_stays_unless_it_is_lifted(site: Site) -> None:

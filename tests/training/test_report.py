@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from flask_zerotrust.assess import Heard
 from flask_zerotrust.cli import group
 from flask_zerotrust.errors import RecordingError
 from flask_zerotrust.scoring import DEFAULT_SHA256, load_bundle
@@ -98,7 +99,19 @@ def made(*levels: tuple[str, bool], session: str = "s") -> Trace:
     first = next((n for n, (level, _) in enumerate(levels, 1) if level == "high"), None)
     passed = next((n for n, (_, asked) in enumerate(levels, 1) if not asked), None)
     seconds = None if first is None else first * 2.0
-    return Trace("x", "bot", session, session, np.zeros(5), np.zeros((5, 5)), after, first, seconds, passed)
+    return Trace(
+        "x",
+        "bot",
+        session,
+        session,
+        np.zeros(5),
+        Heard().rows,
+        np.zeros((5, 5)),
+        after,
+        first,
+        seconds,
+        passed,
+    )
 
 
 def test_unknown_is_counted_apart_from_high():
