@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from flask_zerotrust.training.identity.compare.rates import Trials
 from flask_zerotrust.training.identity.visits import Visit
 
 WIDTH = len(HABIT_NAMES)
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def people(n: int = 10, *, apart: float = 1.5) -> list[tuple[Visit, ...]]:
@@ -70,6 +73,24 @@ def test_the_page_has_every_method_and_length(found: dict[str, Any]) -> None:
     page = command.page(found)
     assert all(f"| {name} |" in page for name in found["methods"])
     assert "| 1 strokes | 5 strokes | 10 strokes | 20 strokes | 15 s | 30 s | 60 s |" in page
+
+
+def test_the_page_names_what_is_better_in_both_views(found: dict[str, Any]) -> None:
+    """One view is luck: in as recorded alone, a gain is not told."""
+    told = copy.deepcopy(found)
+    for one in told["methods"].values():
+        for view in ("as_recorded", "same_device"):
+            one[view]["15 s"]["gain_interval"] = [-0.01, 0.02]
+    told["methods"]["network"]["as_recorded"]["15 s"]["gain_interval"] = [0.001, 0.02]
+    assert "- 15 s: none\n" in command.page(told)
+    told["methods"]["network"]["same_device"]["15 s"]["gain_interval"] = [0.001, 0.02]
+    assert "- 15 s: network\n" in command.page(told)
+
+
+def test_the_page_that_was_kept_is_that_of_the_figures() -> None:
+    kept = json.loads((DOCS / "identity-compared.json").read_text())
+    assert command.page(kept) == (DOCS / "identity-compared.md").read_text()
+    assert set(kept["methods"]) == {*study.METHODS, *(" + ".join(names) for names in study.BLENDS)}
 
 
 def test_a_method_is_fitted_to_nobody_whom_it_judges(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ from . import study
 from .stretches import LENGTHS
 
 _NAMES = {"as_recorded": "as recorded", "same_device": "on the same device"}
+# Lengths of the targets of identity on SapiMouse, and the shortest that says anything.
+_JUDGED = ("5 strokes", "15 s", "60 s")
 _INTRO = """# Ways of telling people apart, compared
 
 Written by `python -m flask_zerotrust.training.identity.compare` from one run; nothing is typed by hand.
@@ -56,7 +58,7 @@ def main(data: Path, out: Path, seed: int, deals: int) -> None:
 
 def page(found: dict[str, Any]) -> str:
     """Return the document."""
-    lines = [_INTRO.format(**found), "## Cost", ""]
+    lines = [_INTRO.format(**found), *_verdict(found["methods"]), "", "## Cost", ""]
     lines += _head(["method", "us a stroke", f"us a batch of {study.BATCH}", "bytes a profile"])
     for name, one in found["methods"].items():
         lines.append(
@@ -70,6 +72,20 @@ def page(found: dict[str, Any]) -> str:
                 if what != "gain" or name != study.SHIPPED:
                     lines.append(f"| {name} | {' | '.join(show(one[view][n]) for n in lengths)} |")
     return "\n".join(lines) + "\n"
+
+
+def _verdict(methods: dict[str, Any]) -> list[str]:
+    """Say which methods are better than what ships on people's own devices, as far as intervals tell."""
+    told = []
+    for length in _JUDGED:
+        cells = {name: [one[view].get(length) for view in _NAMES] for name, one in methods.items()}
+        better = [name for name, both in cells.items() if all(map(_gains, both))]
+        told.append(f"- {length}: {', '.join(better) or 'none'}")
+    return ["Better than what ships in both views, the whole interval of the gain above 0:", "", *told]
+
+
+def _gains(one: dict[str, Any] | None) -> bool:
+    return one is not None and one["gain_interval"] is not None and one["gain_interval"][0] > 0.0
 
 
 def _head(cells: list[str]) -> list[str]:
