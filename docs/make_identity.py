@@ -110,6 +110,8 @@ that is when a code is asked for.
 
 Taking strokes together is the better verdict on a finished visit, and the worse alarm during one, on
 people's own devices. So the product adds strokes.
+
+Other methods, by the same kind of folds: [Identity compared](identity-compared.md).
 """
 
 

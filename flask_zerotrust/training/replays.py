@@ -23,7 +23,7 @@ from ..stores import MemoryStore
 from . import datasets, recipe, simulate
 from .batching import batches
 from .capture import render
-from .console import Bar
+from .console import Bar, needed, one_line
 from .recordings import Recording
 from .report import intervals
 from .report.curves import rounded
@@ -181,12 +181,13 @@ def _ignored(_: Exception) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--json", "out", required=True, type=click.Path(path_type=Path), help="File of the figures.")
 @click.option("--seed", default=1, show_default=True)
 def main(folder: Path, out: Path, seed: int) -> None:
     """Measure the replay memory on everything in FOLDER."""
-    with Bar() as bar:
+    with Bar() as bar, one_line():
+        needed(folder, recipe.SAPIMOUSE, recipe.KH2017, recipe.BALABIT)
         figures = measure(folder, seed=seed, progress=bar)
     out.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     for name in ("recaptured", "made_over", "false_alarms"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..console import Bar
+from ..console import Bar, one_line
 from . import study
 from .study import LENGTHS
 
@@ -35,7 +35,7 @@ run.
 @click.option("--jobs", default=1, show_default=True, type=click.IntRange(1))
 def main(folder: Path, out: Path, seed: int, jobs: int) -> None:
     """Compare models on everything in FOLDER; writes OUT and the same as a table beside it."""
-    with Bar() as bar:
+    with Bar() as bar, one_line():
         found = study.compare(*study.corpus(folder), seed=seed, jobs=jobs, progress=bar)
     found["seed"] = seed
     out.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")

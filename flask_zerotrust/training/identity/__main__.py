@@ -1,16 +1,26 @@
-"""Writes docs/identity.json.
-
-usage: python -m flask_zerotrust.training.identity DATA OUT
-"""
+"""Writes docs/identity.json: ``python -m flask_zerotrust.training.identity DATA OUT``."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
+import click
+
+from ..console import needed, one_line
 from .study import measure
 
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def main(data: Path, out: Path) -> None:
+    """Measure the background model that ships on the archives in the folder DATA; writes OUT."""
+    with one_line():
+        needed(data)
+        found = measure(data)
+        out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
 if __name__ == "__main__":
-    data, out = sys.argv[1:]
-    Path(out).write_text(json.dumps(measure(data), indent=1) + "\n", encoding="utf-8")
+    main(prog_name="python -m flask_zerotrust.training.identity")

@@ -33,15 +33,18 @@ class Rows:
     session: NDArray[np.int64]
 
 
-def fit(rows: Rows, *, dimensions: int = DIMENSIONS) -> dict[str, Floats]:
+def fit(
+    rows: Rows, *, dimensions: int = DIMENSIONS, unseen: int = len(INSTRUMENT_NAMES)
+) -> dict[str, Floats]:
     """Return the arrays of a background model, without calibration.
 
-    Every person weighs the same, and so does every session of theirs.
+    Every person weighs the same, and so does every session of theirs. The last ``unseen`` columns count
+    for nothing.
     """
-    weight = _weights(rows)
+    weight = weights(rows)
     mean = np.average(rows.features, axis=0, weights=weight)
     scale = np.sqrt(np.average((rows.features - mean) ** 2, axis=0, weights=weight)) + 1e-9
-    scale[-len(INSTRUMENT_NAMES) :] = np.inf
+    scale[len(scale) - unseen :] = np.inf
     x = np.clip((rows.features - mean) / scale, -LIMIT, LIMIT)
     projection = _discriminants(x, rows, dimensions)
     return {
@@ -52,17 +55,18 @@ def fit(rows: Rows, *, dimensions: int = DIMENSIONS) -> dict[str, Floats]:
     }
 
 
-def _weights(rows: Rows) -> Floats:
+def weights(rows: Rows) -> Floats:
+    """Return what a stroke weighs: every person the same, and so every session of theirs."""
     _, session, count = np.unique(rows.session, return_inverse=True, return_counts=True)
     weight = 1.0 / count[session]
     person = np.bincount(rows.person, weights=weight)
-    weights: Floats = weight / person[rows.person]
-    return weights
+    weighed: Floats = weight / person[rows.person]
+    return weighed
 
 
 def _discriminants(x: Floats, rows: Rows, dimensions: int) -> Floats:
     """Return directions in which people differ most, each with unit variance within people."""
-    weight = _weights(rows)
+    weight = weights(rows)
     people = np.unique(rows.person)
     centre = np.array(
         [np.average(x[rows.person == p], axis=0, weights=weight[rows.person == p]) for p in people]

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ... import scoring
-from ...errors import ZeroTrustError
-from ..console import Bar
+from ..console import Bar, one_line
 from . import corpus, headline, left_out, page, results
 
 #: Curves are for the page; the documents keep figures only.
@@ -32,7 +29,7 @@ def main(
 ) -> None:
     """Measure the model that ships on everything in FOLDER."""
     scorer = scoring.load_bundle()
-    with Bar() as bar, _one_line():
+    with Bar() as bar, one_line():
         if refit and data_sets is not None:
             _save(data_sets, left_out.measure(folder, seed=seed, jobs=jobs, progress=bar))
         report = results.build(
@@ -52,15 +49,6 @@ def main(
     for line in headline.lines(report):
         click.echo(line)
     click.echo(f"Wrote {out / 'report.html'} and report.json (seed {seed}).")
-
-
-@contextmanager
-def _one_line() -> Iterator[None]:
-    """Say in one line what the data lacks."""
-    try:
-        yield
-    except ZeroTrustError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _save(file: Path, figures: Any) -> None:
