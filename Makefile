@@ -11,17 +11,17 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test checks lint types contracts tests unit browser screenshots docs evaluate identity refit replay tools mutants fuzz bench format clean
+.PHONY: help demo test checks lint types contracts tests unit browser screenshots docs docs-html evaluate identity refit replay tools mutants fuzz bench format clean
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to change)
 	@echo "The example app: http://127.0.0.1:$(PORT)   (Ctrl-C stops it)"
 	@$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
 
 test: system $(VENV)/.dev ## check everything: lint, types, contracts and all tests with coverage
-	@.ci/side-by-side $(MAKE) lint types contracts tests
+	@.ci/side-by-side $(MAKE) lint types contracts docs-html tests
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	@$(BIN)/ruff check --quiet .
@@ -45,6 +45,13 @@ browser: system $(VENV)/.dev ## the tests in a real Chromium
 
 screenshots: system $(VENV)/.dev ## take the pictures in docs/screenshots again
 	@$(BIN)/python -m tests.browser.screenshots
+
+# Read anew each time: what an index page lists makes its table of contents, and Sphinx would keep the old one.
+SPHINX = $(BIN)/python -m sphinx -q -W --keep-going -d docs/_build/doctrees
+
+docs-html: $(VENV)/.dev ## build the pages in docs/_build/html and run their examples; a warning is an error
+	@$(SPHINX) -E -b html docs docs/_build/html
+	@$(SPHINX) -b doctest docs docs/_build/doctest
 
 docs: $(VENV)/.dev ## write the tables in docs/ and README.md again
 	@$(BIN)/python docs/make_config_table.py
@@ -97,7 +104,7 @@ format: $(VENV)/.dev ## let ruff mend what it can
 	@$(BIN)/ruff check --quiet --fix . && $(BIN)/ruff format --quiet .
 
 clean: ## remove the environment and everything else that was made
-	@rm -rf $(VENV) *.egg-info build dist .coverage .coverage.* htmlcov
+	@rm -rf $(VENV) *.egg-info build dist docs/_build .coverage .coverage.* htmlcov
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: system
