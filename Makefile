@@ -35,7 +35,7 @@ contracts: $(VENV)/.dev ## who may import whom
 
 # Two processes: one waits for browsers and clocks most of the time.
 tests: $(VENV)/.dev
-	@$(PYTEST) -q --numprocesses 2 --dist worksteal --cov --cov-report=term
+	@$(PYTEST) -q --numprocesses 2 --dist worksteal --cov --cov-report=term -p no:benchmark
 
 unit: $(VENV)/.dev ## the quick tests only
 	@$(PYTEST) -q tests/unit
@@ -87,7 +87,11 @@ FUZZ ?= 10000
 fuzz: $(VENV)/.dev ## throw 10,000 bodies at the collector and thousands at the challenge (FUZZ= to change)
 	@ZEROTRUST_FUZZ=$(FUZZ) $(PYTEST) -q --timeout 0 tests/security/test_bodies_cannot_crash.py
 
+# What it is compared with, and what times it once more, belongs into no other command.
 bench: $(VENV)/.dev ## measure what the extension costs a request
+	@$(PIP) "pytest-benchmark>=5.1" "synapse-shield==0.9.9"
+	@mkdir -p build
+	@$(PYTEST) -q tests/benchmarks/bench_all.py --timeout 0 --benchmark-timer=time.process_time --benchmark-columns=min,median,iqr,rounds --benchmark-json=build/benchmarks.json
 	@$(BIN)/python -m tests.benchmarks
 	@$(BIN)/python docs/make_performance.py
 
