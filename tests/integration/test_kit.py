@@ -228,6 +228,29 @@ def test_what_leads_to_no_challenge_says_so(ada: Visitor) -> None:
         testing.pass_challenge(ada.client, ada.open("/"))
 
 
+def test_a_challenge_of_somebody_else_cannot_be_passed(site: Site, ada: Visitor) -> None:
+    carl = site.visitor().login("carl")
+    with pytest.raises(ConfigError, match="cannot be opened: it answers 403"):
+        testing.pass_challenge(carl.client, ada.open("/secret"))
+
+
+def test_a_factor_that_takes_no_code_now_is_said(make_site: Callable[..., Site]) -> None:
+    ada = make_site(ZEROTRUST_FACTOR_FAILURES=3).visitor().login()
+    asked = ada.open("/secret")
+    for _ in range(3):
+        ada.answer(asked.location, "000000")
+    with pytest.raises(ConfigError, match=r"was not passed: .* answers 429"):
+        testing.pass_challenge(ada.client, asked)
+
+
+def test_a_user_with_other_factors_alone_is_said(site: Site, ada: Visitor) -> None:
+    asked = ada.open("/secret")
+    site.zt.factors_loader(lambda user: [])
+    site.app.extensions["zerotrust"].enrolled.make_recovery("ada")
+    with pytest.raises(ConfigError, match="neither an authenticator app nor a number"):
+        testing.pass_challenge(ada.client, asked)
+
+
 def test_messages_can_be_read_from_the_console_sender_alone(ada: Visitor) -> None:
     with pytest.raises(ConfigError, match="ZEROTRUST_SMS_SENDER = 'console'"):
         testing.last_code(ada.client)

@@ -65,6 +65,16 @@ def test_a_visitor_is_led_to_the_login_page(make_site: Callable[..., Site]) -> N
     assert answer.headers["HX-Redirect"].startswith("/?next=")
 
 
+def test_an_unauthorized_handler_without_a_redirect_is_left_alone(
+    make_site: Callable[..., Site],
+) -> None:
+    site = make_site()
+    manager: LoginManager = site.app.login_manager  # type: ignore[attr-defined]
+    manager.unauthorized_handler(lambda: ("log in", 403))
+    answer = site.app.test_client().get("/secret", headers=HTMX)
+    assert (answer.status_code, answer.text) == (403, "log in")
+
+
 @pytest.mark.parametrize("flask_login", [True, False])
 def test_a_visitor_without_a_login_page_gets_401(make_site: Callable[..., Site], flask_login: bool) -> None:
     site = make_site()
