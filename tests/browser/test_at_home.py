@@ -1,8 +1,9 @@
-"""Pages of docs/integrations in a real Chromium: the real htmx, and a strict policy with nonces."""
+"""What the docs let people try, in a real Chromium: htmx, a strict policy with nonces, the tutorial."""
 
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from werkzeug.serving import make_server
 
 from flask_zerotrust import testing
 from tests.integration.at_home.pages import CONFIG, loaded, logged_in
+
+from .harness import ROOT, Bank
+from .steps import answer_challenge, log_in
 
 
 @contextmanager
@@ -111,3 +115,14 @@ def test_everything_works_under_a_strict_policy_with_nonces(page: Page) -> None:
             page.wait_for_url("**/statements")
             expect(page.locator("body")).to_have_text("the statements")
     assert [text for text in said if "favicon.ico" not in text] == []
+
+
+def test_the_tutorials_script_meets_a_code_in_a_fresh_session(page: Page, live_bank: Bank) -> None:
+    """And its form is kept, as the tutorial says."""
+    (script,) = re.findall(r"^```js\n(.*?)^```", (ROOT / "docs" / "tutorial.md").read_text(), re.M | re.S)
+    log_in(page, live_bank)
+    page.goto(live_bank.url + "/transfer")
+    page.evaluate(script)
+    page.wait_for_url("**/zerotrust/challenge/*")
+    answer_challenge(page, live_bank)
+    expect(page.locator("[name=to]")).to_have_value("grace")
