@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 from markupsafe import Markup
 
+from .challenge import MESSAGES
 from .risk import Terms
 
 # RFC 9457, section 4.2.1: without a type of its own a problem is about:blank, titled by its status.
@@ -134,10 +135,10 @@ def insufficient(challenge_url: str, terms: Terms, factors: list[str]) -> Respon
 def no_factor(action: str, *, may_enrol: bool) -> Response:
     """Tell a person without a factor what to do about it."""
     enrol_url = url_for("zerotrust.enrol") if may_enrol else None
-    detail = "Enrol a factor first." if may_enrol else "Ask the site to add a factor to your account."
     if is_htmx():
-        return _fragment(detail, 403, goes_to=enrol_url)
+        return _fragment(MESSAGES["no_factor"], 403, goes_to=enrol_url)
     if wants_json():
+        detail = "Enrol a factor first." if may_enrol else "Ask the site to add a factor to your account."
         return problem(403, "No factor to step up with", detail, enrol_url=enrol_url)
     return page("no_factor", 403, action=action, enrol_url=enrol_url)
 
@@ -145,10 +146,8 @@ def no_factor(action: str, *, may_enrol: bool) -> Response:
 def unavailable() -> Response:
     """Say that the step-up cannot be judged right now; protected views never open by accident."""
     text = "We can't check right now that it's you. Nothing was done. Please try again in a minute."
-    if is_htmx():
-        response = _fragment(text, 503)
-    elif wants_json():
-        response = problem(503, "Step-up unavailable", text)
+    if wants_json():
+        response = _fragment(text, 503) if is_htmx() else problem(503, "Step-up unavailable", text)
     else:
         response = message("Please try again shortly", text, 503)
     response.headers["Retry-After"] = "60"

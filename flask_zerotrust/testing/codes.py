@@ -30,10 +30,12 @@ def last_code(client: FlaskClient, *, to: str | None = None) -> str:
     ConfigError
         Where no code was sent, or ``ZEROTRUST_SMS_SENDER`` is not ``"console"``.
     """
-    sender = guard_of(client).sender
-    if not isinstance(sender, ConsoleSender):
+    guard = guard_of(client)
+    kept = [sender.outbox for sender in (guard.sender,) if isinstance(sender, ConsoleSender)]
+    if not kept:
         raise ConfigError("Only what the console sends can be read: set ZEROTRUST_SMS_SENDER = 'console'.")
-    found = [message.code for message in sender.outbox if message.code and to in (None, message.to)]
+    messages = sorted((message for outbox in kept for message in outbox), key=lambda message: message.at)
+    found = [message.code for message in messages if message.code and to in (None, message.to)]
     if not found:
         raise ConfigError(f"No code was sent{'' if to is None else ' to this recipient'} yet.")
     return found[-1]

@@ -87,7 +87,7 @@ def test_a_user_without_a_factor_reads_why_where_htmx_4_puts_it(page: Page, bank
         page.click("#show")
     assert answered.value.status == 403
     if page.evaluate("htmx.version").startswith("4"):
-        expect(page.locator("#balance [role=alert]")).to_contain_text("add a factor")
+        expect(page.locator("#balance [role=alert]")).to_contain_text("no way to confirm that it is you")
 
 
 def test_everything_works_under_a_strict_policy_with_nonces(page: Page) -> None:
