@@ -11,17 +11,17 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts tests unit browser screenshots docs evaluate measure identity replay tools mutants fuzz bench format clean
+.PHONY: help demo test lint types contracts tests unit browser screenshots docs docs-html evaluate measure identity replay tools mutants fuzz bench format clean
 
 help: ## list these targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to change)
 	@echo "The example app: http://127.0.0.1:$(PORT)   (Ctrl-C stops it)"
 	@$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
 
 test: system $(VENV)/.dev ## check everything: lint, types, contracts and all tests with coverage
-	@.ci/side-by-side $(MAKE) lint types contracts tests
+	@.ci/side-by-side $(MAKE) lint types contracts docs-html tests
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	@$(BIN)/ruff check --quiet .
@@ -35,7 +35,7 @@ contracts: $(VENV)/.dev ## who may import whom
 
 # Two processes: one waits for browsers and clocks most of the time.
 tests: $(VENV)/.dev
-	@$(PYTEST) -q --numprocesses 2 --dist worksteal --cov --cov-report=term
+	@$(PYTEST) -q --numprocesses 2 --dist worksteal --cov --cov-report=term -p no:benchmark
 
 unit: $(VENV)/.dev ## the quick tests only
 	@$(PYTEST) -q tests/unit
@@ -45,6 +45,13 @@ browser: system $(VENV)/.dev ## the tests in a real Chromium
 
 screenshots: system $(VENV)/.dev ## take the pictures in docs/screenshots again
 	@$(BIN)/python -m tests.browser.screenshots
+
+# Read anew each time: what an index page lists makes its table of contents, and Sphinx would keep the old one.
+SPHINX = $(BIN)/python -m sphinx -q -W --keep-going -d docs/_build/doctrees
+
+docs-html: $(VENV)/.dev ## build the pages in docs/_build/html and run their examples; a warning is an error
+	@$(SPHINX) -E -b html docs docs/_build/html
+	@$(SPHINX) -b doctest docs docs/_build/doctest
 
 docs: $(VENV)/.dev ## write the tables in docs/ and README.md again
 	@$(BIN)/python docs/make_config_table.py
@@ -84,7 +91,11 @@ FUZZ ?= 10000
 fuzz: $(VENV)/.dev ## throw 10,000 bodies at the collector and thousands at the challenge (FUZZ= to change)
 	@ZEROTRUST_FUZZ=$(FUZZ) $(PYTEST) -q --timeout 0 tests/security/test_bodies_cannot_crash.py
 
+# What it is compared with, and what times it once more, belongs into no other command.
 bench: $(VENV)/.dev ## measure what the extension costs a request
+	@$(PIP) "pytest-benchmark>=5.1" "synapse-shield==0.9.9"
+	@mkdir -p build
+	@$(PYTEST) -q tests/benchmarks/bench_all.py --timeout 0 --benchmark-timer=time.process_time --benchmark-columns=min,median,iqr,rounds --benchmark-json=build/benchmarks.json
 	@$(BIN)/python -m tests.benchmarks
 	@$(BIN)/python docs/make_performance.py
 
@@ -101,7 +112,7 @@ format: $(VENV)/.dev ## let ruff mend what it can
 	@$(BIN)/ruff check --quiet --fix . && $(BIN)/ruff format --quiet .
 
 clean: ## remove the environment and everything else that was made
-	@rm -rf $(VENV) *.egg-info build dist .coverage .coverage.* htmlcov
+	@rm -rf $(VENV) *.egg-info build dist docs/_build .coverage .coverage.* htmlcov
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: system

@@ -30,6 +30,8 @@ _JOBS = {
     ("features", "naive"): "naive features, 600 events",
     ("scorers", "ours"): "score, 1 row",
     ("scorers", "sklearn"): "predict_proba, 1 row",
+    ("rivals", "ours"): "features and score, 600 events",
+    ("rivals", "synapse"): "synapse-shield's analyze_behavior, 600 events",
 }
 
 
@@ -55,6 +57,7 @@ def _tables(found: dict[str, Any]) -> str:
         *(
             f"| {name} | {1e6 * found['medians'][group][job]:,.0f} |"
             for (group, job), name in _JOBS.items()
+            if job in found["medians"].get(group, {})
         ),
     ]
     return "\n".join(lines)

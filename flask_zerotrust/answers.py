@@ -7,7 +7,9 @@ from typing import Any, cast
 from flask import abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
+from markupsafe import Markup
 
+from .challenge import MESSAGES
 from .risk import Terms
 
 # RFC 9457, section 4.2.1: without a type of its own a problem is about:blank, titled by its status.
@@ -17,10 +19,15 @@ PROBLEM_TYPE = "application/problem+json"
 def wants_json() -> bool:
     """Say whether the client is a program: it prefers or sends JSON, or is script in a page."""
     mode = request.headers.get("Sec-Fetch-Mode")
-    if mode is not None and mode != "navigate":
+    if is_htmx() or (mode is not None and mode != "navigate"):
         return True
     best = request.accept_mimetypes.best_match(["text/html", "application/json", PROBLEM_TYPE])
     return best in ("application/json", PROBLEM_TYPE) or request.is_json
+
+
+def is_htmx() -> bool:
+    """Say whether htmx asks: it follows redirects unseen, and puts what it gets into the page."""
+    return "HX-Request" in request.headers
 
 
 def same_origin() -> bool | None:
@@ -65,6 +72,14 @@ def message(title: str, text: str, status: int, *links: tuple[str, str]) -> Resp
     return page("message", status, title=title, text=text, links=list(links))
 
 
+def _fragment(text: str, status: int, *, goes_to: str | None = None) -> Response:
+    """Say it in a piece of HTML that htmx can put into a page, or let htmx open another page instead."""
+    response = make_response(Markup('<p role="alert">{}</p>').format(text), status)
+    if goes_to is not None:
+        response.headers["HX-Redirect"] = goes_to
+    return private(response)
+
+
 def problem(status: int, title: str, detail: str, **members: Any) -> Response:
     """Return problem JSON (RFC 9457)."""
     response = jsonify(type="about:blank", title=title, status=status, detail=detail, **members)
@@ -76,12 +91,23 @@ def problem(status: int, title: str, detail: str, **members: Any) -> Response:
 def unauthorized() -> ResponseReturnValue:
     """Answer a visitor who is not logged in as the app itself would."""
     manager = getattr(current_app, "login_manager", None)
-    if manager is not None and (manager.unauthorized_callback or not wants_json()):
+    if manager is not None and (manager.unauthorized_callback or is_htmx() or not wants_json()):
         # Flask-Login comes without types.
-        return manager.unauthorized()  # type: ignore[no-any-return]
+        answer: ResponseReturnValue = manager.unauthorized()
+        return _to_the_page(answer) if is_htmx() else answer
     if not wants_json():
         abort(401)
     return problem(401, "Not logged in", "Log in first.")
+
+
+def _to_the_page(answer: ResponseReturnValue) -> Response:
+    """Let htmx open the page that an answer redirects to, rather than put it into the one that is open."""
+    response = make_response(answer)
+    if response.location is None:
+        return response
+    sent = problem(401, "Not logged in", "Log in first.")
+    sent.headers["HX-Redirect"] = response.location
+    return sent
 
 
 def insufficient(challenge_url: str, terms: Terms, factors: list[str]) -> Response:
@@ -101,12 +127,16 @@ def insufficient(challenge_url: str, terms: Terms, factors: list[str]) -> Respon
         f'Bearer error="insufficient_user_authentication", error_description="{text}", '
         f'acr_values="{" ".join(factors)}", max_age="{int(terms.grant_s)}"'
     )
+    if is_htmx():
+        response.headers["HX-Redirect"] = challenge_url
     return response
 
 
 def no_factor(action: str, *, may_enrol: bool) -> Response:
     """Tell a person without a factor what to do about it."""
     enrol_url = url_for("zerotrust.enrol") if may_enrol else None
+    if is_htmx():
+        return _fragment(MESSAGES["no_factor"], 403, goes_to=enrol_url)
     if wants_json():
         detail = "Enrol a factor first." if may_enrol else "Ask the site to add a factor to your account."
         return problem(403, "No factor to step up with", detail, enrol_url=enrol_url)
@@ -117,7 +147,7 @@ def unavailable() -> Response:
     """Say that the step-up cannot be judged right now; protected views never open by accident."""
     text = "We can't check right now that it's you. Nothing was done. Please try again in a minute."
     if wants_json():
-        response = problem(503, "Step-up unavailable", text)
+        response = _fragment(text, 503) if is_htmx() else problem(503, "Step-up unavailable", text)
     else:
         response = message("Please try again shortly", text, 503)
     response.headers["Retry-After"] = "60"

@@ -123,7 +123,9 @@ def _return_path() -> str:
     from script), the page it was asked from.
     """
     adapter = request_ctx.url_adapter
-    if not answers.wants_json() and adapter is not None and adapter.test(method="GET"):
+    # A link that htmx follows in the browser's place (hx-boost) is still a link.
+    whole = not answers.wants_json() or "HX-Boosted" in request.headers
+    if whole and adapter is not None and adapter.test(method="GET"):
         return _own_path()
     return _path_before() or _local(request.script_root + "/")
 
@@ -136,7 +138,9 @@ def _own_path() -> str:
 
 def _path_before() -> str | None:
     """Return the page of this site that the request came from, if it says so."""
-    here, referrer = f"{request.scheme}://{request.host}/", request.headers.get("Referer", "")
+    here = f"{request.scheme}://{request.host}/"
+    referrer = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
+    referrer = referrer.partition("#")[0]
     return _local(quote(referrer[len(here) :], safe=_QUERY_SAFE)) if referrer.startswith(here) else None
 
 

@@ -13,5 +13,14 @@ _USED_S = 86_400.0
 
 def claim_use(store: Store, user: str, kind: str, use: str) -> None:
     """Claim what a right code has used, or raise ChallengeError ``used``."""
-    if not store.claim(f"used:{quote(kind, safe='')}:{quote(use, safe='')}:{user}", ttl_s=_USED_S):
+    if not store.claim(_key(user, kind, use), ttl_s=_USED_S):
         raise ChallengeError("used")
+
+
+def is_used(store: Store, user: str, kind: str, use: str) -> bool:
+    """Say whether a use was claimed already; for tests, since only claiming is safe in parallel."""
+    return store.get(_key(user, kind, use)) is not None
+
+
+def _key(user: str, kind: str, use: str) -> str:
+    return f"used:{quote(kind, safe='')}:{quote(use, safe='')}:{user}"

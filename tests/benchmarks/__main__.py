@@ -24,7 +24,8 @@ KEPT = Path(__file__).parents[2] / "docs" / "benchmarks.json"
 
 def measure(rounds: int) -> dict[str, Any]:
     """Return medians in microseconds, and every figure with its target."""
-    from . import figures, parts, requests
+    from . import figures, parts, requests, rivals
+    from .timing import medians, nothing
 
     logging.disable(logging.INFO)
     fitted, trees = parts.model()
@@ -32,14 +33,16 @@ def measure(rounds: int) -> dict[str, Any]:
         folder = Path(name)
         found = {
             "collectors": requests.collectors(folder, rounds, fitted),
-            "stores": requests.full_stores(folder, rounds),
+            "stores": medians(requests.store_jobs(folder), rounds, check=requests.check),
             # Quick ones, which a slow moment of the machine covers whole: more rounds.
-            "views": requests.views(folder, 4 * rounds),
+            "views": medians(requests.view_jobs(folder), 4 * rounds, check=requests.check),
+            "rivals": medians(rivals.jobs(folder), rounds, check=nothing),
             "start": parts.start(folder / "start", 7),
         }
+    scorers = medians(parts.scorer_jobs(fitted, trees), rounds, check=nothing)
     found |= {
-        "scorers": parts.scorers(fitted, trees, rounds),
-        "features": parts.features(rounds),
+        "scorers": scorers | {"difference": parts.difference(fitted, trees)},
+        "features": medians(parts.feature_jobs(), rounds, check=nothing),
         "script": {"bytes": parts.script_bytes()},
     }
     return {"rounds": rounds, "machine": machine(), "medians": found, "figures": figures.rows(found)}

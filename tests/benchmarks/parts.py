@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 import flask_zerotrust
@@ -19,7 +20,7 @@ from flask_zerotrust import motion, scoring
 from flask_zerotrust.training.trees import flatten
 
 from . import naive, sites
-from .timing import medians, nothing
+from .timing import Job
 
 _PACKAGE = Path(flask_zerotrust.__file__).parent
 # Names stay long where a minifier would shorten them, which adds three tenths (tests/browser).
@@ -39,27 +40,26 @@ def model() -> tuple[HistGradientBoostingClassifier, scoring.Trees]:
     return fitted, flatten(fitted, depth=shipped.depth)
 
 
-def scorers(fitted: Any, trees: scoring.Trees, rounds: int) -> dict[str, float]:
-    """Return the median CPU time of one row, in s, and the largest difference between the raw scores."""
-    rows = np.random.default_rng(8).normal(size=(1_000, fitted.n_features_in_))
-    one = rows[:1]
-    found = medians(
-        {"ours": lambda: trees.raw(one), "sklearn": lambda: fitted.predict_proba(one)},
-        rounds,
-        check=nothing,
-    )
-    theirs = fitted.decision_function(rows)
-    return {**found, "difference": float(np.abs(trees.raw(rows) - theirs).max())}
+def scorer_jobs(fitted: Any, trees: scoring.Trees) -> dict[str, Job]:
+    """Return the score of one row, by our trees and by those of scikit-learn."""
+    one = _rows(fitted)[:1]
+    return {"ours": lambda: trees.raw(one), "sklearn": lambda: fitted.predict_proba(one)}
 
 
-def features(rounds: int) -> dict[str, float]:
-    """Return the median CPU time of the features of 600 events, in s."""
+def difference(fitted: Any, trees: scoring.Trees) -> float:
+    """Return the largest difference between the raw scores of both, over a thousand rows."""
+    rows = _rows(fitted)
+    return float(np.abs(trees.raw(rows) - fitted.decision_function(rows)).max())
+
+
+def _rows(fitted: Any) -> NDArray[np.float64]:
+    return np.random.default_rng(8).normal(size=(1_000, fitted.n_features_in_))
+
+
+def feature_jobs() -> dict[str, Job]:
+    """Return the features of 600 events, ours and as one would write them first."""
     strokes = motion.split(sites.movement(600, 10))
-    return medians(
-        {"ours": lambda: motion.extract(strokes), "naive": lambda: naive.features(strokes)},
-        rounds,
-        check=nothing,
-    )
+    return {"ours": lambda: motion.extract(strokes), "naive": lambda: naive.features(strokes)}
 
 
 def script_bytes() -> int:

@@ -8,7 +8,7 @@ import sys
 
 # Offline or optional: none of it belongs in a web worker that did not ask for it.
 HEAVY = {"sklearn", "joblib", "scipy", "matplotlib", "rich", "twilio", "pandas"}
-OFFLINE = {"flask_zerotrust.training", "flask_zerotrust.cli"}
+OFFLINE = {"flask_zerotrust.training", "flask_zerotrust.testing", "flask_zerotrust.cli"}
 
 APP = """
 import flask
@@ -76,6 +76,12 @@ def test_the_probe_can_hide_a_package():
 
 def test_an_app_works_with_the_core_packages_alone():
     assert "flask_zerotrust.scoring" in loaded(WITHOUT_EXTRAS + APP)
+
+
+def test_the_test_kit_and_the_simulators_need_the_core_packages_alone():
+    """Users of the kit install no more for their tests than for their app."""
+    code = "from flask_zerotrust import testing\ntesting.person(strokes=3), testing.bot(strokes=3)"
+    assert {name.split(".")[0] for name in loaded(WITHOUT_EXTRAS + code)} & HEAVY == set()
 
 
 def test_the_pure_modules_load_without_flask():

@@ -1,0 +1,144 @@
+"""The other side of a challenge: the codes that a person would read, and typing them in."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from urllib.parse import urlsplit
+
+import pyotp
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from ..challenge.uses import is_used
+from ..errors import ConfigError
+from ..factors.base import Factor
+from ..factors.senders import ConsoleSender
+from ..factors.totp import TotpFactor
+from ..guard import Guard
+from .within import BROWSER, guard_of, inside, user_of
+
+# Seconds of an authenticator's step (RFC 6238), and how many steps aside a code is taken, best first.
+_STEP_S = 30
+_DRIFTS = (0, 1, -1)
+
+
+def last_code(client: FlaskClient, *, to: str | None = None) -> str:
+    """Return the code in the newest message that was sent, or in the newest to one recipient.
+
+    Raises
+    ------
+    ConfigError
+        Where no code was sent, or ``ZEROTRUST_SMS_SENDER`` is not ``"console"``.
+    """
+    guard = guard_of(client)
+    kept = [sender.outbox for sender in (guard.sender,) if isinstance(sender, ConsoleSender)]
+    if not kept:
+        raise ConfigError("Only what the console sends can be read: set ZEROTRUST_SMS_SENDER = 'console'.")
+    messages = sorted((message for outbox in kept for message in outbox), key=lambda message: message.at)
+    found = [message.code for message in messages if message.code and to in (None, message.to)]
+    if not found:
+        raise ConfigError(f"No code was sent{'' if to is None else ' to this recipient'} yet.")
+    return found[-1]
+
+
+def totp_code(client: FlaskClient, user: str | None = None) -> str:
+    """Return a code that the user's authenticator app shows now and that has not been used yet.
+
+    A code works once. Up to three step-ups in half a minute find one: the code of now, and those of
+    the steps beside it, which are taken too.
+
+    Parameters
+    ----------
+    user : str, optional
+        Who is logged in, unless named.
+    """
+
+    def read(guard: Guard) -> str:
+        name = user if user is not None else user_of(guard)
+        found = [factor for factor in guard.factors(name) if isinstance(factor, TotpFactor)]
+        if not found:
+            raise ConfigError(f"User {name!r} has no authenticator app: check @zt.factors_loader.")
+        return _unused_code(guard, name, found[0])
+
+    return inside(client, read)
+
+
+def pass_challenge(client: FlaskClient, answer: TestResponse) -> TestResponse:
+    """Answer the challenge that a guarded view has sent the client to, and return what comes next.
+
+    That is the redirect to the page that was wanted or, after a form, to the page that shows it again.
+    An authenticator app is used where the user has one, else a message is sent and read.
+
+    Parameters
+    ----------
+    answer : TestResponse
+        The view's: a redirect to the challenge, or the 401 that names its ``challenge_url``.
+    """
+    url = _challenge_path(client, answer)
+    factor = inside(client, _easiest)
+    form = {**_hidden_fields(client, url), "factor": factor.id}
+    if factor.sends:
+        _post(client, f"{url}/send", form)
+    code = last_code(client, to=factor.recipient) if factor.sends else totp_code(client)
+    return _post(client, url, {**form, "code": code})
+
+
+def _unused_code(guard: Guard, user: str, factor: TotpFactor) -> str:
+    now = guard.clock()
+    for drift in _DRIFTS:
+        code = pyotp.HOTP(factor.secret).at(int(now // _STEP_S) + drift)
+        use = factor.check(code, now=now)
+        if use is not None and not is_used(guard.store, user, factor.kind, use):
+            return code
+    raise ConfigError(
+        "The codes of this minute are used, and each works once. Give your tests a clock to move: "
+        "ZeroTrust(app, clock=...)."
+    )
+
+
+def _easiest(guard: Guard) -> Factor:
+    """Return the factor that takes no message, where there is a choice."""
+    factors = guard.factors(user_of(guard))
+    able = [factor for factor in factors if isinstance(factor, TotpFactor) or factor.sends]
+    if not able:
+        raise ConfigError("This user has neither an authenticator app nor a number to send a code to.")
+    return min(able, key=lambda factor: factor.sends)
+
+
+def _challenge_path(client: FlaskClient, answer: TestResponse) -> str:
+    """Return the challenge's path as the client wants it: without what the app is mounted under."""
+    said = answer.get_json(silent=True) or {}
+    url = answer.location or said.get("challenge_url") or ""
+    if "/challenge/" not in url:
+        raise ConfigError(f"This answer leads to no challenge: it is {answer.status}.")
+    path = urlsplit(url).path
+    return path.removeprefix(str(client.application.config["APPLICATION_ROOT"]).rstrip("/"))
+
+
+def _hidden_fields(client: FlaskClient, url: str) -> dict[str, str]:
+    page = client.get(url, headers=BROWSER)
+    if page.status_code != 200:
+        raise ConfigError(f"The challenge cannot be opened: it answers {page.status}.")
+    reader = _Fields()
+    reader.feed(page.text)
+    return reader.found
+
+
+class _Fields(HTMLParser):
+    """Collects the hidden fields of a page: the tokens of its forms."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag == "input" and values.get("type") == "hidden" and values.get("name"):
+            self.found[str(values["name"])] = values.get("value") or ""
+
+
+def _post(client: FlaskClient, url: str, form: dict[str, str]) -> TestResponse:
+    answer = client.post(url, data=form, headers={**BROWSER, "Sec-Fetch-Site": "same-origin"})
+    if answer.status_code != 303:
+        raise ConfigError(f"The challenge was not passed: {url} answers {answer.status}.")
+    return answer

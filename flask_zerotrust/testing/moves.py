@@ -1,0 +1,110 @@
+"""Movement on demand: recorded visits and simulated ones, through all that real movement goes through."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from flask.testing import FlaskClient
+
+from .. import events
+from ..errors import RecordingError
+from ..guard import CurrentRisk, Guard
+from ..session import Entry
+from ..timeline import Timeline
+from ..training import recordings, simulate
+from ..training.batching import batches
+from ..training.recordings import Recording
+from .risks import change
+from .within import inside
+
+
+def move(client: FlaskClient, visit: Recording | str | Path, *, session: str | None = None) -> CurrentRisk:
+    """Move the pointer as somebody once did, and return the risk that the app's model makes of it.
+
+    The movement goes through all that real movement goes through, and counts as having ended just now.
+
+    Parameters
+    ----------
+    visit : Recording, str or Path
+        What :func:`person` and :func:`bot` return, or a file of recordings (docs/recording-format.md).
+    session : str, optional
+        Which of the file's visits; needed where it holds several.
+
+    Raises
+    ------
+    RecordingError
+        For a file that cannot be read, or that does not hold this visit.
+    """
+    recording = visit if isinstance(visit, Recording) else _read(visit, session)
+
+    def feed(guard: Guard) -> CurrentRisk:
+        user = guard.user()
+        # Earlier visits, which also ended just now, leave no time for this one on the server's clock.
+        entry = change(guard, user, lambda before: replace(before, timeline=Timeline()))
+        _feed(guard, entry, user, recording)
+        return guard.current()
+
+    return inside(client, feed)
+
+
+def person(seed: int = 0, *, strokes: int | None = None) -> Recording:
+    """Return a visit of a simulated person, always the same for a seed.
+
+    The model that ships takes the person of seed 0 for one, and about two in three of the others:
+    simulated people are no recorded ones.
+    """
+    return next(simulate.people(1, rng=np.random.default_rng(seed), strokes=strokes))
+
+
+def bot(family: str = "bezier", seed: int = 0, *, strokes: int | None = None) -> Recording:
+    """Return a visit of a simulated bot, always the same for a family and a seed.
+
+    Parameters
+    ----------
+    family : str
+        One of docs/simulators.md, such as ``"linear"`` or ``"wind"``.
+    """
+    return next(simulate.bots(1, rng=np.random.default_rng(seed), families=[family], strokes=strokes))
+
+
+def _read(path: str | Path, session: str | None) -> Recording:
+    found = [visit for visit in recordings.read(path) if session in (None, visit.session)]
+    if len(found) != 1:
+        which = "" if session is None else f" called {session!r}"
+        raise RecordingError(str(path), f"holds {len(found)} visits{which}: name one with session=")
+    return found[0]
+
+
+def _feed(guard: Guard, entry: Entry, user: str | None, recording: Recording) -> None:
+    """Take the visit's batches as the collector would have sent them, the last of them now."""
+    parts, nonce, clock = list(batches(recording)), secrets.token_urlsafe(16), guard.clock
+    token, now = guard.page_token(entry, nonce), clock()
+    limit = guard.settings.max_batch_bytes
+    try:
+        for seq, batch in enumerate(parts):
+            at = now - (parts[-1].sent_ms - batch.sent_ms) / 1_000.0
+            guard.clock = partial(float, at)
+            body = _body(batch, token=token, nonce=nonce, seq=seq)
+            guard.ingest(body, entry=entry, user=user, max_bytes=limit)
+    finally:
+        guard.clock = clock
+
+
+def _body(batch: events.EventBatch, *, token: str, nonce: str, seq: int) -> str:
+    t0_ms = float(batch.t_ms[0])
+    data = {
+        "v": events.WIRE_VERSION,
+        "token": token,
+        "nonce": nonce,
+        "seq": seq,
+        "t0": t0_ms,
+        "sent": batch.sent_ms,
+        "viewport": list(batch.viewport),
+        "planes": events.encode_planes(batch, t0_ms=t0_ms),
+    }
+    return json.dumps(data)

@@ -1,0 +1,108 @@
+"""Risks and step-ups on demand, without anybody moving or typing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from flask import session
+from flask.testing import FlaskClient
+
+from ..errors import ConfigError
+from ..guard import CurrentRisk, Guard
+from ..ingest import records_read
+from ..record import Record
+from ..risk import Level, Policy, RiskState, judge
+from ..session import Entry
+from .within import inside, user_of
+
+#: Factor that a grant of :func:`trust` names, in signals and commands.
+FACTOR_ID = "testing"
+
+# An easy pass: far below every model's "elevated".
+_LOW = 0.01
+# Log-odds of anything nearer to 0 or 1 than this would be no number.
+_EDGE = 1e-6
+
+
+def trust(client: FlaskClient) -> None:
+    """Let whoever is logged in through guarded views, as after a code that was just passed.
+
+    Raises
+    ------
+    ConfigError
+        Where nobody is logged in, or the app is not ``TESTING``.
+    """
+    inside(client, lambda guard: guard.grant(user=user_of(guard), factor_id=FACTOR_ID))
+
+
+def force_risk(client: FlaskClient, wanted: Level | float) -> CurrentRisk:
+    """Make this session look as if it had moved like that since it began, and return its risk.
+
+    Parameters
+    ----------
+    wanted : {"unknown", "low", "elevated", "high"} or float
+        A level; or a risk in [0, 1] after movement enough, for views with a ``max_risk`` of their own.
+        The model's cut-offs name its level then.
+
+    A passed step-up ends, and so does what was held against the user, unless the risk is *high*: then a
+    code is demanded until one is passed, as after real movement.
+    """
+
+    def force(guard: Guard) -> CurrentRisk:
+        user = guard.user()
+        state = _state(wanted, guard.scorer.policy, now=guard.clock())
+        if user is not None:
+            guard.sessions.forgive(user)
+        change(guard, user, lambda before: _judged(replace(before, grant=None), state, guard))
+        return guard.current()
+
+    return inside(client, force)
+
+
+def risk(client: FlaskClient) -> CurrentRisk:
+    """Return the risk of this session, as ``current_risk`` shows it to the app."""
+    return inside(client, lambda guard: guard.current())
+
+
+def change(guard: Guard, user: str | None, make: Callable[[Record], Record]) -> Entry:
+    """Change the record of this session, and make both where there are none."""
+    entry = guard.sessions.start(session, user)
+    records_read().pop(entry.id, None)
+    guard.sessions.change(entry, user, make)
+    return entry
+
+
+def _judged(record: Record, state: RiskState, guard: Guard) -> Record:
+    """Return the record with this state, latched as real movement would have latched it."""
+    level = judge(state, guard.scorer.policy)[0]
+    strokes = round(state.weight)
+    suspect, latched = level in ("elevated", "high"), level == "high"
+    return replace(record, state=state, strokes=strokes, latched=latched, suspect=suspect, noted=0)
+
+
+def _state(wanted: Level | float, policy: Policy, *, now: float) -> RiskState:
+    """Return the evidence of a session that moved like that until now."""
+    if wanted == "unknown":
+        return RiskState(at=now)
+    value = _value(wanted, policy) if isinstance(wanted, str) else wanted
+    if not 0 <= value <= 1:
+        raise ConfigError(f"A risk must be in [0, 1], got {value!r}.")
+    value = min(max(value, _EDGE), 1.0 - _EDGE)
+    log_odds = math.log(value / (1.0 - value)) - policy.prior_log_odds
+    return RiskState(at=now, log_odds=log_odds, weight=policy.max_weight)
+
+
+def _value(level: str, policy: Policy) -> float:
+    """Return a risk well inside a level."""
+    ends = min(policy.unclear_at, policy.high_at)
+    inside = {
+        "low": min(_LOW, policy.elevated_at / 2.0),
+        "elevated": (policy.elevated_at + ends) / 2.0 if policy.elevated_at < ends else None,
+        "high": (policy.high_at + 1.0) / 2.0,
+    }
+    found = inside.get(level)
+    if found is None:
+        raise ConfigError(f"{level!r} is no level of this model: unknown, low, elevated or high.")
+    return found

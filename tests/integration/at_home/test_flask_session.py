@@ -1,0 +1,100 @@
+"""docs/integrations/flask-session.md, with the real Flask-Session over files, a database and Redis."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from flask_zerotrust import testing
+
+from .conftest import Load
+from .pages import CONFIG, logged_in
+
+START_S = 20.0
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """A Redis of our own, or a skip where none is installed."""
+    server = shutil.which("redis-server")
+    if server is None:
+        pytest.skip("redis-server is not installed")
+    path = tmp_path / "redis.sock"
+    process = subprocess.Popen(
+        [server, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _wait(path)
+        yield f"unix://{path}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait(path: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        with socket.socket(socket.AF_UNIX) as probe:
+            if path.exists() and probe.connect_ex(str(path)) == 0:
+                return
+        time.sleep(0.05)
+    pytest.fail("redis-server did not come up")
+
+
+@pytest.fixture(params=["in_files", "in_a_database", "in_redis"])
+def ada(request: Any, load: Load, tmp_path: Path) -> FlaskClient:
+    config = {
+        **CONFIG,
+        "SESSION_FOLDER": str(tmp_path / "sessions"),
+        "SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path}/sessions.sqlite",
+    }
+    if request.param == "in_redis":
+        config["REDIS_URL"] = request.getfixturevalue("redis_url")
+    page = load("flask-session")
+    app = page.create_app(config, getattr(page, request.param))
+    return logged_in(app.test_client(), "ada")
+
+
+def test_a_step_up_lasts_in_a_session_on_the_server(ada: FlaskClient) -> None:
+    assert testing.pass_challenge(ada, ada.get("/statements")).location == "/statements"
+    assert ada.get("/statements").text == "the statements"
+
+
+def test_the_cookie_holds_no_more_than_the_sessions_id(ada: FlaskClient) -> None:
+    ada.get("/")
+    cookie = ada.get_cookie("session")
+    assert cookie is not None
+    assert len(cookie.value) < 50
+
+
+def test_movement_counts_and_the_collector_saves_no_session(ada: FlaskClient) -> None:
+    assert "unknown" in ada.get("/").text
+    answer = ada.get("/zerotrust/token?page=" + "x" * 22, headers={"Sec-Fetch-Site": "same-origin"})
+    assert answer.headers.getlist("Set-Cookie") == []
+    testing.move(ada, testing.person())
+    assert "low" in ada.get("/").text
+
+
+def test_a_session_under_a_new_id_keeps_its_risk(ada: FlaskClient) -> None:
+    testing.force_risk(ada, "low")
+    before = ada.get_cookie("session")
+    assert ada.post("/login", data={"name": "ada"}).text == "in"
+    after = ada.get_cookie("session")
+    assert (before and before.value) != (after and after.value)
+    assert ada.get("/statements").text == "the statements"
+
+
+def test_a_lost_session_is_asked_for_a_code_again(ada: FlaskClient) -> None:
+    testing.trust(ada)
+    ada.delete_cookie("session")
+    logged_in(ada, "ada")
+    assert "/challenge/" in ada.get("/statements").location

@@ -1,0 +1,57 @@
+"""What docs/privacy.md says of a deleted account: two calls, and what little is left expires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask_zerotrust import testing
+from flask_zerotrust.factors.base import new_secret
+from flask_zerotrust.guard import this_guard
+
+from .sites import Site, Visitor
+
+#: Used codes and counters, which name their user.
+LEFT = ("used:", "failures:", "failures-of:", "parked-of:")
+DAY_S = 86_400
+
+
+def lived(site: Site) -> Visitor:
+    """Return ada after a visit that left something of every kind."""
+    ada = site.visitor().login()
+    ada.step_up()
+    testing.force_risk(ada.client, "high")
+    ada.submit("/transfer", {"to": "Grace"})
+    ada.answer(ada.open("/secret").location, "000000")
+    with site.app.app_context():
+        this_guard().enrolled.add_totp("ada", new_secret())
+    return ada
+
+
+def erase(site: Site, user: str) -> None:
+    with site.app.app_context():
+        this_guard().store.disown(f"user:{user}")
+        site.zt.forget_profile(user)
+
+
+def test_nothing_that_is_the_users_is_left(make_site: Callable[..., Site]) -> None:
+    site = make_site(ZEROTRUST_ENROL="first-use")
+    lived(site)
+    store = site.app.extensions["zerotrust"].store
+    assert len(store.owned("user:ada")) >= 4
+    erase(site, "ada")
+    assert store.owned("user:ada") == []
+    named = [key for key in store.keys("") if "ada" in key]
+    assert [key for key in named if not key.startswith(LEFT)] == []
+    held = [key for key in store.keys("") if b'"ada"' in (store.get(key) or b"")]
+    assert held == []
+
+
+def test_the_rest_goes_within_a_day_and_one_count_within_thirty(make_site: Callable[..., Site]) -> None:
+    site = make_site()
+    lived(site)
+    erase(site, "ada")
+    store = site.app.extensions["zerotrust"].store
+    site.clock.tick(DAY_S + 1)
+    assert [key for key in store.keys("") if "ada" in key] == ["failures-of:ada"]
+    site.clock.tick(29 * DAY_S)
+    assert [key for key in store.keys("") if "ada" in key] == []
