@@ -38,6 +38,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         ZEROTRUST_EXPOSE_RISK=True,  # for this demo only: a score on show tells a bot how it is doing
         ZEROTRUST_SMS_SENDER="console",
+        ZEROTRUST_EMAIL_SENDER="console",
         ZEROTRUST_IDENTITY=True,  # of customers who switch it on, see security.html
         ZEROTRUST_ISSUER="Harbour Bank",
     )

@@ -10,7 +10,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from flask_zerotrust import current_risk, step_up_required
-from flask_zerotrust.factors.senders import ConsoleSender, Message
+from flask_zerotrust.factors.senders import ConsoleMailer, ConsoleSender, Message
 
 from . import forms, store
 from .extensions import login_manager, zt
@@ -98,15 +98,20 @@ def set_learning() -> Response:
 
 @blueprint.get("/phone")
 def phone() -> str:
-    """Show what arrived on the demo phone, newest first; on all of them when nobody is logged in."""
-    mine = current_user.phone if current_user.is_authenticated else None
-    arrived = [m for m in _outbox() if mine in (None, m.to)]
-    return render_template("phone.html", number=mine, messages=arrived[::-1])
+    """Show what arrived on the demo phone, newest first; on all of them when nobody is logged in.
+
+    Numbers and addresses that a customer is about to add belong to nobody yet, and land here, too.
+    """
+    me = current_user if current_user.is_authenticated else None
+    others = [row for row in store.customers() if me is not None and row.id != me.id]
+    theirs = {reached for row in others for reached in (row.phone, row.email)}
+    arrived = [message for message in _outbox() if message.to not in theirs]
+    return render_template("phone.html", me=me, messages=arrived[::-1])
 
 
 def _outbox() -> list[Message]:
-    sender = zt.sender
-    return sender.outbox if isinstance(sender, ConsoleSender) else []
+    senders = [one for one in (zt.sender, zt.mailer) if isinstance(one, ConsoleSender | ConsoleMailer)]
+    return sorted((message for one in senders for message in one.outbox), key=lambda message: message.at)
 
 
 @blueprint.app_context_processor

@@ -42,6 +42,11 @@ class Customer:
     is_authenticated = True
     is_anonymous = False
 
+    @property
+    def email(self) -> str:
+        """Where the customer gets mail: a made-up mailbox, which the demo phone shows."""
+        return f"{self.id}@post.example"
+
     def get_id(self) -> str:
         """Return what Flask-Login keeps in the session."""
         return self.id
@@ -143,6 +148,11 @@ def customer(customer_id: str) -> Customer | None:
     """Return the customer of that user name; None if there is none."""
     row = _db().execute("SELECT * FROM customer WHERE id = ?", (customer_id,)).fetchone()
     return Customer(*row) if row else None
+
+
+def customers() -> list[Customer]:
+    """Return all customers: there are three."""
+    return [Customer(*row) for row in _db().execute("SELECT * FROM customer ORDER BY id")]
 
 
 def balance(customer_id: str) -> int:

@@ -15,6 +15,11 @@ PREFIX = "ZEROTRUST_"
 Mode = Literal["enforce", "observe", "off"]
 Enrol = Literal["factor", "first-use"]
 SmsSender = Literal["none", "console", "twilio"]
+EmailSender = Literal["none", "console", "smtp"]
+SmtpSecurity = Literal["starttls", "ssl", "none"]
+
+# A name without anything that ends it, and an address; no line breaks.
+_FROM = re.compile(r"[^\r\n<>,;@]*<[^\s<>,;@]+@[^\s<>,;@]+>|[^\s<>,;@]+@[^\s<>,;@]+")
 
 # Words in field names that stand for passwords, cards and codes; challenge.parking.is_secret says
 # how they are matched. From six letters on they are found inside longer words as well.
@@ -149,6 +154,20 @@ class Settings:
     twilio_from: str | None = _setting(None, "Twilio sender number or messaging service, MG...")
     twilio_timeout_s: float = _setting(10.0, "longest wait for Twilio", low=0.1, high=60)
 
+    email_sender: EmailSender = _setting("none", "none, console (development only) or smtp")
+    email_per_address_hour: int = _setting(5, "mails an hour to one address", low=1, high=1_000)
+    email_per_user_hour: int = _setting(6, "mails an hour for one user", low=1, high=1_000)
+    email_total_hour: int = _setting(1_000, "mails an hour altogether", low=1, high=10_000_000)
+    smtp_host: str | None = _setting(None, "server that takes the site's mail")
+    smtp_port: int = _setting(587, "its port: 587 with starttls, 465 with ssl", low=1, high=65_535)
+    smtp_security: SmtpSecurity = _setting(
+        "starttls", "starttls, ssl (TLS from the start) or none (a server on this machine)"
+    )
+    smtp_user: str | None = _setting(None, "user to log in with; None does not log in")
+    smtp_password: str | None = _setting(None, "password of that user", secret=True)
+    smtp_from: str | None = _setting(None, "sender, such as 'Bank <no-reply@bank.example>'")
+    smtp_timeout_s: float = _setting(10.0, "longest wait for a connection and an answer", low=0.1, high=60)
+
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Settings:
         """Read the ``ZEROTRUST_`` keys of an app's config.
@@ -188,6 +207,8 @@ class Settings:
                 )
         if self.sms_sender == "twilio":
             self._check_twilio()
+        if self.email_sender == "smtp":
+            self._check_smtp()
 
     def _check_twilio(self) -> None:
         wanted = ("twilio_account_sid", "twilio_auth_token", "twilio_from", "sms_prefixes")
@@ -196,6 +217,23 @@ class Settings:
             raise ConfigError(
                 f"{PREFIX}SMS_SENDER = 'twilio' also needs {', '.join(missing)}. "
                 "The prefixes keep strangers from making you pay for calls to expensive countries."
+            )
+
+    def _check_smtp(self) -> None:
+        missing = [PREFIX + n.upper() for n in ("smtp_host", "smtp_from") if not getattr(self, n)]
+        if missing:
+            raise ConfigError(f"{PREFIX}EMAIL_SENDER = 'smtp' also needs {' and '.join(missing)}.")
+        if _FROM.fullmatch(self.smtp_from or "") is None:
+            raise ConfigError(
+                f"{PREFIX}SMTP_FROM must be one line with one address, such as "
+                f"'Bank <no-reply@bank.example>', got {self.smtp_from!r}."
+            )
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            raise ConfigError(f"{PREFIX}SMTP_USER and {PREFIX}SMTP_PASSWORD go together: set both or none.")
+        if self.smtp_security == "none" and self.smtp_user is not None:
+            raise ConfigError(
+                f"{PREFIX}SMTP_SECURITY = 'none' would send {PREFIX}SMTP_PASSWORD in the clear. "
+                "Set it to 'starttls' or 'ssl'."
             )
 
 

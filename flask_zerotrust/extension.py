@@ -20,10 +20,12 @@ from .challenge import Challenges
 from .config import Settings
 from .decorators import find_misplaced
 from .errors import ConfigError
-from .factors.base import Sender
+from .factors.base import Mailer, Sender
+from .factors.email import EmailFactor
 from .factors.enrolled import Enrolled
-from .factors.senders import ConsoleSender, TwilioSender
+from .factors.senders import ConsoleMailer, ConsoleSender, TwilioSender
 from .factors.sms import SmsFactor
+from .factors.smtp import SmtpMailer
 from .factors.totp import TotpFactor
 from .formpost import StrippingRequest
 from .guard import CurrentRisk, Guard, this_guard
@@ -162,6 +164,24 @@ class ZeroTrust:
             raise ConfigError("ZEROTRUST_SMS_SENDER is 'none': set it to 'console' or 'twilio'.")
         return sender
 
+    def email_factor(self, address: str, *, id: str = "email", label: str | None = None) -> EmailFactor:
+        """Return an e-mail factor for a verified address, over the configured sender.
+
+        Raises
+        ------
+        ConfigError
+            Where ``ZEROTRUST_EMAIL_SENDER`` names none.
+        """
+        return EmailFactor(address, self.mailer, id=id, label=label)
+
+    @property
+    def mailer(self) -> Mailer:
+        """The current app's sender of mail."""
+        mailer = this_guard().mailer
+        if mailer is None:
+            raise ConfigError("ZEROTRUST_EMAIL_SENDER is 'none': set it to 'console' or 'smtp'.")
+        return mailer
+
     def _guard(self, app: Flask, settings: Settings) -> Guard:
         secrets = _secret_keys(app)
         keys = KeyRing(secrets)
@@ -177,6 +197,7 @@ class ZeroTrust:
             challenges=Challenges(store, keys, settings, totp=TotpFactor),
             enrolled=Enrolled(store, keys),
             sender=_sender(app, settings, self._clock),
+            mailer=_mailer(app, settings, self._clock),
             page_tokens=serializer(secrets, "zerotrust.page", self._clock),
             form_tokens=serializer(secrets, "zerotrust.form", self._clock),
             clock=self._clock,
@@ -242,6 +263,22 @@ def _sender(app: Flask, settings: Settings, clock: Callable[[], float]) -> Sende
             settings.twilio_auth_token or "",
             settings.twilio_from or "",
             timeout_s=settings.twilio_timeout_s,
+        )
+    return None
+
+
+def _mailer(app: Flask, settings: Settings, clock: Callable[[], float]) -> Mailer | None:
+    if settings.email_sender == "console":
+        return ConsoleMailer(enabled=app.debug or app.testing, clock=clock)
+    if settings.email_sender == "smtp":
+        return SmtpMailer(
+            host=settings.smtp_host or "",
+            port=settings.smtp_port,
+            security=settings.smtp_security,
+            user=settings.smtp_user,
+            password=settings.smtp_password,
+            from_=settings.smtp_from or "",
+            timeout_s=settings.smtp_timeout_s,
         )
     return None
 

@@ -11,7 +11,7 @@ from flask import current_app, request, session
 from . import assess, risk
 from .challenge import Challenges
 from .errors import ConfigError, StoreError
-from .factors.base import Factor, Sender
+from .factors.base import Factor, Mailer, Sender
 from .factors.enrolled import Enrolled
 from .ingest import Intake, records_read, this_app
 from .keys import KeyRing
@@ -60,6 +60,7 @@ class Guard(Intake):
     challenges: Challenges
     enrolled: Enrolled
     sender: Sender | None
+    mailer: Mailer | None
     form_tokens: Tokens
     checked: bool = False
 
@@ -73,7 +74,7 @@ class Guard(Intake):
         """Return the user's factors: the app's own first, then those enrolled here."""
         own = list(self.loaders.factors(user) or ()) if self.loaders.factors is not None else []
         taken = {factor.id for factor in own}
-        here = self.enrolled.factors(user, sender=self.sender)
+        here = self.enrolled.factors(user, sender=self.sender, mailer=self.mailer)
         return own + [factor for factor in here if factor.id not in taken]
 
     def first_use(self, user: str) -> bool:

@@ -43,6 +43,16 @@ class Phone:
         return found[1]
 
 
+class Inbox:
+    """A mailer that delivers into a list."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[str, str]] = []
+
+    def send(self, address: str, subject: str, text: str) -> None:
+        self.mails.append((address, text))
+
+
 class Desk:
     """Ada, her phone, her authenticator app, and the challenges that she is asked to answer."""
 

@@ -1,4 +1,4 @@
-"""What may be sent: to which numbers, how often, and never to one number again at once."""
+"""What may be sent: to whom, how often, and never to one number or address again at once."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _PREFIX_DIGITS = 6
 
 
 class Budgets:
-    """Messages spent, by number, user, prefix and altogether.
+    """Messages spent, by number or address, user, prefix of a number and altogether.
 
     Parameters
     ----------
     store : Store
     keys : KeyRing
-        Numbers are counted under their HMAC.
+        Numbers and addresses are counted under their HMAC.
     settings : Settings
     """
 
@@ -55,11 +55,17 @@ class Budgets:
     def spend(self, user: str, factor: Factor, *, now: float) -> None:
         """Count one message, or raise ChallengeError ``budget``.
 
-        The narrow budgets come first, so that one number asked for over and over spends nothing of
+        The narrow budgets come first, so that one recipient asked for over and over spends nothing of
         the budgets it shares.
         """
         s = self._settings
         recipient = factor.recipient or factor.id
+        if "@" in recipient:
+            # Case does not tell mailboxes apart anywhere that matters, and must not earn a new budget.
+            self._spend("address", recipient.lower(), s.email_per_address_hour, now)
+            self._spend("mail-user", user, s.email_per_user_hour, now)
+            self._spend("mail-total", "", s.email_total_hour, now)
+            return
         self._spend("number", recipient, s.sms_per_number_hour, now)
         self._spend("user", user, s.sms_per_user_hour, now)
         if recipient.startswith("+"):

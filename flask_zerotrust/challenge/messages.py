@@ -21,6 +21,6 @@ MESSAGES: dict[str, str] = {
     "too_soon": "A code was asked for a moment ago. Wait a little before you ask for another.",
     "budget": "Too many codes were sent. Choose another way, or try again later.",
     "not_allowed": "No codes can be sent to this number. Choose another way, or ask the site's support.",
-    "blocked": "This number cannot get our messages. Choose another way, or ask the site's support.",
+    "blocked": "Our messages cannot get there. Choose another way, or ask the site's support.",
     "sender": "The code could not be sent. Try again in a minute, or choose another way.",
 }

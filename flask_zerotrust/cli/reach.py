@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import smtplib
-import ssl
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -14,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from ..errors import StoreError
+from ..factors.smtp import SmtpMailer, trouble
 from ..record import CLOCK_SLACK_S, Record
 from .findings import Check, Finding, Patient
 
@@ -40,11 +39,12 @@ def sender(patient: Patient, *, twilio: Web = Web(TWILIO)) -> Iterator[Finding]:
         yield Finding("warning", "sender", text, "Set it to 'twilio', or to 'none' without text messages.")
     elif settings.sms_sender != "none":
         yield from _web(twilio, settings.twilio_timeout_s, now=patient.guard.clock)
-    # Where mail can be configured, it is looked at.
-    host = getattr(settings, "smtp_host", None)
-    if host:
-        timeout_s = float(getattr(settings, "smtp_timeout_s", 10.0))
-        yield from _mail(host, int(getattr(settings, "smtp_port", 25)), timeout_s)
+    mailer = patient.guard.mailer
+    if settings.email_sender == "console":
+        text = "ZEROTRUST_EMAIL_SENDER is 'console': codes are printed, not sent."
+        yield Finding("warning", "sender", text, "Set it to 'smtp', or to 'none' without e-mail.")
+    elif isinstance(mailer, SmtpMailer):
+        yield from mail(mailer)
 
 
 def _web(web: Web, timeout_s: float, *, now: Callable[[], float]) -> Iterator[Finding]:
@@ -61,18 +61,21 @@ def _web(web: Web, timeout_s: float, *, now: Callable[[], float]) -> Iterator[Fi
         yield from skew(now() - theirs, f"the Date of {web.host}")
 
 
-def _mail(host: str, port: int, timeout_s: float) -> Iterator[Finding]:
-    """Say hello to a mail server, and nothing else; port 465 is TLS from the first octet."""
-    try:
-        if port == 465:
-            tls = ssl.create_default_context()
-            with smtplib.SMTP_SSL(host, port, timeout=timeout_s, context=tls) as to:
-                to.noop()
-        else:
-            with smtplib.SMTP(host, port, timeout=timeout_s) as to:
-                to.noop()
-    except (OSError, smtplib.SMTPException) as error:
-        yield _unreachable(host, port, error)
+def mail(mailer: SmtpMailer) -> Iterator[Finding]:
+    """Connect to the mail server as for a mail, encrypt and log in, and hand over nothing."""
+    if mailer.security == "none" and not _is_here(mailer.host):
+        text = (
+            f"ZEROTRUST_SMTP_SECURITY is 'none', and {mailer.host} is another machine: codes can be read."
+        )
+        yield Finding("warning", "sender", text, "Set it to 'starttls' or 'ssl'.")
+    found = trouble(mailer)
+    if found is not None:
+        yield Finding("error", "sender", f"{found[0]} No code can be mailed.", found[1])
+
+
+def _is_here(host: str) -> bool:
+    """Say whether a name or address is this machine's own, without asking anyone."""
+    return host in ("localhost", "::1") or host.startswith(("127.", "/"))
 
 
 def _unreachable(host: str, port: int, error: Exception) -> Finding:

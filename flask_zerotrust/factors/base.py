@@ -81,6 +81,19 @@ class Sender(Protocol):
         """
 
 
+class Mailer(Protocol):
+    """Hands a mail to somebody who delivers it."""
+
+    def send(self, address: str, subject: str, text: str) -> None:
+        """Send plain text to an address.
+
+        Raises
+        ------
+        SenderError
+            Saying neither address nor text.
+        """
+
+
 def new_secret() -> str:
     """Return a fresh secret for an authenticator app: 160 random bits in base32."""
     return base64.b32encode(secrets.token_bytes(_SECRET_BYTES)).decode()

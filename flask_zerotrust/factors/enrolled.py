@@ -13,7 +13,8 @@ from ..errors import ConfigError, StoreError
 from ..keys import KeyRing
 from ..stores.base import Rekeyed, Store, rekey, update
 from . import recovery
-from .base import Factor, Sender
+from .base import Factor, Mailer, Sender
+from .email import EmailFactor, canonical_address
 from .recovery import RecoveryFactor
 from .sms import SmsFactor, canonical_number
 from .totp import TotpFactor
@@ -44,13 +45,15 @@ class Enrolled:
         self._store = store
         self._keys = keys
 
-    def factors(self, user: str, *, sender: Sender | None = None) -> list[Factor]:
+    def factors(
+        self, user: str, *, sender: Sender | None = None, mailer: Mailer | None = None
+    ) -> list[Factor]:
         """Return the user's factors, in the order in which they were added, recovery codes last.
 
-        Numbers are left out when there is no sender to reach them with, and so is, with a warning in
-        the log, what this version does not know: a newer one may have enrolled it.
+        Numbers and addresses are left out when there is nothing to reach them with, and so is, with a
+        warning in the log, what this version does not know: a newer one may have enrolled it.
         """
-        made = [self._factor(user, row, sender) for row in self._kept(user)["factors"]]
+        made = [self._factor(user, row, sender, mailer) for row in self._kept(user)["factors"]]
         found = [factor for factor in made if factor is not None]
         return sorted(found, key=lambda factor: factor.kind == recovery.KIND)
 
@@ -70,6 +73,10 @@ class Enrolled:
     def add_sms(self, user: str, number: str, label: str | None = None) -> str:
         """Add a number that the app has verified to be this person's; return the factor's id."""
         return self._add(user, "sms", {"number": canonical_number(number), "label": label})
+
+    def add_email(self, user: str, address: str, label: str | None = None) -> str:
+        """Add an address that the app has verified to be this person's; return the factor's id."""
+        return self._add(user, "email", {"address": canonical_address(address), "label": label})
 
     def make_recovery(self, user: str, *, avoid: Collection[str] = ()) -> tuple[str, ...]:
         """Return new recovery codes, to be shown once: only digests are kept. The former list is void.
@@ -118,18 +125,20 @@ class Enrolled:
 
         return str(self._change(user, add)["factors"][-1]["id"])
 
-    def _factor(self, user: str, row: _Row, sender: Sender | None) -> Factor | None:
+    def _factor(self, user: str, row: _Row, sender: Sender | None, mailer: Mailer | None) -> Factor | None:
         if row["kind"] == "totp":
             return TotpFactor(row["secret"], id=row["id"], label=row["label"])
         if row["kind"] == recovery.KIND:
             take = functools.partial(self._take, user, row["id"])
             return RecoveryFactor(take, id=row["id"], label=row["label"]) if row["digests"] else None
-        if row["kind"] != "sms":
-            log.warning("an enrolled factor of the unknown kind %r is left out", row["kind"])
-            return None
-        if sender is None:
-            return None
-        return SmsFactor(row["number"], sender, id=row["id"], label=row["label"])
+        if row["kind"] == "sms":
+            named = {"id": row["id"], "label": row["label"]}
+            return None if sender is None else SmsFactor(row["number"], sender, **named)
+        if row["kind"] == "email":
+            named = {"id": row["id"], "label": row["label"]}
+            return None if mailer is None else EmailFactor(row["address"], mailer, **named)
+        log.warning("an enrolled factor of the unknown kind %r is left out", row["kind"])
+        return None
 
     def _take(self, user: str, id: str, code: str) -> str | None:
         """Strike a recovery code off its list and return its use; None where another was faster."""

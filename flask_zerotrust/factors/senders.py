@@ -1,4 +1,4 @@
-"""Who delivers text messages: the console while developing, Twilio in earnest."""
+"""Who delivers messages: the console while developing, Twilio in earnest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ..errors import ConfigError, SenderError
 
 # Messages that the demo phone shows; older ones are forgotten.
 _OUTBOX = 50
-_CODE = re.compile(r"#([0-9]+)\s*$", re.ASCII)
+# The code of a message: at the end of a text message, on a line of its own in a mail.
+_CODE = re.compile(r"#([0-9]+)\s*$|^([0-9]{6})$", re.ASCII | re.MULTILINE)
 
 # Recipients that no later try will reach: stopped by the person, not a mobile, no such number
 # (twilio.com/docs/api/errors).
@@ -22,7 +23,7 @@ _BLOCKED = frozenset({21610, 21614, 21211})
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A text message on the demo phone: to whom, what, the code in it, and when (seconds, epoch)."""
+    """A message on the demo phone: to whom, what, the code in it, and when (seconds, epoch)."""
 
     to: str = field(repr=False)
     text: str = field(repr=False)
@@ -30,7 +31,7 @@ class Message:
     at: float
 
 
-class ConsoleSender:
+class _Console:
     """Writes messages to standard output and keeps the newest: for development and tests.
 
     Parameters
@@ -46,11 +47,14 @@ class ConsoleSender:
         Unless enabled: in production anyone who reads the output could answer every challenge.
     """
 
+    _setting: str
+    _instead: str
+
     def __init__(self, enabled: bool, *, clock: Callable[[], float] = time.time) -> None:
         if not enabled:
             raise ConfigError(
-                "ZEROTRUST_SMS_SENDER = 'console' prints codes and works only with DEBUG or TESTING. "
-                "Set it to 'twilio' or 'none', or run with: flask run --debug"
+                f"{self._setting} = 'console' prints codes and works only with DEBUG or TESTING. "
+                f"Set it to '{self._instead}' or 'none', or run with: flask run --debug"
             )
         self._clock = clock
         self._outbox: deque[Message] = deque(maxlen=_OUTBOX)
@@ -60,12 +64,32 @@ class ConsoleSender:
         """The messages of this process, oldest first."""
         return list(self._outbox)
 
-    def send(self, number: str, text: str) -> None:
+    def _keep(self, what: str, to: str, text: str) -> None:
         """Print the message and put it into the outbox; nothing reaches the logs."""
         found = _CODE.search(text)
-        code = found[1] if found else ""
-        self._outbox.append(Message(to=number, text=text, code=code, at=self._clock()))
-        print(f"--- text message to {number}\n{text}\n---", flush=True)
+        code = (found[1] or found[2]) if found else ""
+        self._outbox.append(Message(to=to, text=text, code=code, at=self._clock()))
+        print(f"--- {what} to {to}\n{text}\n---", flush=True)
+
+
+class ConsoleSender(_Console):
+    """Text messages on the console."""
+
+    _setting, _instead = "ZEROTRUST_SMS_SENDER", "twilio"
+
+    def send(self, number: str, text: str) -> None:
+        """Print a text message and keep it."""
+        self._keep("text message", number, text)
+
+
+class ConsoleMailer(_Console):
+    """Mail on the console."""
+
+    _setting, _instead = "ZEROTRUST_EMAIL_SENDER", "smtp"
+
+    def send(self, address: str, subject: str, text: str) -> None:
+        """Print a mail and keep its text."""
+        self._keep(f"mail “{subject}”", address, text)
 
 
 class TwilioSender:

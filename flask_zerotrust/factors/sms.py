@@ -65,7 +65,7 @@ def message(code: str, *, action: str, host: str) -> str:
     The last line follows WebOTP (origin-bound one-time codes): a host without a port.
     """
     return (
-        f'Your code for "{_one_line(action)}" is {code}. Never share it: we never ask for it.\n\n'
+        f'Your code for "{one_line(action)}" is {code}. Never share it: we never ask for it.\n\n'
         f"@{_without_port(host)} #{code}"
     )
 
@@ -81,7 +81,7 @@ def canonical_number(number: str) -> str:
     return plain
 
 
-def _one_line(action: str) -> str:
+def one_line(action: str) -> str:
     """Keep what an action is called from adding lines, quotes or a second code line."""
     words = "".join(c if c.isprintable() and c not in '"@#' else " " for c in action).split()
     short = " ".join(words)

@@ -32,6 +32,7 @@ reads_older_sessions = pytest.mark.skipif(
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 NUMBER = "+447700900123"
+ADDRESS = "mia@post.example"
 
 
 # Pinned, so that refitting the model that ships moves no test: a stroke that says x adds 0.4 x; three
@@ -253,7 +254,7 @@ PAGE = "<!doctype html><title>t</title>{{ zerotrust_script() }}<p>{{ current_ris
 
 
 def build_app(clock: Clock, scorer: FixedScorer, store: Store | None = None, **config: Any) -> Site:
-    """Return a site whose user ada has an authenticator app, sue a phone, tess both and bob nothing."""
+    """Return a site whose user ada has an authenticator app, sue a phone, tess both, mia mail, bob none."""
     app = Flask("site")
     app.config.update(SECRET_KEY="first-key", TESTING=True, ZEROTRUST_STORE="memory://")
     app.config.update(config)
@@ -266,7 +267,9 @@ def build_app(clock: Clock, scorer: FixedScorer, store: Store | None = None, **c
 
     @zt.factors_loader
     def factors(user: str) -> list[Factor]:
-        app_codes: list[Factor] = [TotpFactor(SECRET)] if user not in ("bob", "sue") else []
+        app_codes: list[Factor] = [TotpFactor(SECRET)] if user not in ("bob", "sue", "mia") else []
+        if user == "mia":
+            return [zt.email_factor(ADDRESS)]
         return app_codes + ([zt.sms_factor(NUMBER)] if user in ("sue", "tess") else [])
 
     @app.get("/")

@@ -22,6 +22,7 @@ from flask_zerotrust import ZeroTrust
 from flask_zerotrust.cli import checks, group, reach
 from flask_zerotrust.cli.findings import Patient
 from flask_zerotrust.errors import StoreError
+from flask_zerotrust.factors.smtp import SmtpMailer
 from flask_zerotrust.record import Record
 from flask_zerotrust.risk import RiskState
 
@@ -256,7 +257,7 @@ def test_a_provider_that_does_not_answer(make: Callable[..., Site]) -> None:
         port = probe.getsockname()[1]
     for said in (
         reach._web(reach.Web("127.0.0.1", port, tls=False), 1, now=lambda: 0.0),
-        reach._mail("127.0.0.1", port, 1),
+        reach.mail(SmtpMailer(host="127.0.0.1", port=port, from_="a@bank.example", timeout_s=1)),
     ):
         assert [(one.severity, one.check) for one in said] == [("error", "sender")]
 

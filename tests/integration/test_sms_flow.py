@@ -150,7 +150,7 @@ class BrokenSender:
 
 
 @pytest.mark.parametrize(
-    ("blocked", "words"), [(False, "could not be sent"), (True, "cannot get our messages")]
+    ("blocked", "words"), [(False, "could not be sent"), (True, "messages cannot get there")]
 )
 def test_a_provider_that_fails_is_a_clear_page(site: Site, sue: Visitor, blocked: bool, words: str) -> None:
     site.zt.factors_loader(lambda user: [SmsFactor(NUMBER, BrokenSender(blocked=blocked))])

@@ -218,3 +218,27 @@ def test_the_auth_token_is_shown_neither_in_the_repr_nor_in_errors():
 def test_every_key_that_sounds_like_a_secret_is_marked_as_one():
     secret = re.compile(r"auth_token|secret|password|private")
     assert [f.name for f in FIELDS.values() if secret.search(f.name) and f.repr] == []
+
+
+SMTP = {
+    "ZEROTRUST_EMAIL_SENDER": "smtp",
+    "ZEROTRUST_SMTP_HOST": "mail.example",
+    "ZEROTRUST_SMTP_FROM": "Bank <no-reply@bank.example>",
+}
+
+
+def test_mail_needs_a_server_and_a_sender():
+    assert Settings.from_mapping(SMTP).smtp_port == 587
+    for key in ("ZEROTRUST_SMTP_HOST", "ZEROTRUST_SMTP_FROM"):
+        said = refusal(**{name: value for name, value in SMTP.items() if name != key})
+        assert said == f"ZEROTRUST_EMAIL_SENDER = 'smtp' also needs {key}."
+
+
+def test_a_mail_password_needs_a_user_and_is_never_sent_in_the_clear():
+    login = {"ZEROTRUST_SMTP_USER": "bank", "ZEROTRUST_SMTP_PASSWORD": "hush"}
+    assert "hush" not in repr(Settings.from_mapping({**SMTP, **login}))
+    for key in login:
+        assert "go together" in refusal(**{**SMTP, key: login[key]})
+    said = refusal(**{**SMTP, **login, "ZEROTRUST_SMTP_SECURITY": "none"})
+    assert "in the clear" in said
+    assert "hush" not in said
