@@ -14,7 +14,7 @@ PREFIX = "ZEROTRUST_"
 
 Mode = Literal["enforce", "observe", "off"]
 Enrol = Literal["factor", "first-use"]
-SmsSender = Literal["none", "console", "twilio"]
+SmsSender = Literal["none", "console", "twilio", "twilio-verify"]
 EmailSender = Literal["none", "console", "smtp"]
 SmtpSecurity = Literal["starttls", "ssl", "none"]
 
@@ -141,7 +141,7 @@ class Settings:
         "factor", "factor: a first factor must come from the app; first-use: a login may enrol one"
     )
     issuer: str = _setting("", "name shown in authenticator apps; empty takes the app's name")
-    sms_sender: SmsSender = _setting("none", "none, console (development only) or twilio")
+    sms_sender: SmsSender = _setting("none", "none, console (development only), twilio or twilio-verify")
     sms_prefixes: tuple[str, ...] = _setting((), "prefixes numbers must start with, such as '+44'")
     sms_per_number_hour: int = _setting(5, "messages an hour to one number", low=1, high=1_000)
     sms_per_user_hour: int = _setting(6, "messages an hour for one user", low=1, high=1_000)
@@ -152,6 +152,9 @@ class Settings:
     twilio_account_sid: str | None = _setting(None, "Twilio account, AC...")
     twilio_auth_token: str | None = _setting(None, "Twilio auth token", secret=True)
     twilio_from: str | None = _setting(None, "Twilio sender number or messaging service, MG...")
+    twilio_verify_service: str | None = _setting(
+        None, "Twilio Verify service, VA..., whose codes have six digits"
+    )
     twilio_timeout_s: float = _setting(10.0, "longest wait for Twilio", low=0.1, high=60)
 
     email_sender: EmailSender = _setting("none", "none, console (development only) or smtp")
@@ -205,17 +208,18 @@ class Settings:
                 raise ConfigError(
                     f"{PREFIX}SMS_PREFIXES must hold '+' and digits, such as '+44', got {prefix!r}."
                 )
-        if self.sms_sender == "twilio":
+        if self.sms_sender.startswith("twilio"):
             self._check_twilio()
         if self.email_sender == "smtp":
             self._check_smtp()
 
     def _check_twilio(self) -> None:
-        wanted = ("twilio_account_sid", "twilio_auth_token", "twilio_from", "sms_prefixes")
+        own = "twilio_from" if self.sms_sender == "twilio" else "twilio_verify_service"
+        wanted = ("twilio_account_sid", "twilio_auth_token", own, "sms_prefixes")
         missing = [PREFIX + name.upper() for name in wanted if not getattr(self, name)]
         if missing:
             raise ConfigError(
-                f"{PREFIX}SMS_SENDER = 'twilio' also needs {', '.join(missing)}. "
+                f"{PREFIX}SMS_SENDER = {self.sms_sender!r} also needs {', '.join(missing)}. "
                 "The prefixes keep strangers from making you pay for calls to expensive countries."
             )
 

@@ -20,13 +20,14 @@ from .challenge import Challenges
 from .config import Settings
 from .decorators import find_misplaced
 from .errors import ConfigError
-from .factors.base import Mailer, Sender
+from .factors.base import Mailer, Sender, Verifier
 from .factors.email import EmailFactor
 from .factors.enrolled import Enrolled
 from .factors.senders import ConsoleMailer, ConsoleSender, TwilioSender
 from .factors.sms import SmsFactor
 from .factors.smtp import SmtpMailer
 from .factors.totp import TotpFactor
+from .factors.verify import TwilioVerify, VerifiedSmsFactor, sms_factor
 from .formpost import StrippingRequest
 from .guard import CurrentRisk, Guard, this_guard
 from .identity import load_background
@@ -146,7 +147,9 @@ class ZeroTrust:
         """Take back what :meth:`stop_profile` has kept in mind."""
         this_guard().profiles.resume(user)
 
-    def sms_factor(self, number: str, *, id: str = "sms", label: str | None = None) -> SmsFactor:
+    def sms_factor(
+        self, number: str, *, id: str = "sms", label: str | None = None
+    ) -> SmsFactor | VerifiedSmsFactor:
         """Return a text-message factor for a verified number, over the configured sender.
 
         Raises
@@ -154,14 +157,16 @@ class ZeroTrust:
         ConfigError
             Where ``ZEROTRUST_SMS_SENDER`` names none.
         """
-        return SmsFactor(number, self.sender, id=id, label=label)
+        return sms_factor(number, self.sender, id=id, label=label)
 
     @property
-    def sender(self) -> Sender:
-        """The current app's sender of text messages."""
+    def sender(self) -> Sender | Verifier:
+        """The current app's sender of text messages, or the service that sends and checks their codes."""
         sender = this_guard().sender
         if sender is None:
-            raise ConfigError("ZEROTRUST_SMS_SENDER is 'none': set it to 'console' or 'twilio'.")
+            raise ConfigError(
+                "ZEROTRUST_SMS_SENDER is 'none': set it to 'console', 'twilio' or 'twilio-verify'."
+            )
         return sender
 
     def email_factor(self, address: str, *, id: str = "email", label: str | None = None) -> EmailFactor:
@@ -254,7 +259,7 @@ def _secret_keys(app: Flask) -> list[str | bytes]:
     return [app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or [])]
 
 
-def _sender(app: Flask, settings: Settings, clock: Callable[[], float]) -> Sender | None:
+def _sender(app: Flask, settings: Settings, clock: Callable[[], float]) -> Sender | Verifier | None:
     if settings.sms_sender == "console":
         return ConsoleSender(enabled=app.debug or app.testing, clock=clock)
     if settings.sms_sender == "twilio":
@@ -262,6 +267,13 @@ def _sender(app: Flask, settings: Settings, clock: Callable[[], float]) -> Sende
             settings.twilio_account_sid or "",
             settings.twilio_auth_token or "",
             settings.twilio_from or "",
+            timeout_s=settings.twilio_timeout_s,
+        )
+    if settings.sms_sender == "twilio-verify":
+        return TwilioVerify(
+            settings.twilio_account_sid or "",
+            settings.twilio_auth_token or "",
+            settings.twilio_verify_service or "",
             timeout_s=settings.twilio_timeout_s,
         )
     return None

@@ -11,7 +11,7 @@ from flask import current_app, request, session
 from . import assess, risk
 from .challenge import Challenges
 from .errors import ConfigError, StoreError
-from .factors.base import Factor, Mailer, Sender
+from .factors.base import Factor, Mailer, Sender, Verifier
 from .factors.enrolled import Enrolled
 from .ingest import Intake, records_read, this_app
 from .keys import KeyRing
@@ -59,7 +59,7 @@ class Guard(Intake):
     keys: KeyRing
     challenges: Challenges
     enrolled: Enrolled
-    sender: Sender | None
+    sender: Sender | Verifier | None
     mailer: Mailer | None
     form_tokens: Tokens
     checked: bool = False

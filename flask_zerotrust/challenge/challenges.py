@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..config import Settings
 from ..errors import ChallengeError, SenderError
-from ..factors.base import Factor
+from ..factors.base import Factor, ProviderCodes
 from ..keys import KeyRing
 from ..stores.base import Store
 from .attempts import Attempts
@@ -108,12 +108,10 @@ class Challenges:
         self._budgets.cool_down(pending.user, factor, now=now)
         self._budgets.spend(pending.user, factor, now=now)
         self._attempts.note(address)
-        code = self._codes.make(pending, factor, now=now)
-        try:
-            factor.send(code, action=pending.action, host=host)
-        except SenderError:
-            self._codes.void(pending)
-            raise
+        if isinstance(factor, ProviderCodes):
+            self._codes.make_there(pending, factor, factor, now=now)
+        else:
+            self._send(self._codes.make(pending, factor, now=now), pending, factor, host)
         return self._pending.change(
             pending, lambda p: replace(p, factor_id=factor.id, sent_at=now), now=now
         )
@@ -129,6 +127,8 @@ class Challenges:
             Without a try: ``format``, ``shape``, ``factor_paused``, ``slow_down``, ``not_sent``,
             ``expired``, ``gone``. With one: ``wrong``, ``used``, ``too_many``, ``factor_paused``,
             ``locked``.
+        SenderError
+            When a provider that judges its own codes did not; the try counts.
         """
         code = read(factor, code)
         if pending.passed_at is not None:
@@ -182,6 +182,13 @@ class Challenges:
             ``format``, ``wrong``, ``used``, ``too_many`` (a new secret is needed) or ``gone``.
         """
         return self._enrolment.confirm(user, session_id, code, now=now)
+
+    def _send(self, code: str, pending: Pending, factor: Factor, host: str) -> None:
+        try:
+            factor.send(code, action=pending.action, host=host)
+        except SenderError:
+            self._codes.void(pending)
+            raise
 
     def _affordable(self, user: str, parked: Parked | None) -> Parked | None:
         """Leave a form out when this user's sessions keep too many already."""

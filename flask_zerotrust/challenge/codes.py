@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 from ..config import Settings
 from ..errors import ChallengeError
-from ..factors.base import Factor, OwnShape
+from ..factors.base import Factor, OwnShape, ProviderCodes
 from ..keys import KeyRing
 from ..stores.base import Store
 from .pending import Pending
@@ -19,15 +19,21 @@ _CODE = re.compile(r"[0-9]{6}", re.ASCII)
 # What people and phones put between digits: white space, dashes of any length.
 _BETWEEN = re.compile(r"[\s\u2010-\u2015\u2212-]+")
 _PURPOSE = "sent-code"
+# How long Twilio Verify, the only such provider, keeps a code that nobody has typed.
+_AT_PROVIDER_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class SentCode:
-    """What is kept of the newest code of a challenge."""
+    """What is kept of the newest code of a challenge.
+
+    Where a provider makes the codes, ``reference`` is what it calls this one, and the digest is of that.
+    """
 
     factor_id: str
     digest: str
     sent_at: float
+    reference: str | None = None
 
 
 class SentCodes:
@@ -49,10 +55,25 @@ class SentCodes:
         """Return a new code; the one before is void from here on."""
         code = f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}d}"
         digest = self._keys.digest(_PURPOSE, *_bound(pending, factor), code)
-        sent = SentCode(factor_id=factor.id, digest=digest, sent_at=now)
+        self._keep(pending, SentCode(factor_id=factor.id, digest=digest, sent_at=now))
+        return code
+
+    def make_there(self, pending: Pending, factor: Factor, provider: ProviderCodes, *, now: float) -> None:
+        """Have the factor's provider make and send a new code; the recipient's one before is void.
+
+        Also where that belongs to another challenge: a provider knows of one code a recipient.
+        """
+        self.void(pending)
+        newest = f"at-provider:{self._keys.digest('recipient', factor.recipient or factor.id)}"
+        before = self._store.get(newest)
+        reference = provider.start(before=None if before is None else before.decode())
+        self._store.put(newest, reference.encode(), ttl_s=_AT_PROVIDER_S)
+        digest = self._keys.digest(_PURPOSE, *_bound(pending, factor), reference)
+        self._keep(pending, SentCode(factor.id, digest, now, reference))
+
+    def _keep(self, pending: Pending, sent: SentCode) -> None:
         # Kept as long as a challenge can be, so that a late code is called late and not unknown.
         self._store.put(_key(pending), json.dumps(asdict(sent)).encode(), ttl_s=self._settings.challenge_s)
-        return code
 
     def find(self, pending: Pending, factor: Factor, *, now: float) -> SentCode:
         """Return the code to compare with, or raise ChallengeError ``not_sent`` or ``expired``."""
@@ -65,8 +86,17 @@ class SentCodes:
         return sent
 
     def use_of(self, sent: SentCode, pending: Pending, factor: Factor, code: str) -> str | None:
-        """Return the use that a right code makes, None for a wrong one."""
-        fits = self._keys.matches(_PURPOSE, sent.digest, *_bound(pending, factor), code)
+        """Return the use that a right code makes, None for a wrong one; a provider may have to be asked.
+
+        Raises
+        ------
+        ChallengeError, SenderError
+            As :meth:`ProviderCodes.approves`.
+        """
+        known = code if sent.reference is None else sent.reference
+        fits = self._keys.matches(_PURPOSE, sent.digest, *_bound(pending, factor), known)
+        if fits and sent.reference is not None:
+            fits = isinstance(factor, ProviderCodes) and factor.approves(sent.reference, code)
         return f"{pending.id}:{sent.digest[:16]}" if fits else None
 
     def void(self, pending: Pending) -> None:

@@ -22,5 +22,6 @@ MESSAGES: dict[str, str] = {
     "budget": "Too many codes were sent. Choose another way, or try again later.",
     "not_allowed": "No codes can be sent to this number. Choose another way, or ask the site's support.",
     "blocked": "Our messages cannot get there. Choose another way, or ask the site's support.",
+    "unchecked": "We can’t check codes at the moment. Try again in a minute, or choose another way.",
     "sender": "The code could not be sent. Try again in a minute, or choose another way.",
 }

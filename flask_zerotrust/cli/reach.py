@@ -17,7 +17,7 @@ from ..record import CLOCK_SLACK_S, Record
 from .findings import Check, Finding, Patient
 
 # Where Twilio's client sends.
-TWILIO = "api.twilio.com"
+TWILIO, VERIFY = "api.twilio.com", "verify.twilio.com"
 # TOTP takes the step before and the one after (30 s each): a clock this far out locks people out.
 _CLOCK_ERROR_S = 30.0
 
@@ -31,14 +31,15 @@ class Web:
     tls: bool = True
 
 
-def sender(patient: Patient, *, twilio: Web = Web(TWILIO)) -> Iterator[Finding]:
+def sender(patient: Patient, *, twilio: Web | None = None) -> Iterator[Finding]:
     """Connect to whoever delivers messages, send nothing, and compare clocks while there."""
     settings = patient.guard.settings
     if settings.sms_sender == "console":
         text = "ZEROTRUST_SMS_SENDER is 'console': codes are printed, not sent."
         yield Finding("warning", "sender", text, "Set it to 'twilio', or to 'none' without text messages.")
     elif settings.sms_sender != "none":
-        yield from _web(twilio, settings.twilio_timeout_s, now=patient.guard.clock)
+        there = twilio or Web(TWILIO if settings.sms_sender == "twilio" else VERIFY)
+        yield from _web(there, settings.twilio_timeout_s, now=patient.guard.clock)
     mailer = patient.guard.mailer
     if settings.email_sender == "console":
         text = "ZEROTRUST_EMAIL_SENDER is 'console': codes are printed, not sent."

@@ -58,6 +58,33 @@ class Factor(Protocol):
 
 
 @runtime_checkable
+class ProviderCodes(Protocol):
+    """What a sending factor offers, too, whose provider makes and checks the codes."""
+
+    def start(self, *, before: str | None) -> str:
+        """Have a new code sent and return the provider's name for it; the code named ``before`` is void.
+
+        Raises
+        ------
+        ChallengeError
+            ``budget`` where the provider sends no more for a while.
+        SenderError
+            When the provider did not send it.
+        """
+
+    def approves(self, reference: str, code: str) -> bool:
+        """Say whether the provider holds a code for the right one.
+
+        Raises
+        ------
+        ChallengeError
+            ``expired`` or ``too_many``, by the provider's own count.
+        SenderError
+            When the provider gave no judgement.
+        """
+
+
+@runtime_checkable
 class OwnShape(Protocol):
     """What a factor offers, too, whose codes are not six digits."""
 
@@ -79,6 +106,17 @@ class Sender(Protocol):
         SenderError
             Saying neither number nor text.
         """
+
+
+@runtime_checkable
+class Verifier(Protocol):
+    """Makes codes, sends them to numbers, and checks them: what :class:`ProviderCodes` asks."""
+
+    def start(self, number: str, *, before: str | None) -> str:
+        """Send a new code to a number; see :meth:`ProviderCodes.start`."""
+
+    def approves(self, reference: str, code: str) -> bool:
+        """Judge a code; see :meth:`ProviderCodes.approves`."""
 
 
 class Mailer(Protocol):

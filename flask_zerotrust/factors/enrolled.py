@@ -13,11 +13,12 @@ from ..errors import ConfigError, StoreError
 from ..keys import KeyRing
 from ..stores.base import Rekeyed, Store, rekey, update
 from . import recovery
-from .base import Factor, Mailer, Sender
+from .base import Factor, Mailer, Sender, Verifier
 from .email import EmailFactor, canonical_address
 from .recovery import RecoveryFactor
-from .sms import SmsFactor, canonical_number
+from .sms import canonical_number
 from .totp import TotpFactor
+from .verify import sms_factor
 
 # A store row must have an end; an enrolled factor has none, so its end is a century away.
 _FOREVER_S = 100 * 365.25 * 86_400
@@ -46,7 +47,7 @@ class Enrolled:
         self._keys = keys
 
     def factors(
-        self, user: str, *, sender: Sender | None = None, mailer: Mailer | None = None
+        self, user: str, *, sender: Sender | Verifier | None = None, mailer: Mailer | None = None
     ) -> list[Factor]:
         """Return the user's factors, in the order in which they were added, recovery codes last.
 
@@ -125,7 +126,9 @@ class Enrolled:
 
         return str(self._change(user, add)["factors"][-1]["id"])
 
-    def _factor(self, user: str, row: _Row, sender: Sender | None, mailer: Mailer | None) -> Factor | None:
+    def _factor(
+        self, user: str, row: _Row, sender: Sender | Verifier | None, mailer: Mailer | None
+    ) -> Factor | None:
         if row["kind"] == "totp":
             return TotpFactor(row["secret"], id=row["id"], label=row["label"])
         if row["kind"] == recovery.KIND:
@@ -133,7 +136,7 @@ class Enrolled:
             return RecoveryFactor(take, id=row["id"], label=row["label"]) if row["digests"] else None
         if row["kind"] == "sms":
             named = {"id": row["id"], "label": row["label"]}
-            return None if sender is None else SmsFactor(row["number"], sender, **named)
+            return None if sender is None else sms_factor(row["number"], sender, **named)
         if row["kind"] == "email":
             named = {"id": row["id"], "label": row["label"]}
             return None if mailer is None else EmailFactor(row["address"], mailer, **named)

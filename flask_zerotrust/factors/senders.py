@@ -9,16 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ConfigError, SenderError
+from ..errors import ConfigError
+from . import twilio_api
+from .twilio_api import Refusal
 
 # Messages that the demo phone shows; older ones are forgotten.
 _OUTBOX = 50
 # The code of a message: at the end of a text message, on a line of its own in a mail.
 _CODE = re.compile(r"#([0-9]+)\s*$|^([0-9]{6})$", re.ASCII | re.MULTILINE)
-
-# Recipients that no later try will reach: stopped by the person, not a mobile, no such number
-# (twilio.com/docs/api/errors).
-_BLOCKED = frozenset({21610, 21614, 21211})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,65 +95,26 @@ class TwilioSender:
 
     Parameters
     ----------
-    sid, token : str
-        Account and its auth token.
+    sid, token, timeout_s, http_client
+        As for :func:`flask_zerotrust.factors.twilio_api.connect`.
     from_ : str
         A number of the account, or a messaging service (``MG...``).
-    timeout_s : float
-        Longest wait for a connection, and for an answer.
-    http_client : twilio.http.HttpClient, optional
-        For proxies and tests; it brings its own timeout.
-
-    Raises
-    ------
-    ConfigError
-        Where the ``twilio`` package is not installed.
     """
 
     def __init__(
         self, sid: str, token: str, from_: str, timeout_s: float, http_client: Any | None = None
     ) -> None:
-        try:
-            from twilio.base.exceptions import TwilioException  # noqa: PLC0415 - an extra
-            from twilio.http.http_client import TwilioHttpClient  # noqa: PLC0415
-            from twilio.rest import Client  # noqa: PLC0415
-        except ImportError as error:
-            raise ConfigError(
-                "ZEROTRUST_SMS_SENDER = 'twilio' needs the twilio package: "
-                'pip install "Flask-ZeroTrust[sms]"'
-            ) from error
-        self._failure: type[Exception] = TwilioException
-        client = Client(sid, token, http_client=http_client or TwilioHttpClient(timeout=timeout_s))
-        self._messages = client.messages
+        self._twilio = twilio_api.connect(sid, token, timeout_s, http_client)
+        self._messages = self._twilio.client.messages
         self._from = {"messaging_service_sid" if from_.startswith("MG") else "from_": from_}
-        self._timeout_s = timeout_s
 
     def __repr__(self) -> str:
         return "TwilioSender()"
 
     def send(self, number: str, text: str) -> None:
         """Hand the message to Twilio, once: a retry of our own could send and bill it twice."""
-        # requests raises an OSError for every trouble on the network, and what is no JSON is a
-        # ValueError. What Twilio says may hold the number: its words go no further, nor the exception.
         try:
-            self._messages.create(to=number, body=text, **self._from)
-        except self._failure as error:
-            raise _refused(error) from None
-        except (OSError, ValueError) as error:
-            raise SenderError(
-                f"Twilio gave no usable answer within {self._timeout_s:g} s ({type(error).__name__}). "
-                "Check the network, and status.twilio.com."
-            ) from None
-
-
-def _refused(error: Exception) -> SenderError:
-    """Return what Twilio's refusal means, from its numbers only."""
-    status, code = getattr(error, "status", None), getattr(error, "code", None)
-    if status is None:
-        return SenderError("Twilio gave no answer that its client understands. Check status.twilio.com.")
-    if code in _BLOCKED:
-        return SenderError(f"Twilio cannot reach this recipient (error {code}).", blocked=True)
-    return SenderError(
-        f"Twilio refused the message: HTTP {status}, error {code}. What it means and how to mend it: "
-        f"https://www.twilio.com/docs/api/errors/{code}"
-    )
+            with self._twilio.asked():
+                self._messages.create(to=number, body=text, **self._from)
+        except Refusal as refusal:
+            raise refusal.as_sender_error() from None

@@ -28,6 +28,7 @@ STATUS = {
     "too_soon": 429,
     "budget": 429,
     "locked": 429,
+    "unchecked": 503,
 }
 
 
@@ -100,6 +101,10 @@ def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
     except ChallengeError as error:
         _tell(signals.challenge_failed, pending, factor, reason=error.reason)
         return _page(guard, pending, factor, error=error)
+    except SenderError as error:
+        log.warning("a code could not be checked: %s", error)
+        _tell(signals.challenge_failed, pending, factor, reason="unchecked")
+        return _page(guard, pending, factor, error=ChallengeError("unchecked"))
     guard.grant(user=pending.user, factor_id=factor.id)
     _tell(signals.challenge_passed, pending, factor, action=pending.action)
     return _onward(guard, pending)

@@ -242,3 +242,15 @@ def test_a_mail_password_needs_a_user_and_is_never_sent_in_the_clear():
     said = refusal(**{**SMTP, **login, "ZEROTRUST_SMTP_SECURITY": "none"})
     assert "in the clear" in said
     assert "hush" not in said
+
+
+def test_verify_needs_a_service_instead_of_a_number():
+    verify = {**TWILIO, "ZEROTRUST_SMS_SENDER": "twilio-verify"}
+    del verify["ZEROTRUST_TWILIO_FROM"]
+    said = refusal(**verify)
+    assert said.startswith(
+        "ZEROTRUST_SMS_SENDER = 'twilio-verify' also needs ZEROTRUST_TWILIO_VERIFY_SERVICE."
+    )
+    service = "VA" + "0" * 32
+    found = Settings.from_mapping({**verify, "ZEROTRUST_TWILIO_VERIFY_SERVICE": service})
+    assert found.twilio_verify_service == service

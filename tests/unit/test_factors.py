@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import base64
-import gzip
-import http.server
 import json
 import logging
-import re
 import sys
 import threading
 import urllib.parse
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pyotp
 import pytest
-from twilio.http.http_client import TwilioHttpClient
 
 from flask_zerotrust.errors import ConfigError, SenderError, StoreError
 from flask_zerotrust.factors.base import Factor
@@ -30,6 +25,7 @@ from flask_zerotrust.factors.totp import TotpFactor, new_secret
 from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.stores import MemoryStore
 from tests.clock import START
+from tests.twilio_server import SID, TOKEN, Described, FakeTwilio, describe, problems, serve_twilio
 
 NUMBER = "+447700900123"
 RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()
@@ -229,116 +225,42 @@ def test_the_console_refuses_outside_debug_and_testing():
 
 # Twilio, over real HTTP to this machine
 
-SID = "AC" + "0123456789abcdef" * 2
 SERVICE = "MG" + "0123456789abcdef" * 2
 TEXT = message("123456", action="pay", host="bank.example")
 
 
-@dataclass
-class FakeTwilio:
-    """An HTTP server that answers as it is told and keeps what it was asked."""
-
-    url: str
-    status: int = 201
-    body: bytes = b'{"sid": "SM123", "status": "queued"}'
-    wait: threading.Event | None = None
-    requests: list[tuple[str, str, dict[str, str], dict[str, list[str]]]] = field(default_factory=list)
-
-    def answer(self, status: int, body: object) -> None:
-        self.status, self.body = status, json.dumps(body).encode()
-
-    def client(self, timeout_s: float = 5.0) -> TwilioHttpClient:
-        base = self.url
-
-        class ToThisMachine(TwilioHttpClient):
-            def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-                return super().request(method, url.replace("https://api.twilio.com", base), *args, **kwargs)
-
-        return ToThisMachine(timeout=timeout_s)
-
-    def sender(self, from_: str = "+15005550006", timeout_s: float = 5.0) -> TwilioSender:
-        return TwilioSender(SID, "token-of-the-account", from_, timeout_s, self.client(timeout_s))
+def to(twilio: FakeTwilio, from_: str = "+15005550006", timeout_s: float = 5.0) -> TwilioSender:
+    return TwilioSender(SID, TOKEN, from_, timeout_s, twilio.client(timeout_s))
 
 
 @pytest.fixture
 def twilio(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeTwilio]:
     monkeypatch.setenv("NO_PROXY", "*")
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            fake.requests.append(("POST", self.path, dict(self.headers), urllib.parse.parse_qs(body)))
-            if fake.wait is not None:
-                fake.wait.wait(30)
-                return
-            self.send_response(fake.status)
-            self.end_headers()
-            self.wfile.write(fake.body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    fake = FakeTwilio(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield fake
-    if fake.wait is not None:
-        fake.wait.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve_twilio(FakeTwilio()) as fake:
+        yield fake
 
 
 @pytest.fixture(scope="module")
-def messages_api(shared_data: Path) -> dict[str, Any]:
+def messages_api(shared_data: Path) -> Described:
     """What Twilio's OpenAPI description says of creating a message."""
-    with gzip.open(shared_data / "twilio" / "twilio_api_v2010.json.gz") as file:
-        path: dict[str, Any] = json.load(file)["paths"]["/2010-04-01/Accounts/{AccountSid}/Messages.json"]
-    return path
-
-
-def problems(
-    api: dict[str, Any], method: str, path: str, headers: dict[str, str], form: dict[str, list[str]]
-) -> list[str]:
-    """Return what in a request is not as the description says."""
-    operation = api[method.lower()]
-    (account,) = [p["schema"]["pattern"] for p in operation["parameters"] if p["name"] == "AccountSid"]
-    content = operation["requestBody"]["content"]
-    found = []
-    match = re.fullmatch(r"/2010-04-01/Accounts/([^/]+)/Messages\.json", path)
-    if match is None or not re.fullmatch(account, match[1]):
-        found.append(f"path {path}")
-    if headers["Content-Type"] not in content:
-        found.append(f"content type {headers['Content-Type']}")
-    schema = content["application/x-www-form-urlencoded"]["schema"]
-    found += [f"{name} is missing" for name in schema["required"] if name not in form]
-    for name, values in form.items():
-        known = schema["properties"].get(name)
-        if known is None or len(values) != 1:
-            found.append(f"{name} is unknown or repeated")
-        elif not re.fullmatch(known.get("pattern", ".*"), values[0], re.DOTALL):
-            found.append(f"{name} does not match {known['pattern']}")
-        elif known.get("format") == "phone-number" and not re.fullmatch(r"\+[1-9][0-9]{1,14}", values[0]):
-            found.append(f"{name} is not a number")
-    return found
+    return describe(shared_data, "twilio_api_v2010", "/2010-04-01/Accounts/{AccountSid}/Messages.json")
 
 
 @pytest.mark.parametrize("from_", ["+15005550006", SERVICE])
 def test_a_request_to_twilio_is_as_its_description_says(twilio, messages_api, from_):
-    twilio.sender(from_).send(NUMBER, TEXT)
-    ((method, path, headers, form),) = twilio.requests
-    assert problems(messages_api, method, path, headers, form) == []
+    to(twilio, from_).send(NUMBER, TEXT)
+    ((_, path, headers, form),) = twilio.requests
+    assert problems(messages_api, path, headers, form) == []
     sender = "MessagingServiceSid" if from_ == SERVICE else "From"
     assert form == {"To": [NUMBER], "Body": [TEXT], sender: [from_]}
-    credentials = base64.b64encode(f"{SID}:token-of-the-account".encode()).decode()
+    credentials = base64.b64encode(f"{SID}:{TOKEN}".encode()).decode()
     assert headers["Authorization"] == f"Basic {credentials}"
 
 
 def test_the_check_against_the_description_sees_mistakes(messages_api):
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     form = {"Text": ["x"], "From": ["me"], "MessagingServiceSid": ["MGshort"]}
-    found = problems(messages_api, "POST", "/2010-04-01/Accounts/AC1/Messages.json", kind, form)
+    found = problems(messages_api, "/2010-04-01/Accounts/AC1/Messages.json", kind, form)
     assert found == [
         "path /2010-04-01/Accounts/AC1/Messages.json",
         "To is missing",
@@ -350,7 +272,7 @@ def test_the_check_against_the_description_sees_mistakes(messages_api):
 
 def refusal(twilio: FakeTwilio, timeout_s: float = 5.0) -> SenderError:
     with pytest.raises(SenderError) as refused:
-        twilio.sender(timeout_s=timeout_s).send(NUMBER, TEXT)
+        to(twilio, timeout_s=timeout_s).send(NUMBER, TEXT)
     return refused.value
 
 
@@ -396,11 +318,11 @@ def test_an_answer_that_is_no_json_is_a_sender_error(twilio, status):
 
 def test_nothing_that_twilios_client_logs_holds_number_or_code(twilio, caplog):
     caplog.set_level(logging.DEBUG)
-    twilio.sender().send(NUMBER, TEXT)
+    to(twilio).send(NUMBER, TEXT)
     assert caplog.records
     assert "7700900123" not in caplog.text
     assert "123456" not in caplog.text.replace(SID, "")
-    assert "token-of-the-account" not in caplog.text
+    assert TOKEN not in caplog.text
 
 
 def test_the_timeout_reaches_the_client_that_is_made_here():

@@ -1,0 +1,93 @@
+"""Twilio Verify from the challenge page on: its codes open views, its failures are clear pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from flask_zerotrust.cli import reach
+from flask_zerotrust.cli.findings import Patient
+from flask_zerotrust.factors.verify import TwilioVerify
+from tests.forms import form_to
+from tests.twilio_server import SID, TOKEN, serve_twilio
+from tests.verify_server import SERVICE, FakeVerify
+
+from .sites import Site, Visitor
+
+
+@pytest.fixture
+def twilio(monkeypatch: pytest.MonkeyPatch, site: Site) -> Iterator[FakeVerify]:
+    monkeypatch.setenv("NO_PROXY", "*")
+    with serve_twilio(FakeVerify(clock=site.clock)) as fake:
+        guard = site.app.extensions["zerotrust"]
+        assert isinstance(guard.sender, TwilioVerify)
+        guard.sender = TwilioVerify(SID, TOKEN, SERVICE, 5.0, fake.client())
+        yield fake
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    return make_site(
+        ZEROTRUST_SMS_SENDER="twilio-verify",
+        ZEROTRUST_SMS_PREFIXES=["+44"],
+        ZEROTRUST_TWILIO_ACCOUNT_SID=SID,
+        ZEROTRUST_TWILIO_AUTH_TOKEN=TOKEN,
+        ZEROTRUST_TWILIO_VERIFY_SERVICE=SERVICE,
+    )
+
+
+@pytest.fixture
+def sue(site: Site) -> Visitor:
+    return site.visitor().login("sue")
+
+
+def press_send(sue: Visitor, url: str) -> Any:
+    form = form_to(sue.open(url).text, "/send")
+    return sue.submit(form.action, form.fields)
+
+
+def test_the_whole_way(twilio: FakeVerify, sue: Visitor) -> None:
+    asked = sue.open("/transfer").location
+    assert twilio.requests == []
+    sent = press_send(sue, asked)
+    assert (sent.status_code, sent.location) == (303, asked + "?factor=sms")
+    assert sue.answer(sent.location, twilio.wrong_code()).status_code == 422
+    assert sue.answer(sent.location, twilio.code).location == "/transfer"
+    assert not sue.asked("/transfer")
+
+
+def test_a_check_that_gets_no_judgement_is_a_clear_page(twilio: FakeVerify, sue: Visitor) -> None:
+    asked = sue.open("/secret").location
+    press_send(sue, asked)
+    twilio.broken = (500, b"<html>")
+    page = sue.answer(asked, twilio.code)
+    assert page.status_code == 503
+    assert "We can’t check codes at the moment" in page.text
+    assert sue.asked()
+    twilio.broken = None
+    assert sue.answer(asked, twilio.code).status_code == 303
+
+
+def test_too_many_sends_say_when_to_come_back(twilio: FakeVerify, sue: Visitor) -> None:
+    twilio.broken = (429, {"code": 60203, "status": 429, "message": "no"})
+    page = press_send(sue, sue.open("/secret").location)
+    assert page.status_code == 429
+    assert "about 10 minutes" in page.text
+
+
+def test_a_number_enrolled_here_is_verified_there(site: Site, twilio: FakeVerify) -> None:
+    site.app.extensions["zerotrust"].enrolled.add_sms("bob", "+447700900456")
+    bob = site.visitor().login("bob")
+    asked = bob.open("/secret").location
+    press_send(bob, asked)
+    assert twilio.made[-1].to == "+447700900456"
+    assert bob.answer(asked, twilio.code).status_code == 303
+
+
+def test_doctor_looks_at_verifys_own_host(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(reach, "_web", lambda web, *_, **__: asked.append(web.host) or iter(()))
+    assert list(reach.sender(Patient(app=site.app, guard=site.app.extensions["zerotrust"]))) == []
+    assert asked == ["verify.twilio.com"]

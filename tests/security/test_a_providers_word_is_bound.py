@@ -1,0 +1,90 @@
+"""Row 36: a code that a provider checks counts like ours: bound, counted first, let in once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from flask_zerotrust.factors.verify import TwilioVerify, VerifiedSmsFactor
+from tests.desk import NUMBER, Desk
+from tests.twilio_server import SID, TOKEN, serve_twilio
+from tests.verify_server import SERVICE, FakeVerify
+
+
+@pytest.fixture
+def twilio(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> Iterator[FakeVerify]:
+    monkeypatch.setenv("NO_PROXY", "*")
+    with serve_twilio(FakeVerify(clock=desk.clock)) as fake:
+        yield fake
+
+
+@pytest.fixture
+def verify(twilio: FakeVerify) -> TwilioVerify:
+    return TwilioVerify(SID, TOKEN, SERVICE, 5.0, twilio.client())
+
+
+@pytest.fixture
+def sms(verify: TwilioVerify) -> VerifiedSmsFactor:
+    return VerifiedSmsFactor(NUMBER, verify)
+
+
+def checks(twilio: FakeVerify) -> int:
+    return sum(path.endswith("/VerificationCheck") for _, path, _, _ in twilio.requests)
+
+
+def test_a_wrong_code_that_twilio_answers_with_200_is_wrong(desk, twilio, sms):
+    pending = desk.send(desk.open(), sms)
+    assert desk.reason(desk.check, pending, twilio.wrong_code(), sms) == "wrong"
+
+
+def test_tries_are_counted_here_before_the_provider_is_asked(make_desk, twilio, sms):
+    desk = make_desk(code_tries=3)
+    pending = desk.send(desk.open(), sms)
+    wrong = twilio.wrong_code()
+    answers = [desk.reason(desk.check, pending, wrong, sms) for _ in range(6)]
+    assert answers == ["wrong", "wrong", "too_many", "too_many", "too_many", "too_many"]
+    assert checks(twilio) == 3
+    assert desk.reason(desk.check, pending, twilio.code, sms) == "too_many"
+
+
+def test_one_code_at_once_lets_one_in(desk, twilio, sms):
+    pending = desk.send(desk.open(), sms)
+    with ThreadPoolExecutor(5) as pool:
+        code = twilio.code
+        answers = list(pool.map(lambda _: desk.reason(desk.check, pending, code, sms), range(5)))
+    assert answers.count(None) == 1
+
+
+def test_a_provider_that_approves_twice_still_lets_in_once(desk, twilio, sms):
+    pending = desk.send(desk.open(), sms)
+    twilio.broken = (200, {"status": "approved"})
+    with ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(lambda _: desk.reason(desk.check, pending, "123456", sms), range(5)))
+    assert answers.count(None) == 1
+
+
+def test_a_code_of_another_challenge_is_not_asked_about(desk, twilio, sms):
+    desk.send(desk.open(), sms)
+    assert desk.reason(desk.check, desk.open(), twilio.code, sms) == "not_sent"
+    assert checks(twilio) == 0
+
+
+def test_a_code_sent_to_the_old_number_is_wrong_under_the_same_id(desk, twilio, verify, sms):
+    """The app puts another number under the id: the provider is not even asked."""
+    pending = desk.send(desk.open(), sms)
+    assert (
+        desk.reason(desk.check, pending, twilio.code, VerifiedSmsFactor("+447700900456", verify)) == "wrong"
+    )
+    assert checks(twilio) == 0
+
+
+def test_neither_number_nor_code_lies_in_the_store(desk, twilio, sms):
+    from tests.stored import contents
+
+    pending = desk.send(desk.open(), sms)
+    lies = repr(contents(desk.store))
+    assert NUMBER not in lies
+    assert twilio.code not in lies
+    desk.check(pending, twilio.code, sms)
