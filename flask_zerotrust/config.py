@@ -140,6 +140,9 @@ class Settings:
     enrol: Enrol = _setting(
         "factor", "factor: a first factor must come from the app; first-use: a login may enrol one"
     )
+    tell_owner: bool = _setting(
+        True, "send the person's numbers and addresses a message when a factor is added or removed"
+    )
     issuer: str = _setting("", "name shown in authenticator apps; empty takes the app's name")
     sms_sender: SmsSender = _setting("none", "none, console (development only), twilio or twilio-verify")
     sms_prefixes: tuple[str, ...] = _setting((), "prefixes numbers must start with, such as '+44'")

@@ -33,7 +33,7 @@ from .guard import CurrentRisk, Guard, this_guard
 from .identity import load_background
 from .keys import KeyRing
 from .memory import ReplayMemory
-from .people import FactorsLoader, IdentityConsent, Loaders, UserIdLoader, check_source
+from .people import FactorsLoader, IdentityConsent, Loaders, Notify, UserIdLoader, check_source
 from .profiles import Profiles, Progress
 from .recorder import Consent, Recorder
 from .scoring import load_bundle
@@ -127,6 +127,16 @@ class ZeroTrust:
         """
         self._loaders.identity_consent = consent
         return consent
+
+    def notify(self, notify: Notify) -> Notify:
+        """Register a function (user id, event, text) that tells a user of a change to their factors.
+
+        It takes the place of the messages that the extension sends by itself; ``event`` is
+        ``"factor-added"``, ``"factor-removed"`` or ``"recovery-codes-made"``, ``text`` says so in words.
+        What it raises is logged; the change stands.
+        """
+        self._loaders.notify = notify
+        return notify
 
     def profile(self, user: str) -> Progress:
         """Return how far a user's movement profile is; without ``ZEROTRUST_IDENTITY`` it never begins."""

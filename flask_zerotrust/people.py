@@ -17,6 +17,11 @@ FactorsLoader = Callable[[str], Iterable[Factor]]
 IdentityConsent = Callable[[str], bool]
 
 
+#: Tells a user what has changed: (user id, what happened, in words). What happened is "factor-added",
+#: "factor-removed" or "recovery-codes-made".
+Notify = Callable[[str, str, str], None]
+
+
 @dataclass(slots=True)
 class Loaders:
     """Functions of the app, registered before or after ``init_app``."""
@@ -25,6 +30,7 @@ class Loaders:
     factors: FactorsLoader | None = None
     record_consent: Consent | None = None
     identity_consent: IdentityConsent | None = None
+    notify: Notify | None = None
 
 
 def current_user_id(loader: UserIdLoader | None) -> str | None:

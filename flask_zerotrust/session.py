@@ -209,6 +209,20 @@ class Sessions:
 
         self._change(_key(session_id), step)
 
+    def revoke_factor(self, user: str, factor_id: str, *, but: str | None) -> int:
+        """End the grants that a factor gave this user's sessions, except the one named; return how many."""
+        ended = 0
+        for key in self._store.owned(_owner(user) or ""):
+            session_id = key.removeprefix(_key(""))
+            if session_id in (key, but):
+                continue
+            raw = self._store.get(key)
+            record = Record.load(raw) if raw is not None else None
+            if record is not None and record.grant is not None and record.grant.factor_id == factor_id:
+                self.revoke(session_id, latches=False)
+                ended += 1
+        return ended
+
     def forgive(self, user: str) -> None:
         """Forget what is held against a user across sessions."""
         self._store.delete(_ledger_key(user))

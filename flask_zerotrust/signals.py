@@ -49,6 +49,11 @@ grant_revoked = _signals.signal("grant-revoked")
 factor_enrolled = _signals.signal("factor-enrolled")
 
 
+#: A factor was removed, or given another name, by its person. ``user``, ``factor_id``, ``kind``.
+factor_removed = _signals.signal("factor-removed")
+factor_renamed = _signals.signal("factor-renamed")
+
+
 def every() -> list[NamedSignal]:
     """Return all signals above."""
     return [signal for signal in _signals.values() if isinstance(signal, NamedSignal)]

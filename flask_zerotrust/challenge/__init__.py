@@ -1,8 +1,9 @@
 """Challenges: issue, check, count attempts, use once, over Factor and Store; no HTTP in here."""
 
 from .challenges import Challenges
+from .contacts import Contact
 from .messages import MESSAGES
 from .parking import Parked, park
 from .pending import Pending
 
-__all__ = ["MESSAGES", "Challenges", "Parked", "Pending", "park"]
+__all__ = ["MESSAGES", "Challenges", "Contact", "Parked", "Pending", "park"]

@@ -18,6 +18,10 @@ _SLOTS = int(_HOUR_S / _SLOT_S)
 _PREFIX_DIGITS = 6
 
 
+# A change of factors takes a step-up each, so an hour with more of them is no person's.
+NOTICES_HOUR = 12
+
+
 class Budgets:
     """Messages spent, by number or address, user, prefix of a number and altogether.
 
@@ -71,6 +75,13 @@ class Budgets:
         if recipient.startswith("+"):
             self._spend("prefix", recipient[: 1 + _PREFIX_DIGITS], s.sms_per_prefix_hour, now)
         self._spend("total", "", s.sms_total_hour, now)
+
+    def spend_notice(self, factor: Factor, *, now: float) -> None:
+        """Count one message without a code, or raise ChallengeError ``budget``.
+
+        Apart from codes: whoever spends those budgets must not keep the owner from being told.
+        """
+        self._spend("told", (factor.recipient or factor.id).lower(), NOTICES_HOUR, now)
 
     def _spend(self, kind: str, name: str, limit: int, now: float) -> None:
         key = f"budget:{kind}:{self._keys.digest('budget', kind, name)}"

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from ..config import Settings
 from ..errors import ChallengeError, SenderError
-from ..factors.base import Factor, ProviderCodes
+from ..factors.base import Factor, ProviderCodes, Tells
 from ..keys import KeyRing
 from ..stores.base import Store
 from .attempts import Attempts
 from .budgets import Budgets
 from .codes import SentCodes, read
+from .contacts import Contact, Contacts
 from .enrolment import Enrolment
 from .parking import Parked
 from .pending import MAX_PARKED_A_USER, Pending, PendingStore, new_id
@@ -45,6 +46,7 @@ class Challenges:
         self._codes = SentCodes(store, keys, settings)
         self._attempts = Attempts(store, keys, settings)
         self._budgets = Budgets(store, keys, settings)
+        self._contacts = Contacts(store, keys, settings)
         self._enrolment = Enrolment(store, keys, settings, totp=totp)
 
     def open(
@@ -182,6 +184,53 @@ class Challenges:
             ``format``, ``wrong``, ``used``, ``too_many`` (a new secret is needed) or ``gone``.
         """
         return self._enrolment.confirm(user, session_id, code, now=now)
+
+    def contact_begin(
+        self, user: str, session_id: str, kind: str, recipient: str, *, return_path: str, now: float
+    ) -> Pending:
+        """Keep a number or an address that somebody wants to add, and return what codes to it go by.
+
+        Nothing is sent yet: :meth:`send` and :meth:`check` do the rest, as for any challenge.
+        """
+        challenge_id = self.open(
+            user=user,
+            session_id=session_id,
+            action="add this to your account",
+            return_path=return_path,
+            method="GET",
+            parked=None,
+            now=now,
+        )
+        self._contacts.put(Contact(user, kind, recipient, challenge_id, now), session_id)
+        return self.load(challenge_id, user=user, session_id=session_id, now=now)
+
+    def contact(self, user: str, session_id: str, kind: str, *, now: float) -> tuple[Contact, Pending]:
+        """Return what this session is adding and its challenge, or raise ChallengeError ``gone``."""
+        contact = self._contacts.get(user, session_id, kind, now=now)
+        return contact, self.load(contact.challenge_id, user=user, session_id=session_id, now=now)
+
+    def contact_end(self, contact: Contact, pending: Pending) -> None:
+        """Forget a contact that was added."""
+        self._contacts.forget(contact.user, pending.session_id, contact.kind)
+        self.close(pending)
+
+    def tell(self, factor: Factor, text: str, *, now: float) -> bool:
+        """Tell a recipient something that is no code; say whether there was a way and a budget.
+
+        Raises
+        ------
+        SenderError
+            When the message could not be handed over.
+        """
+        if not isinstance(factor, Tells):
+            return False
+        try:
+            self._budgets.check_allowed(factor)
+            self._budgets.spend_notice(factor, now=now)
+        except ChallengeError:
+            return False
+        factor.tell(text)
+        return True
 
     def _send(self, code: str, pending: Pending, factor: Factor, host: str) -> None:
         try:

@@ -22,6 +22,11 @@ MESSAGES: dict[str, str] = {
     "budget": "Too many codes were sent. Choose another way, or try again later.",
     "not_allowed": "No codes can be sent to this number. Choose another way, or ask the site's support.",
     "blocked": "Our messages cannot get there. Choose another way, or ask the site's support.",
+    "label": "Type a name of 1 to 60 characters.",
+    "last_factor": "This is your only way to confirm it’s you. Add another before you remove it.",
+    "number": "Type the whole number with its country code, such as +44 7700 900123.",
+    "address": "Type a whole e-mail address, such as ada@bank.example.",
+    "known": "This is among your ways to confirm it’s you already.",
     "unchecked": "We can’t check codes at the moment. Try again in a minute, or choose another way.",
     "sender": "The code could not be sent. Try again in a minute, or choose another way.",
 }

@@ -85,6 +85,20 @@ class ProviderCodes(Protocol):
 
 
 @runtime_checkable
+class Tells(Protocol):
+    """What a factor offers, too, whose recipient can be told something that is no code."""
+
+    def tell(self, text: str) -> None:
+        """Send a sentence or two.
+
+        Raises
+        ------
+        SenderError
+            When the message could not be handed over.
+        """
+
+
+@runtime_checkable
 class OwnShape(Protocol):
     """What a factor offers, too, whose codes are not six digits."""
 

@@ -62,6 +62,10 @@ class EmailFactor:
         """
         self.mailer.send(self.address, "Your code", message(code, action=action))
 
+    def tell(self, text: str) -> None:
+        """Send a mail without a code."""
+        self.mailer.send(self.address, "Your account", text + "\n")
+
     def check(self, code: str, *, now: float) -> str | None:  # noqa: ARG002 - the protocol's shape
         """Return None: the server made the code and checks it itself."""
         return None

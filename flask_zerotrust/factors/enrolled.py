@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Any
 
-from ..errors import ConfigError, StoreError
+from ..errors import ChallengeError, ConfigError, StoreError
 from ..keys import KeyRing
 from ..stores.base import Rekeyed, Store, rekey, update
 from . import recovery
@@ -24,6 +24,8 @@ from .verify import sms_factor
 _FOREVER_S = 100 * 365.25 * 86_400
 # Nobody needs more, and the list is read at every challenge.
 MAX_FACTORS = 10
+# Characters of a name that a person gives a factor: one line on a narrow screen, or two.
+MAX_LABEL = 60
 
 _PURPOSE = "enrolled-factors"
 _Row = dict[str, Any]
@@ -71,13 +73,17 @@ class Enrolled:
         """
         return self._add(user, "totp", {"secret": TotpFactor(secret).secret, "label": label}, avoid)
 
-    def add_sms(self, user: str, number: str, label: str | None = None) -> str:
+    def add_sms(
+        self, user: str, number: str, label: str | None = None, *, avoid: Collection[str] = ()
+    ) -> str:
         """Add a number that the app has verified to be this person's; return the factor's id."""
-        return self._add(user, "sms", {"number": canonical_number(number), "label": label})
+        return self._add(user, "sms", {"number": canonical_number(number), "label": label}, avoid)
 
-    def add_email(self, user: str, address: str, label: str | None = None) -> str:
+    def add_email(
+        self, user: str, address: str, label: str | None = None, *, avoid: Collection[str] = ()
+    ) -> str:
         """Add an address that the app has verified to be this person's; return the factor's id."""
-        return self._add(user, "email", {"address": canonical_address(address), "label": label})
+        return self._add(user, "email", {"address": canonical_address(address), "label": label}, avoid)
 
     def make_recovery(self, user: str, *, avoid: Collection[str] = ()) -> tuple[str, ...]:
         """Return new recovery codes, to be shown once: only digests are kept. The former list is void.
@@ -100,11 +106,44 @@ class Enrolled:
             len(row["digests"]) for row in self._kept(user)["factors"] if row["kind"] == recovery.KIND
         )
 
-    def remove(self, user: str, id: str) -> None:
-        """Remove a factor; nothing happens when there is none of this id, which is not given out again."""
+    def ids(self, user: str) -> list[str]:
+        """Return the ids of what is kept here, also of those that :meth:`factors` leaves out."""
+        return [row["id"] for row in self._kept(user)["factors"]]
+
+    def rename(self, user: str, id: str, label: str) -> None:
+        """Give a factor the name that its person reads; nothing happens when there is none of this id.
+
+        Raises
+        ------
+        ChallengeError
+            ``label`` for anything but one line of 1 to 60 characters.
+        """
+        words = " ".join(label.split())
+        if not 1 <= len(words) <= MAX_LABEL or not words.isprintable():
+            raise ChallengeError("label")
+
+        def rename(record: _Record) -> _Record:
+            rows = [{**row, "label": words} if row["id"] == id else row for row in record["factors"]]
+            return {**record, "factors": rows}
+
+        self._change(user, rename)
+
+    def remove(self, user: str, id: str, *, spare: Collection[str] | None = None) -> None:
+        """Remove a factor; nothing happens when there is none of this id, which is not given out again.
+
+        ``spare`` holds the ids of factors of which one at least has to stay, None where none has to.
+
+        Raises
+        ------
+        ChallengeError
+            ``last_factor`` where none of them would, also when two are removed at once.
+        """
 
         def remove(record: _Record) -> _Record:
-            return {**record, "factors": [row for row in record["factors"] if row["id"] != id]}
+            rows = [row for row in record["factors"] if row["id"] != id]
+            if spare is not None and not any(row["id"] in spare for row in rows):
+                raise ChallengeError("last_factor")
+            return {**record, "factors": rows}
 
         self._change(user, remove)
 

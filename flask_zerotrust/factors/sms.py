@@ -54,6 +54,10 @@ class SmsFactor:
         """Send the code, and with it what it is for."""
         self.sender.send(self.number, message(code, action=action, host=host))
 
+    def tell(self, text: str) -> None:
+        """Send a message without a code."""
+        self.sender.send(self.number, text)
+
     def check(self, code: str, *, now: float) -> str | None:  # noqa: ARG002 - the protocol's shape
         """Return None: the server made the code and checks it itself."""
         return None

@@ -78,7 +78,7 @@ def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
     factor = _chosen(guard, pending, request.form.get("factor"))
     try:
         guard.challenges.send(
-            pending, factor, now=guard.clock(), host=_host(), address=request.remote_addr or ""
+            pending, factor, now=guard.clock(), host=host_name(), address=request.remote_addr or ""
         )
     except (ChallengeError, SenderError) as error:
         reason = error.reason if isinstance(error, ChallengeError) else "sender"
@@ -173,16 +173,16 @@ def _page(
     guard: Guard, pending: Pending, factor: Factor, *, error: ChallengeError | SenderError | None = None
 ) -> ResponseReturnValue:
     here = url_for(".challenge", challenge_id=pending.id)
-    retry_after_s = _wait(error)
+    retry_after_s = wait(error)
     page = answers.page(
         "challenge",
-        _status(error),
+        status(error),
         action=pending.action,
         factors=[_shown(f) for f in guard.factors(pending.user)],
         factor=_shown(factor),
         sent=pending.sent_at is not None and pending.factor_id == factor.id,
         retry_after_s=retry_after_s,
-        error=_sentence(error),
+        error=sentence(error),
         zerotrust_csrf=form_token(guard, pending.id),
         app_csrf=app_csrf(),
         submit_url=here,
@@ -206,21 +206,24 @@ def _shown(factor: Factor) -> dict[str, Any]:
     }
 
 
-def _sentence(error: ChallengeError | SenderError | None) -> str | None:
+def sentence(error: ChallengeError | SenderError | None) -> str | None:
+    """Return what a person reads of an error."""
     if isinstance(error, SenderError):
         return MESSAGES["blocked" if error.blocked else "sender"]
     return None if error is None else MESSAGES[error.reason]
 
 
-def _status(error: ChallengeError | SenderError | None) -> int:
+def status(error: ChallengeError | SenderError | None) -> int:
+    """Return what HTTP calls an error."""
     if isinstance(error, SenderError):
         return 503
     return 200 if error is None else STATUS.get(error.reason, 422)
 
 
-def _wait(error: ChallengeError | SenderError | None) -> int | None:
-    wait = error.retry_after_s if isinstance(error, ChallengeError) else None
-    return None if wait is None else max(1, round(wait))
+def wait(error: ChallengeError | SenderError | None) -> int | None:
+    """Return the whole seconds until another try makes sense."""
+    seconds = error.retry_after_s if isinstance(error, ChallengeError) else None
+    return None if seconds is None else max(1, round(seconds))
 
 
 def _over(error: ChallengeError) -> ResponseReturnValue:
@@ -234,7 +237,7 @@ def _tell(signal: Any, pending: Pending, factor: Factor, **members: Any) -> None
     signal.send(this_app(), user=pending.user, factor_id=factor.id, **members)
 
 
-def _host() -> str:
+def host_name() -> str:
     """Return the host without its port, as WebOTP wants it.
 
     The site's configured name comes first: whoever knows a password could otherwise write another

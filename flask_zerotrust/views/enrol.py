@@ -11,12 +11,12 @@ from markupsafe import Markup
 
 from .. import answers, signals
 from ..challenge import MESSAGES
-from ..enforce import demand
-from ..errors import ChallengeError, StoreError
-from ..factors.enrolled import MAX_FACTORS
+from ..errors import ChallengeError
 from ..factors.totp import TotpFactor
-from ..guard import Guard, log, this_app, this_guard
+from ..guard import Guard, this_app
+from . import notices
 from .forms import app_csrf, check_form, form_token
+from .owner import owner_view
 
 LABEL = "Authenticator app"
 
@@ -32,45 +32,10 @@ def register(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/enrol", "enrol", enrol, methods=["GET", "POST"])
 
 
-def enrol() -> ResponseReturnValue:
-    """Add an authenticator app to the account of the person who is logged in.
-
-    Someone with a factor has to use it first. Without one, only a site that says so lets a fresh
-    login enrol: a login alone is what a thief of passwords has.
-    """
-    guard = this_guard()
-    user = guard.user()
-    if user is None:
-        return answers.unauthorized()
-    try:
-        refusal = _refusal(guard, user)
-        if refusal is not None:
-            return refusal
-        return _take(guard, user) if request.method == "POST" else _offer(guard, user)
-    except StoreError:
-        log.exception("the risk store did not answer; nothing was enrolled")
-        return answers.unavailable()
-
-
-def _refusal(guard: Guard, user: str) -> ResponseReturnValue | None:
-    action = "add an authenticator app"
-    if guard.enrolled.count(user) >= MAX_FACTORS:
-        text = "You have set up as many as you can. Ask the site's support to remove one first."
-        return answers.message("That is enough", text, 409, ("Back", request.script_root + "/"))
-    if guard.factors(user):
-        return demand(guard, guard.terms(max_risk=None, max_age_s=None, always=True), action)
-    if guard.first_use(user) and _fresh_login():
-        return None
-    return answers.no_factor(action, may_enrol=False)
-
-
-def _fresh_login() -> bool:
-    """Say whether the person typed a password in this session, where Flask-Login can tell."""
-    if not hasattr(current_app, "login_manager"):
-        return True
-    from flask_login import login_fresh  # noqa: PLC0415 - adapter of an optional package
-
-    return bool(login_fresh())
+@owner_view("add an authenticator app", adds=True)
+def enrol(guard: Guard, user: str) -> ResponseReturnValue:
+    """Add an authenticator app to the account of the person who is logged in."""
+    return _take(guard, user) if request.method == "POST" else _offer(guard, user)
 
 
 def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> ResponseReturnValue:
@@ -106,9 +71,10 @@ def _take(guard: Guard, user: str) -> ResponseReturnValue:
     except ChallengeError as error:
         signals.enrolment_failed.send(this_app(), user=user, kind="totp", reason=error.reason)
         return _offer(guard, user, error)
-    taken = [factor.id for factor in guard.factors(user)]
-    factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=taken)
+    before = guard.factors(user)
+    factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=[factor.id for factor in before])
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
+    notices.added(guard, user, "totp", before)
     return answers.page("enrolled", return_url=request.script_root + "/")
 
 

@@ -10,6 +10,7 @@ from ..enforce import demand
 from ..errors import StoreError
 from ..factors import recovery as codes_of
 from ..guard import Guard, log, this_app, this_guard
+from . import notices
 from .forms import app_csrf, check_form, form_token
 
 _ACTION = "make recovery codes"
@@ -47,10 +48,11 @@ def _refusal(guard: Guard, user: str) -> ResponseReturnValue | None:
 
 def _make(guard: Guard, user: str) -> ResponseReturnValue:
     check_form(guard, "recovery")
-    taken = [factor.id for factor in guard.factors(user)]
-    codes = guard.enrolled.make_recovery(user, avoid=taken)
+    before = guard.factors(user)
+    codes = guard.enrolled.make_recovery(user, avoid=[factor.id for factor in before])
     factor_id = guard.enrolled.factors(user)[-1].id
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=codes_of.KIND)
+    notices.added(guard, user, codes_of.KIND, before)
     return _page(guard, user, codes)
 
 

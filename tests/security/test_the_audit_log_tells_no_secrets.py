@@ -20,6 +20,9 @@ def site(make_site: Callable[..., Site]) -> Site:
     return make_site(ZEROTRUST_AUDIT_LOG=True, ZEROTRUST_SMS_SENDER="console", ZEROTRUST_ENROL="first-use")
 
 
+OTHER = "+447700900999"
+
+
 @pytest.fixture
 def lines(caplog: Any) -> Callable[[], list[dict[str, Any]]]:
     """Return a function that returns the lines so far, each read as JSON."""
@@ -45,6 +48,11 @@ def test_every_kind_of_event_is_told_and_no_secret_is(
         sue.submit(form.action, form.fields)
     (message,) = site.app.extensions["zerotrust"].sender.outbox
     assert sue.answer(asked, message.code).status_code == 303
+    site.app.extensions["zerotrust"].enrolled.add_sms("ada", OTHER)
+    page = ada.open("/zerotrust/factors/sms").text
+    ada.fill(page, "label", f"Call {OTHER}")
+    form = form_to(page, "/remove")
+    assert ada.submit(form.action, form.fields).status_code == 303
     bob = site.visitor().login("bob")
     page = bob.open("/zerotrust/enrol").text
     bob.submit("/zerotrust/enrol", {**read_forms(page)[-1].fields, "code": "123456"})
@@ -53,7 +61,18 @@ def test_every_kind_of_event_is_told_and_no_secret_is(
     assert events == unheard
     text = json.dumps(lines())
     whole = (ada.entry()["id"], url.rsplit("/", 1)[1])
-    secrets = (code, "999999", "123456", message.code, SECRET, NUMBER, NUMBER[1:], ada.nonce, *whole)
+    secrets = (
+        code,
+        "999999",
+        "123456",
+        message.code,
+        SECRET,
+        NUMBER,
+        NUMBER[1:],
+        OTHER[1:],
+        ada.nonce,
+        *whole,
+    )
     assert [secret for secret in secrets if secret in text] == []
     assert {line["reason"] for line in lines() if line["event"] == "request-refused"} == {
         "no_login",

@@ -67,6 +67,42 @@ RECOVERY: dict[str, Any] = {
     "return_url": "/",
 }
 LIST = {"id": "recovery", "kind": "recovery", "label": "Recovery code", "sends": False, "digits": False}
+FACTORS: dict[str, Any] = {
+    "factors": [{**TOTP, "url": "/factors/totp"}, {**SMS, "url": None}],
+    "recovery_left": 3,
+    "recovery_url": "/recovery",
+    "ways": [{"label": "Authenticator app", "url": "/enrol"}],
+    "news": "Added.",
+    "return_url": "/",
+}
+FACTOR: dict[str, Any] = {
+    "factor": TOTP,
+    "last": False,
+    "error": None,
+    "field_error": False,
+    "max_label": 60,
+    "zerotrust_csrf": "ours",
+    "app_csrf": None,
+    "rename_url": "/factors/totp",
+    "remove_url": "/factors/totp/remove",
+    "return_url": "/factors",
+}
+CONTACT: dict[str, Any] = {
+    "kind": "sms",
+    "recipient": None,
+    "sent": False,
+    "typed": "",
+    "retry_after_s": None,
+    "error": None,
+    "field_error": False,
+    "zerotrust_csrf": "ours",
+    "app_csrf": None,
+    "submit_url": "/add",
+    "send_url": "/add/send",
+    "code_url": "/add/code",
+    "new_url": "/add?new=1",
+    "return_url": "/factors",
+}
 WRONG = "That code is not right."
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "totp": ("challenge", CHALLENGE),
@@ -79,6 +115,16 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "recovery code": ("challenge", {**CHALLENGE, "factor": LIST, "error": WRONG}),
     "recovery": ("recovery", RECOVERY),
     "recovery codes": ("recovery", {**RECOVERY, "codes": ["ABCD-EFGH", "IJKL-MNOP"]}),
+    "factors": ("factors", FACTORS),
+    "no factors": ("factors", {**FACTORS, "factors": [], "news": None, "recovery_url": None}),
+    "factors without recovery codes": ("factors", {**FACTORS, "recovery_left": 0, "ways": []}),
+    "factor": ("factor", FACTOR),
+    "factor without a name": ("factor", {**FACTOR, "error": "Type a name.", "field_error": True}),
+    "last factor": ("factor", {**FACTOR, "last": True}),
+    "number": ("contact", CONTACT),
+    "address wrong": ("contact", {**CONTACT, "kind": "email", "error": WRONG, "field_error": True}),
+    "number waits": ("contact", {**CONTACT, "recipient": "+447700900123", "error": WRONG}),
+    "number sent": ("contact", {**CONTACT, "recipient": "+447700900123", "sent": True}),
     "confirm": ("confirm", CONFIRM),
     "confirm without files": ("confirm", {**CONFIRM, "files": ["receipt"]}),
     "enrol": ("enrol", ENROL),

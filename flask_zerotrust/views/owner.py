@@ -1,0 +1,70 @@
+"""Who may change factors: whoever has used one just now, or a first use where the site allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import current_app, request
+from flask.typing import ResponseReturnValue
+
+from .. import answers
+from ..enforce import demand
+from ..errors import StoreError
+from ..factors.enrolled import MAX_FACTORS
+from ..guard import Guard, log, this_guard
+
+View = Callable[..., ResponseReturnValue]
+
+
+def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., ResponseReturnValue]], View]:
+    """Run a view with (guard, user, ...) for a person who may change factors, in every mode.
+
+    Someone with a factor has to use it first. Without one, only a site that says so lets a fresh
+    login enrol: a login alone is what a thief of passwords has. ``adds`` says that there must be room.
+    """
+
+    def wrap(inner: Callable[..., ResponseReturnValue]) -> View:
+        @wraps(inner)
+        def view(**values: Any) -> ResponseReturnValue:
+            guard = this_guard()
+            user = guard.user()
+            if user is None:
+                return answers.unauthorized()
+            try:
+                refusal = (_full(guard, user) if adds else None) or refused(guard, user, action)
+                return inner(guard, user, **values) if refusal is None else refusal
+            except StoreError:
+                log.exception("the risk store did not answer; no factor was changed")
+                return answers.unavailable()
+
+        return view
+
+    return wrap
+
+
+def refused(guard: Guard, user: str, action: str) -> ResponseReturnValue | None:
+    """Return what somebody gets who may not change factors now; None for who may."""
+    if guard.factors(user):
+        return demand(guard, guard.terms(max_risk=None, max_age_s=None, always=True), action)
+    if guard.first_use(user) and fresh_login():
+        return None
+    return answers.no_factor(action, may_enrol=False)
+
+
+def _full(guard: Guard, user: str) -> ResponseReturnValue | None:
+    """Return what somebody gets who has as many factors as there may be."""
+    if guard.enrolled.count(user) < MAX_FACTORS:
+        return None
+    text = "You have set up as many as you can. Remove one first."
+    return answers.message("That is enough", text, 409, ("Back", request.script_root + "/"))
+
+
+def fresh_login() -> bool:
+    """Say whether the person typed a password in this session, where Flask-Login can tell."""
+    if not hasattr(current_app, "login_manager"):
+        return True
+    from flask_login import login_fresh  # noqa: PLC0415 - adapter of an optional package
+
+    return bool(login_fresh())
