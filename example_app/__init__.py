@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -39,6 +40,8 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
         ZEROTRUST_EXPOSE_RISK=True,  # for this demo only: a score on show tells a bot how it is doing
         ZEROTRUST_SMS_SENDER="console",
         ZEROTRUST_EMAIL_SENDER="console",
+        # Browsers make passkeys for names, not for numbers: open http://localhost instead of 127.0.0.1.
+        ZEROTRUST_PASSKEYS=find_spec("webauthn") is not None,
         ZEROTRUST_IDENTITY=True,  # of customers who switch it on, see security.html
         ZEROTRUST_ISSUER="Harbour Bank",
     )

@@ -143,6 +143,13 @@ class Settings:
     tell_owner: bool = _setting(
         True, "send the person's numbers and addresses a message when a factor is added or removed"
     )
+    passkeys: bool = _setting(False, "offer passkeys and security keys; needs the extra [webauthn]")
+    webauthn_rp_id: str | None = _setting(
+        None, "domain that passkeys are bound to, such as 'bank.example'; None takes the request's host"
+    )
+    webauthn_origins: tuple[str, ...] = _setting(
+        (), "origins that passkeys may be used at, such as 'https://www.bank.example'; none: the request's"
+    )
     issuer: str = _setting("", "name shown in authenticator apps; empty takes the app's name")
     sms_sender: SmsSender = _setting("none", "none, console (development only), twilio or twilio-verify")
     sms_prefixes: tuple[str, ...] = _setting((), "prefixes numbers must start with, such as '+44'")
@@ -211,6 +218,7 @@ class Settings:
                 raise ConfigError(
                     f"{PREFIX}SMS_PREFIXES must hold '+' and digits, such as '+44', got {prefix!r}."
                 )
+        self._check_passkeys()
         if self.sms_sender.startswith("twilio"):
             self._check_twilio()
         if self.email_sender == "smtp":
@@ -225,6 +233,21 @@ class Settings:
                 f"{PREFIX}SMS_SENDER = {self.sms_sender!r} also needs {', '.join(missing)}. "
                 "The prefixes keep strangers from making you pay for calls to expensive countries."
             )
+
+    def _check_passkeys(self) -> None:
+        domain = self.webauthn_rp_id
+        if domain is not None and re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", domain) is None:
+            raise ConfigError(
+                f"{PREFIX}WEBAUTHN_RP_ID must be a domain in small letters without scheme and port, "
+                f"such as 'bank.example', got {domain!r}."
+            )
+        for origin in self.webauthn_origins:
+            found = re.fullmatch(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(:[0-9]{1,5})?", origin)
+            if found is None or (domain and not f".{found[1]}".endswith(f".{domain}")):
+                raise ConfigError(
+                    f"{PREFIX}WEBAUTHN_ORIGINS must hold origins within {PREFIX}WEBAUTHN_RP_ID, such as "
+                    f"'https://www.bank.example' without a path, got {origin!r}."
+                )
 
     def _check_smtp(self) -> None:
         missing = [PREFIX + n.upper() for n in ("smtp_host", "smtp_from") if not getattr(self, n)]

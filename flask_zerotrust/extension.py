@@ -20,6 +20,7 @@ from .challenge import Challenges
 from .config import Settings
 from .decorators import find_misplaced
 from .errors import ConfigError
+from .factors import webauthn
 from .factors.base import Mailer, Sender, Verifier
 from .factors.email import EmailFactor
 from .factors.enrolled import Enrolled
@@ -91,6 +92,8 @@ class ZeroTrust:
         if "zerotrust" in app.extensions:
             raise ConfigError(f"ZeroTrust is already set up for {app.name!r}: call init_app once an app.")
         settings = Settings.from_mapping(app.config)
+        if settings.passkeys:
+            webauthn.library()  # or a ConfigError that says what to install
         app.extensions["zerotrust"] = self._guard(app, settings)
         app.register_blueprint(make_blueprint(settings.url_prefix))
         app.jinja_env.globals.update(zerotrust_script=zerotrust_script, current_risk=current_risk)

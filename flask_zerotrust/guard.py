@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, replace
 from typing import cast
 
-from flask import current_app, request, session
+from flask import current_app, has_request_context, request, session
 
 from . import assess, risk
 from .challenge import Challenges
 from .errors import ConfigError, StoreError
 from .factors.base import Factor, Mailer, Sender, Verifier
 from .factors.enrolled import Enrolled
+from .factors.webauthn import RelyingParty
 from .ingest import Intake, records_read, this_app
 from .keys import KeyRing
 from .people import current_user_id
@@ -23,6 +25,8 @@ from .tokens import Tokens
 __all__ = ["CurrentRisk", "Guard", "log", "this_app", "this_guard"]
 
 log = logging.getLogger("flask_zerotrust")
+
+_IP = re.compile(r"[0-9.]+|\[.*\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,26 @@ class Guard(Intake):
         """Return the user's factors: the app's own first, then those enrolled here."""
         own = list(self.loaders.factors(user) or ()) if self.loaders.factors is not None else []
         taken = {factor.id for factor in own}
-        here = self.enrolled.factors(user, sender=self.sender, mailer=self.mailer)
+        here = self.enrolled.factors(user, sender=self.sender, mailer=self.mailer, party=self.party())
         return own + [factor for factor in here if factor.id not in taken]
+
+    def party(self) -> RelyingParty | None:
+        """Return this site as browsers know it; None without passkeys, and outside of a request.
+
+        None, too, at a bare IP address: browsers make keys for domains only.
+
+        A made-up Host header gains nothing: a key signs for the domain that it was made for, and the
+        browser writes the origin.
+        """
+        s = self.settings
+        if not s.passkeys or not has_request_context():
+            return None
+        domain = request.host.lower()
+        domain = domain if domain.endswith("]") else domain.rsplit(":", 1)[0]
+        origins = s.webauthn_origins or (f"{request.scheme}://{request.host.lower()}",)
+        if s.webauthn_rp_id is None and _IP.fullmatch(domain):
+            return None
+        return RelyingParty(s.webauthn_rp_id or domain, s.issuer or current_app.name, origins)
 
     def first_use(self, user: str) -> bool:
         """Say whether a login is enough to enrol, for a user for whom :meth:`factors` is empty.

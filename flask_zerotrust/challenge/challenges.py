@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..config import Settings
 from ..errors import ChallengeError, SenderError
-from ..factors.base import Factor, ProviderCodes, Tells
+from ..factors.base import Factor, ProviderCodes, Questioned, Tells
 from ..keys import KeyRing
 from ..stores.base import Store
 from .attempts import Attempts
@@ -17,6 +17,7 @@ from .contacts import Contact, Contacts
 from .enrolment import Enrolment
 from .parking import Parked
 from .pending import MAX_PARKED_A_USER, Pending, PendingStore, new_id
+from .questions import Questions
 from .uses import claim_use
 
 
@@ -46,6 +47,7 @@ class Challenges:
         self._codes = SentCodes(store, keys, settings)
         self._attempts = Attempts(store, keys, settings)
         self._budgets = Budgets(store, keys, settings)
+        self._questions = Questions(store, settings)
         self._contacts = Contacts(store, keys, settings)
         self._enrolment = Enrolment(store, keys, settings, totp=totp)
 
@@ -127,8 +129,8 @@ class Challenges:
         ------
         ChallengeError
             Without a try: ``format``, ``shape``, ``factor_paused``, ``slow_down``, ``not_sent``,
-            ``expired``, ``gone``. With one: ``wrong``, ``used``, ``too_many``, ``factor_paused``,
-            ``locked``.
+            ``expired``, ``stale`` (no question is open), ``gone``. With one: ``wrong``, ``used``,
+            ``too_many``, ``factor_paused``, ``locked``.
         SenderError
             When a provider that judges its own codes did not; the try counts.
         """
@@ -139,12 +141,15 @@ class Challenges:
             raise ChallengeError("gone")
         self._attempts.check_open(pending.user, factor, now=now)
         sent = self._codes.find(pending, factor, now=now) if factor.sends else None
+        asked = self._asked(pending, factor)
         self._attempts.slow(address)
         one = self._attempts.count(pending, factor, now=now)
-        if sent is None:
-            use = factor.check(code, now=now)
-        else:
+        if sent is not None:
             use = self._codes.use_of(sent, pending, factor, code)
+        elif isinstance(factor, Questioned):
+            use = factor.judge(code, challenge=asked)
+        else:
+            use = factor.check(code, now=now)
         if use is None:
             self._attempts.note(address)
             raise self._attempts.failed(one, pending.user, factor, now=now)
@@ -232,6 +237,32 @@ class Challenges:
         factor.tell(text)
         return True
 
+    def question(self, pending: Pending, factor: Factor) -> str | None:
+        """Return what the browser is asked, as JSON; None for a factor that answers no questions."""
+        if not isinstance(factor, Questioned):
+            return None
+        return factor.question(self._questions.ask(_place(pending, factor), user=pending.user))
+
+    def new_key_question(self, user: str, session_id: str) -> bytes:
+        """Return the question for a key that this session is adding."""
+        return self._questions.ask(f"new:{session_id}:{user}", user=user)
+
+    def take_new_key_question(self, user: str, session_id: str) -> bytes:
+        """Return that question once, or raise ChallengeError ``stale``."""
+        asked = self._questions.take(f"new:{session_id}:{user}")
+        if asked is None:
+            raise ChallengeError("stale")
+        return asked
+
+    def _asked(self, pending: Pending, factor: Factor) -> bytes:
+        """Return the question that an answer has to fit, and close it; empty where none is asked."""
+        if not isinstance(factor, Questioned):
+            return b""
+        asked = self._questions.take(_place(pending, factor))
+        if asked is None:
+            raise ChallengeError("stale")
+        return asked
+
     def _send(self, code: str, pending: Pending, factor: Factor, host: str) -> None:
         try:
             factor.send(code, action=pending.action, host=host)
@@ -245,3 +276,7 @@ class Challenges:
             return parked
         kept = self._store.increment("parked-of:" + user, ttl_s=self._settings.challenge_s)
         return parked if kept <= MAX_PARKED_A_USER else Parked(parked.path, too_large=True)
+
+
+def _place(pending: Pending, factor: Factor) -> str:
+    return f"{pending.id}:{factor.id}"

@@ -27,6 +27,8 @@ MESSAGES: dict[str, str] = {
     "number": "Type the whole number with its country code, such as +44 7700 900123.",
     "address": "Type a whole e-mail address, such as ada@bank.example.",
     "known": "This is among your ways to confirm it’s you already.",
+    "key": "Your passkey or key could not be confirmed. Try again, or choose another way.",
+    "stale": "That took too long, or was answered already. Try again.",
     "unchecked": "We can’t check codes at the moment. Try again in a minute, or choose another way.",
     "sender": "The code could not be sent. Try again in a minute, or choose another way.",
 }

@@ -85,6 +85,17 @@ class ProviderCodes(Protocol):
 
 
 @runtime_checkable
+class Questioned(Protocol):
+    """What a knowing factor offers, too, that answers a question of ours."""
+
+    def question(self, challenge: bytes) -> str:
+        """Return what the person's browser is asked, as JSON."""
+
+    def judge(self, answer: str, *, challenge: bytes) -> str | None:
+        """Return the use that a right answer makes of the factor, None for a wrong one."""
+
+
+@runtime_checkable
 class Tells(Protocol):
     """What a factor offers, too, whose recipient can be told something that is no code."""
 

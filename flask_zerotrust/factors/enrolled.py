@@ -6,19 +6,21 @@ import functools
 import itertools
 import json
 import logging
+import secrets
 from collections.abc import Callable, Collection
 from typing import Any
 
 from ..errors import ChallengeError, ConfigError, StoreError
 from ..keys import KeyRing
 from ..stores.base import Rekeyed, Store, rekey, update
-from . import recovery
+from . import recovery, webauthn
 from .base import Factor, Mailer, Sender, Verifier
 from .email import EmailFactor, canonical_address
 from .recovery import RecoveryFactor
 from .sms import canonical_number
 from .totp import TotpFactor
 from .verify import sms_factor
+from .webauthn import Credential, RelyingParty, WebAuthnFactor
 
 # A store row must have an end; an enrolled factor has none, so its end is a century away.
 _FOREVER_S = 100 * 365.25 * 86_400
@@ -49,14 +51,19 @@ class Enrolled:
         self._keys = keys
 
     def factors(
-        self, user: str, *, sender: Sender | Verifier | None = None, mailer: Mailer | None = None
+        self,
+        user: str,
+        *,
+        sender: Sender | Verifier | None = None,
+        mailer: Mailer | None = None,
+        party: RelyingParty | None = None,
     ) -> list[Factor]:
         """Return the user's factors, in the order in which they were added, recovery codes last.
 
-        Numbers and addresses are left out when there is nothing to reach them with, and so is, with a
-        warning in the log, what this version does not know: a newer one may have enrolled it.
+        Left out are numbers and addresses where nothing reaches them, passkeys without a ``party``, and,
+        with a warning in the log, what this version does not know: a newer one may have enrolled it.
         """
-        made = [self._factor(user, row, sender, mailer) for row in self._kept(user)["factors"]]
+        made = [self._factor(user, row, sender, mailer, party) for row in self._kept(user)["factors"]]
         found = [factor for factor in made if factor is not None]
         return sorted(found, key=lambda factor: factor.kind == recovery.KIND)
 
@@ -84,6 +91,38 @@ class Enrolled:
     ) -> str:
         """Add an address that the app has verified to be this person's; return the factor's id."""
         return self._add(user, "email", {"address": canonical_address(address), "label": label}, avoid)
+
+    def add_passkey(
+        self, user: str, key: Credential, label: str = "Passkey", *, avoid: Collection[str] = ()
+    ) -> str:
+        """Add a passkey or security key that has just been made; return the factor's id.
+
+        Raises
+        ------
+        ChallengeError
+            ``known`` where it is there already.
+        """
+        if any(one.id == key.id for one in self.passkeys(user)):
+            raise ChallengeError("known")
+        members = {
+            "credential": key.id.hex(),
+            "public_key": key.public_key.hex(),
+            "count": key.sign_count,
+            "rp_id": key.rp_id,
+            "transports": list(key.transports),
+        }
+        return self._add(user, webauthn.KIND, {**members, "label": label}, avoid)
+
+    def passkeys(self, user: str) -> list[Credential]:
+        """Return the user's passkeys and security keys."""
+        return [_credential(row) for row in self._kept(user)["factors"] if row["kind"] == webauthn.KIND]
+
+    def handle(self, user: str) -> bytes:
+        """Return the random bytes by which authenticators know this user, the same from now on."""
+        fresh = secrets.token_hex(32)
+        return bytes.fromhex(
+            self._change(user, lambda record: {**record, "handle": record.get("handle", fresh)})["handle"]
+        )
 
     def make_recovery(self, user: str, *, avoid: Collection[str] = ()) -> tuple[str, ...]:
         """Return new recovery codes, to be shown once: only digests are kept. The former list is void.
@@ -166,7 +205,12 @@ class Enrolled:
         return str(self._change(user, add)["factors"][-1]["id"])
 
     def _factor(
-        self, user: str, row: _Row, sender: Sender | Verifier | None, mailer: Mailer | None
+        self,
+        user: str,
+        row: _Row,
+        sender: Sender | Verifier | None,
+        mailer: Mailer | None,
+        party: RelyingParty | None,
     ) -> Factor | None:
         if row["kind"] == "totp":
             return TotpFactor(row["secret"], id=row["id"], label=row["label"])
@@ -179,8 +223,31 @@ class Enrolled:
         if row["kind"] == "email":
             named = {"id": row["id"], "label": row["label"]}
             return None if mailer is None else EmailFactor(row["address"], mailer, **named)
+        if row["kind"] == webauthn.KIND:
+            return None if party is None else self._passkey(user, row, party)
         log.warning("an enrolled factor of the unknown kind %r is left out", row["kind"])
         return None
+
+    def _passkey(self, user: str, row: _Row, party: RelyingParty) -> WebAuthnFactor:
+        counted = functools.partial(self._counted, user, row["id"])
+        return WebAuthnFactor(_credential(row), party, counted, id=row["id"], label=row["label"])
+
+    def _counted(self, user: str, id: str, count: int) -> bool:
+        """Move a passkey's counter on; False where it would not go up, unless it never counts."""
+
+        def move(record: _Record) -> _Record:
+            rows = {row["id"]: row for row in record["factors"]}
+            before = rows[id]["count"] if id in rows else None
+            if before is None or (count <= before and (count, before) != (0, 0)):
+                raise _NotOnListError
+            rows[id] = {**rows[id], "count": count}
+            return {**record, "factors": list(rows.values())}
+
+        try:
+            self._change(user, move)
+        except _NotOnListError:
+            return False
+        return True
 
     def _take(self, user: str, id: str, code: str) -> str | None:
         """Strike a recovery code off its list and return its use; None where another was faster."""
@@ -224,7 +291,17 @@ class Enrolled:
 
 
 class _NotOnListError(Exception):
-    """Leaves a record as it is: there is nothing to strike off."""
+    """Leaves a record as it is: there is nothing to strike off, or to count on from."""
+
+
+def _credential(row: _Row) -> Credential:
+    return Credential(
+        id=bytes.fromhex(row["credential"]),
+        public_key=bytes.fromhex(row["public_key"]),
+        sign_count=row["count"],
+        rp_id=row["rp_id"],
+        transports=tuple(row["transports"]),
+    )
 
 
 def _key(user: str) -> str:

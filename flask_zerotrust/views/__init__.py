@@ -6,7 +6,7 @@ from flask import Blueprint, request
 from flask.wrappers import Response
 
 from .. import answers
-from . import challenge, collector, contacts, enrol, manage, recovery
+from . import challenge, collector, contacts, enrol, manage, passkeys, recovery
 
 #: End points that scripts post to with a token of their own, so that CSRF forms do not apply.
 CSRF_EXEMPT = (collector.take_events,)
@@ -21,7 +21,7 @@ def make_blueprint(url_prefix: str) -> Blueprint:
         template_folder="templates",
         static_folder="static",
     )
-    for module in (collector, challenge, enrol, recovery, contacts, manage):
+    for module in (collector, challenge, enrol, recovery, contacts, passkeys, manage):
         module.register(blueprint)
     blueprint.after_request(_private)
     return blueprint

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from .. import answers, signals
 from ..challenge import MESSAGES, Pending
 from ..errors import ChallengeError, SenderError, StoreError
-from ..factors.base import Factor, OwnShape
+from ..factors.base import Factor, OwnShape, Questioned
 from ..guard import Guard, log, this_app, this_guard
 from .forms import app_csrf, check_form, form_token, shown_fields
 
@@ -182,7 +182,8 @@ def _page(
         factor=_shown(factor),
         sent=pending.sent_at is not None and pending.factor_id == factor.id,
         retry_after_s=retry_after_s,
-        error=sentence(error),
+        error=_said(error, factor),
+        question=guard.challenges.question(pending, factor),
         zerotrust_csrf=form_token(guard, pending.id),
         app_csrf=app_csrf(),
         submit_url=here,
@@ -204,6 +205,13 @@ def _shown(factor: Factor) -> dict[str, Any]:
         "sends": factor.sends,
         "digits": not isinstance(factor, OwnShape),
     }
+
+
+def _said(error: ChallengeError | SenderError | None, factor: Factor) -> str | None:
+    """Return the sentence, which speaks of codes only where there are codes."""
+    if isinstance(factor, Questioned) and getattr(error, "reason", None) in ("wrong", "shape"):
+        return MESSAGES["key"]
+    return sentence(error)
 
 
 def sentence(error: ChallengeError | SenderError | None) -> str | None:

@@ -17,6 +17,7 @@ from .challenge import host_name, sentence, status, wait
 from .forms import app_csrf, check_form, form_token
 from .owner import owner_view
 
+ACTION = "add a way to confirm"
 # What a typed contact is called where it is none.
 _SHAPE = {"sms": "number", "email": "address"}
 
@@ -29,7 +30,7 @@ def register(blueprint: Blueprint) -> None:
     blueprint.add_url_rule(path + "/code", "confirm_contact", confirm, methods=["POST"])
 
 
-@owner_view("add a way to confirm it’s you", adds=True)
+@owner_view(ACTION, adds=True)
 def add(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
     """Ask for the number or address; a POST keeps it and sends the first code."""
     if request.method == "GET":
@@ -53,7 +54,7 @@ def add(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
     return _send(guard, user, kind, factor, pending)
 
 
-@owner_view("add a way to confirm it’s you", adds=True)
+@owner_view(ACTION, adds=True)
 def send(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
     """Send another code to what is being added."""
     check_form(guard, "add:" + kind)
@@ -64,7 +65,7 @@ def send(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
     return _send(guard, user, kind, factor, pending)
 
 
-@owner_view("add a way to confirm it’s you", adds=True)
+@owner_view(ACTION, adds=True)
 def confirm(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
     """Add what the code was sent to, if it is right."""
     check_form(guard, "add:" + kind)

@@ -18,7 +18,8 @@ from . import notices
 from .forms import app_csrf, check_form, form_token
 from .owner import owner_view
 
-_ACTION = "change how you confirm it’s you"
+# Plain letters: one curly quote makes a text message cost twice.
+_ACTION = "change your ways to confirm"
 #: What the list says at its top after a change; the word is in the query, the sentence is ours.
 NEWS = {
     "added": "Added. From now on we may ask for it.",
@@ -129,4 +130,6 @@ def _ways(guard: Guard) -> list[dict[str, str]]:
         found.append(("Mobile number", url_for(".add_contact", kind="sms")))
     if guard.mailer is not None:
         found.append(("E-mail address", url_for(".add_contact", kind="email")))
+    if guard.party() is not None:
+        found.append(("Passkey or security key", url_for(".add_passkey")))
     return [{"label": label, "url": url} for label, url in found]

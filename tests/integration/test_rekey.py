@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 from flask.cli import ScriptInfo
 
 from flask_zerotrust.cli import group
-from flask_zerotrust.factors.senders import ConsoleSender
+from flask_zerotrust.factors.senders import ConsoleMailer, ConsoleSender
+from flask_zerotrust.factors.webauthn import Credential
 
 from .sites import NUMBER, SECRET, Site
 
@@ -46,6 +47,19 @@ def test_after_it_the_former_key_can_go(site: Site) -> None:
         "1 encrypted anew, 0 were under the newest key already.\n",
     )
     assert factors(site.rekeyed("second-key", fallbacks=[])) == [SECRET, NUMBER]
+
+
+def test_addresses_and_passkeys_move_too(site: Site) -> None:
+    enrolled = site.app.extensions["zerotrust"].enrolled
+    enrolled.add_email("eve", "eve@post.example")
+    enrolled.add_passkey("eve", Credential(b"id", b"public", 7, "localhost", ("usb",)))
+    handle = enrolled.handle("eve")
+    rekey(site.rekeyed("second-key", fallbacks=["first-key"]))
+    after = site.rekeyed("second-key", fallbacks=[]).app.extensions["zerotrust"].enrolled
+    (mail,) = after.factors("eve", mailer=ConsoleMailer(enabled=True))[1:]
+    assert mail.recipient == "eve@post.example"
+    assert after.passkeys("eve") == [Credential(b"id", b"public", 7, "localhost", ("usb",))]
+    assert after.handle("eve") == handle
 
 
 def test_again_it_changes_nothing(site: Site) -> None:

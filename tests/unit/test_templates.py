@@ -103,6 +103,15 @@ CONTACT: dict[str, Any] = {
     "new_url": "/add?new=1",
     "return_url": "/factors",
 }
+KEY = {"id": "webauthn", "kind": "webauthn", "label": "Passkey", "sends": False, "digits": False}
+PASSKEY: dict[str, Any] = {
+    "question": '{"challenge": "x"}',
+    "error": None,
+    "zerotrust_csrf": "ours",
+    "app_csrf": None,
+    "submit_url": "/add/passkey",
+    "return_url": "/factors",
+}
 WRONG = "That code is not right."
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "totp": ("challenge", CHALLENGE),
@@ -113,6 +122,10 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "sms wrong": ("challenge", {**CHALLENGE, "factor": SMS, "sent": True, "error": WRONG}),
     "one factor": ("challenge", {**CHALLENGE, "factors": [TOTP]}),
     "recovery code": ("challenge", {**CHALLENGE, "factor": LIST, "error": WRONG}),
+    "passkey": ("challenge", {**CHALLENGE, "factor": KEY, "question": "{}"}),
+    "passkey wrong": ("challenge", {**CHALLENGE, "factor": KEY, "question": "{}", "error": WRONG}),
+    "new passkey": ("passkey", PASSKEY),
+    "new passkey wrong": ("passkey", {**PASSKEY, "error": WRONG}),
     "recovery": ("recovery", RECOVERY),
     "recovery codes": ("recovery", {**RECOVERY, "codes": ["ABCD-EFGH", "IJKL-MNOP"]}),
     "factors": ("factors", FACTORS),
@@ -152,6 +165,9 @@ def jinja() -> Environment:
     )
     made.globals.update(url_for=url_for, request={"host": "bank.example"})
     return made
+
+
+PASSKEY_JS = {"type": "module", "src": "/zerotrust/static/passkey.js"}
 
 
 class Tree(HTMLParser):
@@ -217,7 +233,8 @@ def tree(jinja: Environment, name: str, **changes: Any) -> Tree:
 def test_every_page_obeys_a_strict_policy(page: Tree) -> None:
     """default-src 'self': no script or style in the page, no handler, nothing from elsewhere."""
     assert not page.all("style")
-    assert not page.all("script")
+    assert all(script == PASSKEY_JS for script in page.all("script"))
+    assert [text for tag, _, text in page.elements if tag == "script" and text] == []
     for tag, attrs, _ in page.elements:
         assert not [name for name in attrs if name.startswith("on") or name == "style"], tag
         assert not [v for v in attrs.values() if v and re.match(r"(https?:|//|data:|javascript:)", v)], tag
@@ -264,9 +281,12 @@ def test_every_post_carries_the_csrf_tokens(jinja: Environment) -> None:
         assert not tree(jinja, name).all("input", name="csrf_token")
 
 
+KINDS = ("text", "hidden", "secret", "multiline", "sms", "totp", "email", "webauthn")
+
+
 def strings(value: Any) -> Any:
     """Replace every string in a context by something that tries to break out."""
-    if isinstance(value, Markup) or value in ("text", "hidden", "secret", "multiline", "sms", "totp"):
+    if isinstance(value, Markup) or value in KINDS:
         return value
     if isinstance(value, str):
         return value + EVIL
@@ -281,7 +301,7 @@ def test_nothing_in_a_context_becomes_markup(jinja: Environment, name: str) -> N
     template, context = PAGES[name]
     found = Tree(render(jinja, template, strings(context)))
     plain = Tree(render(jinja, template, context))
-    assert not found.all("script")
+    assert found.all("script") == plain.all("script")
     assert [tag for tag, _, _ in found.elements if tag != "textarea" and tag != "input"] == [
         tag for tag, _, _ in plain.elements if tag != "textarea" and tag != "input"
     ]
@@ -445,6 +465,7 @@ def test_a_site_can_replace_the_frame() -> None:
     blocks = "".join(f"<{b}>{{% block {b} %}}{{% endblock %}}</{b}>" for b in ("title", "head", "main"))
     own = DictLoader({"zerotrust/base.html": blocks})
     made = Environment(loader=ChoiceLoader([own, FileSystemLoader(FOLDER / "templates")]), autoescape=True)
+    made.globals.update(url_for=url_for)
     for template, context in PAGES.values():
         found = Tree(render(made, template, context))
         assert found.text("title")

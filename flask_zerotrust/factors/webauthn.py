@@ -1,0 +1,222 @@
+"""Passkeys and security keys (W3C Web Authentication): a signature over our question, bound to the site."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import ConfigError
+
+KIND = "webauthn"
+# An answer holds a signature, client data and flags: one to two KiB; attestation objects up to ten.
+_MAX_ANSWER = 32_768
+# What the browser may take; people fetch a key from a drawer (WebAuthn, 15.1, recommends 300 s or more).
+_TIMEOUT_MS = 300_000
+
+log = logging.getLogger("flask_zerotrust")
+
+
+@dataclass(frozen=True, slots=True)
+class RelyingParty:
+    """The site as browsers know it.
+
+    Attributes
+    ----------
+    id : str
+        The domain that keys are bound to, without a port.
+    name : str
+        What the browser shows.
+    origins : tuple of str
+        Where answers may come from: scheme, host and port.
+    """
+
+    id: str
+    name: str
+    origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What is kept of one passkey or security key.
+
+    Attributes
+    ----------
+    id, public_key : bytes
+        As the authenticator made them; neither is a secret.
+    sign_count : int
+        How often it has signed; 0 for ever where it does not count.
+    rp_id : str
+        The domain that it was made for: signatures for another one are refused.
+    transports : tuple of str
+        Hints for the browser, such as ``"usb"``.
+    """
+
+    id: bytes
+    public_key: bytes
+    sign_count: int
+    rp_id: str
+    transports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WebAuthnFactor:
+    """A passkey or security key of one person.
+
+    Parameters
+    ----------
+    credential : Credential
+    party : RelyingParty
+    counted : callable
+        Moves the kept counter on to a number; False where it is not beyond the number before, also when
+        two answers come at once.
+    id : str
+        Name among the person's factors.
+    label : str
+        What the person reads.
+    """
+
+    credential: Credential = field(repr=False)
+    party: RelyingParty
+    counted: Callable[[int], bool] = field(repr=False)
+    id: str = KIND
+    label: str = "Passkey"
+    kind: str = field(default=KIND, init=False)
+    sends: bool = field(default=False, init=False)
+    recipient: None = field(default=None, init=False)
+
+    def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - the protocol's shape
+        """Refuse: there is nowhere to send to."""
+        raise ConfigError(f"Factor {self.id!r} is a passkey: nothing can be sent to it.")
+
+    def check(self, code: str, *, now: float) -> str | None:  # noqa: ARG002 - the protocol's shape
+        """Return None: an answer means nothing without its question, see :meth:`judge`."""
+        return None
+
+    def read_code(self, typed: str) -> str | None:
+        """Return an answer of the browser, None for what can be none."""
+        return typed if typed.startswith("{") and len(typed) <= _MAX_ANSWER else None
+
+    def question(self, challenge: bytes) -> str:
+        """Return the options for ``navigator.credentials.get``, as JSON."""
+        webauthn = library()
+        structs = webauthn.helpers.structs
+        options = webauthn.generate_authentication_options(
+            rp_id=self.credential.rp_id,
+            challenge=challenge,
+            timeout=_TIMEOUT_MS,
+            allow_credentials=[_descriptor(structs, self.credential)],
+            user_verification=structs.UserVerificationRequirement.PREFERRED,
+        )
+        return str(webauthn.options_to_json(options))
+
+    def judge(self, answer: str, *, challenge: bytes) -> str | None:
+        """Return the use that a right answer to a question makes, None for a wrong one."""
+        webauthn = library()
+        try:
+            said = json.loads(answer)
+            verified = webauthn.verify_authentication_response(
+                credential=said,
+                expected_challenge=challenge,
+                expected_rp_id=self.credential.rp_id,
+                expected_origin=list(self.party.origins),
+                credential_public_key=self.credential.public_key,
+                # Compared below, with what is kept by then.
+                credential_current_sign_count=0,
+            )
+        except _refusals(webauthn):
+            return None
+        if verified.credential_id != self.credential.id:
+            return None
+        if not self.counted(verified.new_sign_count):
+            log.warning("a passkey's counter did not go up: it was answered twice at once, or copied")
+            return None
+        return f"{self.credential.id.hex()[:32]}:{challenge.hex()}"
+
+
+def library() -> Any:
+    """Return py_webauthn, or raise ConfigError where it is not installed."""
+    if not available():
+        raise ConfigError(
+            'ZEROTRUST_PASSKEYS needs the webauthn package: pip install "Flask-ZeroTrust[webauthn]"'
+        )
+    import webauthn  # noqa: PLC0415 - an extra
+    import webauthn.helpers.exceptions  # noqa: PLC0415
+    import webauthn.helpers.structs  # noqa: PLC0415
+
+    return webauthn
+
+
+def available() -> bool:
+    """Say whether py_webauthn is installed."""
+    return importlib.util.find_spec("webauthn") is not None
+
+
+def registration(
+    party: RelyingParty, *, challenge: bytes, handle: bytes, user: str, existing: Sequence[Credential]
+) -> str:
+    """Return the options for ``navigator.credentials.create``, as JSON.
+
+    Parameters
+    ----------
+    handle : bytes
+        Random, of this user: the authenticator keeps it, so it says nothing of who that is.
+    existing : sequence of Credential
+        Authenticators that hold one of these refuse to make another.
+    """
+    webauthn = library()
+    structs = webauthn.helpers.structs
+    options = webauthn.generate_registration_options(
+        rp_id=party.id,
+        rp_name=party.name,
+        user_id=handle,
+        user_name=user,
+        challenge=challenge,
+        timeout=_TIMEOUT_MS,
+        authenticator_selection=structs.AuthenticatorSelectionCriteria(
+            resident_key=structs.ResidentKeyRequirement.PREFERRED,
+            user_verification=structs.UserVerificationRequirement.PREFERRED,
+        ),
+        exclude_credentials=[_descriptor(structs, one) for one in existing],
+    )
+    return str(webauthn.options_to_json(options))
+
+
+def registered(answer: str, party: RelyingParty, *, challenge: bytes) -> Credential | None:
+    """Return the new credential in an answer of the browser, None where the answer is not right."""
+    webauthn = library()
+    if len(answer) > _MAX_ANSWER:
+        return None
+    try:
+        said = json.loads(answer)
+        verified = webauthn.verify_registration_response(
+            credential=said,
+            expected_challenge=challenge,
+            expected_rp_id=party.id,
+            expected_origin=list(party.origins),
+        )
+        transports = said["response"].get("transports") or []
+    except _refusals(webauthn):
+        return None
+    known = {one.value for one in webauthn.helpers.structs.AuthenticatorTransport}
+    return Credential(
+        id=verified.credential_id,
+        public_key=verified.credential_public_key,
+        sign_count=verified.sign_count,
+        rp_id=party.id,
+        transports=tuple(one for one in transports if one in known) if isinstance(transports, list) else (),
+    )
+
+
+def _refusals(webauthn: Any) -> tuple[type[Exception], ...]:
+    """Return what an answer that is made up can raise: the library lets some of its parser's errors out."""
+    own: type[Exception] = webauthn.helpers.exceptions.WebAuthnException
+    return own, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError
+
+
+def _descriptor(structs: Any, credential: Credential) -> Any:
+    transports = [structs.AuthenticatorTransport(one) for one in credential.transports]
+    return structs.PublicKeyCredentialDescriptor(id=credential.id, transports=transports or None)

@@ -1,0 +1,71 @@
+"""Adding a passkey or a security key: the browser makes it, we check what it signed."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, request, url_for
+from flask.typing import ResponseReturnValue
+
+from .. import answers, signals
+from ..challenge import MESSAGES
+from ..errors import ChallengeError
+from ..factors import webauthn
+from ..factors.base import Factor
+from ..factors.webauthn import RelyingParty
+from ..guard import Guard, this_app
+from . import notices
+from .forms import app_csrf, check_form, form_token
+from .owner import owner_view
+
+
+def register(blueprint: Blueprint) -> None:
+    """Add the page."""
+    blueprint.add_url_rule("/factors/add/passkey", "add_passkey", add, methods=["GET", "POST"])
+
+
+@owner_view("add a passkey", adds=True)
+def add(guard: Guard, user: str) -> ResponseReturnValue:
+    """Have the browser make a passkey, and keep its public half."""
+    party = guard.party() or abort(404)
+    if request.method == "GET":
+        return _page(guard, user, party)
+    check_form(guard, "add:passkey")
+    try:
+        factor_id, before = _keep(guard, user, party)
+    except ChallengeError as error:
+        signals.enrolment_failed.send(this_app(), user=user, kind=webauthn.KIND, reason=error.reason)
+        return _page(guard, user, party, error=error)
+    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=webauthn.KIND)
+    notices.added(guard, user, webauthn.KIND, before)
+    return answers.go(url_for(".factors", news="added"))
+
+
+def _keep(guard: Guard, user: str, party: RelyingParty) -> tuple[str, list[Factor]]:
+    asked = guard.challenges.take_new_key_question(user, guard.thread(user))
+    key = webauthn.registered(request.form.get("code", ""), party, challenge=asked)
+    if key is None:
+        raise ChallengeError("key")
+    before = guard.factors(user)
+    factor_id = guard.enrolled.add_passkey(user, key, avoid=[one.id for one in before])
+    return factor_id, before
+
+
+def _page(
+    guard: Guard, user: str, party: RelyingParty, *, error: ChallengeError | None = None
+) -> ResponseReturnValue:
+    question = webauthn.registration(
+        party,
+        challenge=guard.challenges.new_key_question(user, guard.thread(user)),
+        handle=guard.enrolled.handle(user),
+        user=user,
+        existing=guard.enrolled.passkeys(user),
+    )
+    return answers.page(
+        "passkey",
+        200 if error is None else 422,
+        question=question,
+        error=None if error is None else MESSAGES[error.reason],
+        zerotrust_csrf=form_token(guard, "add:passkey"),
+        app_csrf=app_csrf(),
+        submit_url=url_for(".add_passkey"),
+        return_url=url_for(".factors"),
+    )

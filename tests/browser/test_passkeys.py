@@ -1,0 +1,171 @@
+"""Passkeys in a real Chromium with its virtual authenticator: made, used, refused, and done without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, CDPSession, Page, expect
+
+from .harness import Bank
+from .steps import answer_challenge, challenged, log_in
+from .test_access import FITS, tab_to
+
+LABEL = "Passkey or security key"
+
+
+@pytest.fixture
+def bank(live_bank: Bank) -> Bank:
+    """The bank under a name: browsers make no keys for numbers."""
+    return replace(live_bank, url=live_bank.url.replace("127.0.0.1", "localhost"))
+
+
+class Virtual:
+    """Chromium's own authenticator, plugged in."""
+
+    def __init__(self, page: Page, **options: Any) -> None:
+        self.cdp: CDPSession = page.context.new_cdp_session(page)
+        self.cdp.send("WebAuthn.enable")
+        wanted = {
+            "protocol": "ctap2",
+            "transport": "internal",
+            "hasResidentKey": True,
+            "hasUserVerification": True,
+            "isUserVerified": True,
+            "automaticPresenceSimulation": True,
+            **options,
+        }
+        self.id = self.cdp.send("WebAuthn.addVirtualAuthenticator", {"options": wanted})["authenticatorId"]
+
+    def credentials(self) -> list[dict[str, Any]]:
+        found = self.cdp.send("WebAuthn.getCredentials", {"authenticatorId": self.id})
+        return list(found["credentials"])
+
+    def forget(self) -> None:
+        self.cdp.send("WebAuthn.clearCredentials", {"authenticatorId": self.id})
+
+
+def add_passkey(page: Page, bank: Bank) -> None:
+    """Walk from the security page to a new passkey, with the keyboard only."""
+    page.goto(bank.url + "/zerotrust/factors")
+    if challenged(page):
+        answer_challenge(page, bank)
+    link = page.get_by_role("link", name=LABEL)
+    link.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/add/passkey")
+    tab_to(page, "form[data-passkey] button")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/factors?news=added")
+
+
+def ask_again(page: Page, bank: Bank) -> None:
+    """Open a view that always asks, in a session whose code has just been forgotten."""
+    page.context.clear_cookies()
+    log_in(page, bank)
+    page.goto(bank.url + "/statements")
+    page.get_by_role("link", name="Passkey").click()
+    expect(page.locator("form[data-passkey] button")).to_be_visible()
+
+
+@pytest.mark.parametrize("transport", ["internal", "usb"])
+def test_a_passkey_or_key_is_made_and_opens_the_statements(page: Page, bank: Bank, transport: str) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    verified = transport == "internal"
+    key = Virtual(page, transport=transport, hasResidentKey=verified, hasUserVerification=verified)
+    log_in(page, bank)
+    add_passkey(page, bank)
+    expect(page.locator("main")).to_contain_text("Passkey")
+    (kept,) = key.credentials()
+    assert kept["rpId"] == "localhost"
+    ask_again(page, bank)
+    page.get_by_role("button", name="Use it now").click()
+    page.wait_for_url("**/statements")
+    expect(page.get_by_role("heading", name="Statements")).to_be_visible()
+    (after,) = key.credentials()
+    assert after["signCount"] > kept["signCount"]
+    assert said == []
+
+
+def test_a_device_without_the_key_says_so_and_another_way_is_open(page: Page, bank: Bank) -> None:
+    key = Virtual(page)
+    log_in(page, bank)
+    add_passkey(page, bank)
+    key.forget()
+    ask_again(page, bank)
+    page.get_by_role("button", name="Use it now").click()
+    news = page.locator("[data-passkey-news]")
+    expect(news).to_contain_text("Nothing was confirmed")
+    expect(page.get_by_role("button", name="Use it now")).to_be_focused()
+    page.get_by_role("link", name="E-mail").click()
+    answer_challenge(page, bank)
+    page.wait_for_url("**/statements")
+
+
+def test_the_pages_fit_a_small_screen(page: Page, bank: Bank) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    Virtual(page)
+    log_in(page, bank)
+    page.goto(bank.url + "/zerotrust/factors")
+    answer_challenge(page, bank)
+    for path in ("", "/add/sms", "/add/email", "/add/passkey"):
+        page.goto(bank.url + "/zerotrust/factors" + path)
+        assert page.evaluate(FITS), path
+    add_passkey(page, bank)
+    ask_again(page, bank)
+    assert page.evaluate(FITS)
+
+
+@pytest.fixture
+def scriptless(browser: Browser) -> Iterator[Page]:
+    """A browser with JavaScript switched off."""
+    context = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(15_000)
+    yield context.new_page()
+    context.close()
+
+
+def test_without_scripts_the_page_says_so_and_offers_the_other_ways(
+    page: Page, scriptless: Page, bank: Bank
+) -> None:
+    Virtual(page)
+    log_in(page, bank)
+    add_passkey(page, bank)
+    plain = scriptless
+    log_in(plain, bank)
+    plain.goto(bank.url + "/statements")
+    plain.get_by_role("link", name="Passkey").click()
+    expect(plain.locator("[data-passkey-missing]")).to_be_visible()
+    expect(plain.locator("form[data-passkey]")).to_be_hidden()
+    plain.get_by_role("link", name="E-mail").click()
+    answer_challenge(plain, bank)
+    plain.wait_for_url("**/statements")
+
+
+def test_factors_are_managed_without_scripts(scriptless: Page, bank: Bank) -> None:
+    """An address is added, named and removed by forms alone."""
+    page = scriptless
+    log_in(page, bank)
+    page.goto(bank.url + "/security")
+    page.get_by_role("link", name="Add or change a way to confirm").click()
+    answer_challenge(page, bank)
+    page.get_by_role("link", name="E-mail address").click()
+    page.fill("[name=contact]", "ada@elsewhere.example")
+    page.get_by_role("button", name="Send the code").click()
+    phone = page.context.new_page()
+    phone.goto(bank.url + "/phone")
+    code = phone.locator("[data-code]").first.inner_text()
+    phone.close()
+    page.fill("[name=code]", code)
+    page.get_by_role("button", name="Add it").click()
+    page.get_by_role("link", name="Change").click()
+    page.fill("[name=label]", "My other mailbox")
+    page.get_by_role("button", name="Save the name").click()
+    expect(page.locator("main")).to_contain_text("My other mailbox")
+    page.get_by_role("link", name="Change").click()
+    page.get_by_role("button", name="Remove My other mailbox").click()
+    expect(page.locator("[role=status]").last).to_contain_text("Removed")
+    expect(page.locator("main")).not_to_contain_text("My other mailbox")
