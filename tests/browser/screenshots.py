@@ -44,7 +44,7 @@ def main(folder: Path = FOLDER) -> None:
             folder,
             "narrow",
             size=NARROW,
-            only=("transfer", "challenge", "confirm", "security", "recovery"),
+            only=("transfer", "challenge", "confirm", "security", "factors", "recovery"),
         )
         browser.close()
 
@@ -93,6 +93,10 @@ def walk(page: Page, bank: Bank, mover: Callable[[Page], None] | None) -> Iterat
     yield "statements", page
     page.goto(bank.url + "/zerotrust/enrol")
     yield "enrol", page
+    page.goto(bank.url + "/zerotrust/factors")
+    yield "factors", page
+    page.goto(bank.url + "/zerotrust/factors/add/email")
+    yield "contact", page
     page.goto(bank.url + "/security")
     page.get_by_role("button", name="switch it on").press("Enter")
     page.wait_for_selector("[data-refresh], form[action='/security'] [name=choice]")
