@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.server
 import json
+import os
 import re
 import threading
 import urllib.parse
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from twilio.http.http_client import TwilioHttpClient
 
 SID = "AC" + "0123456789abcdef" * 2
@@ -98,7 +100,13 @@ class Described:
 
 def describe(shared_data: Path, name: str, path: str) -> Described:
     """Read a path of a description that lies gzipped beside the repository."""
-    with gzip.open(shared_data / "twilio" / f"{name}.json.gz") as file:
+    archive = shared_data / "twilio" / f"{name}.json.gz"
+    if not archive.is_file():
+        reason = f"Twilio's description is not at hand: {archive} is missing"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with gzip.open(archive) as file:
         whole = json.load(file)
     return Described(path, whole["paths"][path]["post"], whole["components"]["schemas"])
 

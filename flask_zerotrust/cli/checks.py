@@ -248,6 +248,11 @@ def modes(patient: Patient) -> Iterator[Finding]:
         if app.config[name]:
             text = f"{name} is on: errors show code and values, and some checks are relaxed."
             yield Finding("warning", "modes", text, f"Leave {name} off where strangers reach the app.")
+    silent = settings.sms_sender == "twilio-verify" and settings.email_sender == "none"
+    if settings.tell_owner and silent and patient.guard.loaders.notify is None:
+        text = "Twilio Verify sends codes only, so nobody can be told when their factors change."
+        mend = "Tell them yourself with @zt.notify, or set ZEROTRUST_EMAIL_SENDER."
+        yield Finding("warning", "modes", text, mend)
     closed = patient.guard.loaders.factors is None and settings.enrol == "factor"
     if closed and not patient.guard.store.keys("factors:"):
         text = "Nobody has a factor and nobody can get one, so whoever is asked is stuck."

@@ -217,6 +217,20 @@ def test_nobody_logged_in_ever(tmp_path: Path) -> None:
     assert all(word in said for word in ("observe", "TESTING", "stuck"))
 
 
+def test_owners_whom_nobody_can_tell(make: Callable[..., Site]) -> None:
+    site = make(
+        ZEROTRUST_SMS_SENDER="twilio-verify",
+        ZEROTRUST_SMS_PREFIXES=["+44"],
+        ZEROTRUST_TWILIO_ACCOUNT_SID="AC" + "0" * 32,
+        ZEROTRUST_TWILIO_AUTH_TOKEN="token",
+        ZEROTRUST_TWILIO_VERIFY_SERVICE="VA" + "0" * 32,
+    )
+    patient = Patient(app=site.app, guard=site.app.extensions["zerotrust"])
+    assert "@zt.notify" in " ".join(one.fix for one in checks.modes(patient))
+    site.zt.notify(lambda user, event, text: None)
+    assert "@zt.notify" not in " ".join(one.fix for one in checks.modes(patient))
+
+
 def test_a_view_that_sounds_as_if_it_mattered(make: Callable[..., Site]) -> None:
     site = make()
     site.app.add_url_rule("/change-password", "change_password", lambda: "", methods=["POST"])
