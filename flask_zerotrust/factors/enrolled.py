@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-import logging
 import secrets
 from collections.abc import Callable, Collection
 from typing import Any
@@ -13,14 +12,13 @@ from typing import Any
 from ..errors import ChallengeError, ConfigError, StoreError
 from ..keys import KeyRing
 from ..stores.base import Rekeyed, Store, rekey, update
-from . import recovery, webauthn
+from . import recovery, rows, webauthn
 from .base import Factor, Mailer, Sender, Verifier
-from .email import EmailFactor, canonical_address
-from .recovery import RecoveryFactor
+from .email import canonical_address
+from .rows import Changes, Means
 from .sms import canonical_number
 from .totp import TotpFactor
-from .verify import sms_factor
-from .webauthn import Credential, RelyingParty, WebAuthnFactor
+from .webauthn import Credential, RelyingParty
 
 # A store row must have an end; an enrolled factor has none, so its end is a century away.
 _FOREVER_S = 100 * 365.25 * 86_400
@@ -33,8 +31,6 @@ _PURPOSE = "enrolled-factors"
 _Row = dict[str, Any]
 # "user", "factors" (rows) and "made" (how many ids of each kind were ever given out).
 _Record = dict[str, Any]
-
-log = logging.getLogger("flask_zerotrust")
 
 
 class Enrolled:
@@ -63,7 +59,9 @@ class Enrolled:
         Left out are numbers and addresses where nothing reaches them, passkeys without a ``party``, and,
         with a warning in the log, what this version does not know: a newer one may have enrolled it.
         """
-        made = [self._factor(user, row, sender, mailer, party) for row in self._kept(user)["factors"]]
+        means = Means(sender, mailer, party)
+        kept = self._kept(user)["factors"]
+        made = [rows.made(row, means, self._changes(user, row["id"])) for row in kept]
         found = [factor for factor in made if factor is not None]
         return sorted(found, key=lambda factor: factor.kind == recovery.KIND)
 
@@ -104,18 +102,11 @@ class Enrolled:
         """
         if any(one.id == key.id for one in self.passkeys(user)):
             raise ChallengeError("known")
-        members = {
-            "credential": key.id.hex(),
-            "public_key": key.public_key.hex(),
-            "count": key.sign_count,
-            "rp_id": key.rp_id,
-            "transports": list(key.transports),
-        }
-        return self._add(user, webauthn.KIND, {**members, "label": label}, avoid)
+        return self._add(user, webauthn.KIND, {**rows.members(key), "label": label}, avoid)
 
     def passkeys(self, user: str) -> list[Credential]:
         """Return the user's passkeys and security keys."""
-        return [_credential(row) for row in self._kept(user)["factors"] if row["kind"] == webauthn.KIND]
+        return [rows.credential(row) for row in self._kept(user)["factors"] if row["kind"] == webauthn.KIND]
 
     def handle(self, user: str) -> bytes:
         """Return the random bytes by which authenticators know this user, the same from now on."""
@@ -133,8 +124,8 @@ class Enrolled:
         members = {"label": "Recovery code", "key": new.key, "digests": list(new.digests)}
 
         def replace(record: _Record) -> _Record:
-            rows = [row for row in record["factors"] if row["kind"] != recovery.KIND]
-            return _added({**record, "factors": rows}, recovery.KIND, members, avoid)
+            kept = [row for row in record["factors"] if row["kind"] != recovery.KIND]
+            return _added({**record, "factors": kept}, recovery.KIND, members, avoid)
 
         self._change(user, replace)
         return new.codes
@@ -162,8 +153,8 @@ class Enrolled:
             raise ChallengeError("label")
 
         def rename(record: _Record) -> _Record:
-            rows = [{**row, "label": words} if row["id"] == id else row for row in record["factors"]]
-            return {**record, "factors": rows}
+            kept = [{**row, "label": words} if row["id"] == id else row for row in record["factors"]]
+            return {**record, "factors": kept}
 
         self._change(user, rename)
 
@@ -179,10 +170,10 @@ class Enrolled:
         """
 
         def remove(record: _Record) -> _Record:
-            rows = [row for row in record["factors"] if row["id"] != id]
-            if spare is not None and not any(row["id"] in spare for row in rows):
+            kept = [row for row in record["factors"] if row["id"] != id]
+            if spare is not None and not any(row["id"] in spare for row in kept):
                 raise ChallengeError("last_factor")
-            return {**record, "factors": rows}
+            return {**record, "factors": kept}
 
         self._change(user, remove)
 
@@ -204,44 +195,21 @@ class Enrolled:
 
         return str(self._change(user, add)["factors"][-1]["id"])
 
-    def _factor(
-        self,
-        user: str,
-        row: _Row,
-        sender: Sender | Verifier | None,
-        mailer: Mailer | None,
-        party: RelyingParty | None,
-    ) -> Factor | None:
-        if row["kind"] == "totp":
-            return TotpFactor(row["secret"], id=row["id"], label=row["label"])
-        if row["kind"] == recovery.KIND:
-            take = functools.partial(self._take, user, row["id"])
-            return RecoveryFactor(take, id=row["id"], label=row["label"]) if row["digests"] else None
-        if row["kind"] == "sms":
-            named = {"id": row["id"], "label": row["label"]}
-            return None if sender is None else sms_factor(row["number"], sender, **named)
-        if row["kind"] == "email":
-            named = {"id": row["id"], "label": row["label"]}
-            return None if mailer is None else EmailFactor(row["address"], mailer, **named)
-        if row["kind"] == webauthn.KIND:
-            return None if party is None else self._passkey(user, row, party)
-        log.warning("an enrolled factor of the unknown kind %r is left out", row["kind"])
-        return None
-
-    def _passkey(self, user: str, row: _Row, party: RelyingParty) -> WebAuthnFactor:
-        counted = functools.partial(self._counted, user, row["id"])
-        return WebAuthnFactor(_credential(row), party, counted, id=row["id"], label=row["label"])
+    def _changes(self, user: str, id: str) -> Changes:
+        return Changes(
+            take=functools.partial(self._take, user, id), counted=functools.partial(self._counted, user, id)
+        )
 
     def _counted(self, user: str, id: str, count: int) -> bool:
         """Move a passkey's counter on; False where it would not go up, unless it never counts."""
 
         def move(record: _Record) -> _Record:
-            rows = {row["id"]: row for row in record["factors"]}
-            before = rows[id]["count"] if id in rows else None
+            kept = {row["id"]: row for row in record["factors"]}
+            before = kept[id]["count"] if id in kept else None
             if before is None or (count <= before and (count, before) != (0, 0)):
                 raise _NotOnListError
-            rows[id] = {**rows[id], "count": count}
-            return {**record, "factors": list(rows.values())}
+            kept[id] = {**kept[id], "count": count}
+            return {**record, "factors": list(kept.values())}
 
         try:
             self._change(user, move)
@@ -255,13 +223,13 @@ class Enrolled:
 
         def strike(record: _Record) -> _Record:
             nonlocal digest
-            rows = {row["id"]: row for row in record["factors"]}
-            row = rows.get(id, {"digests": [], "key": "gone"})
+            kept = {row["id"]: row for row in record["factors"]}
+            row = kept.get(id, {"digests": [], "key": "gone"})
             digest = recovery.found(row["digests"], key=row["key"], user=user, code=code)
             if digest is None:
                 raise _NotOnListError
-            rows[id] = {**row, "digests": [one for one in row["digests"] if one != digest]}
-            return {**record, "factors": list(rows.values())}
+            kept[id] = {**row, "digests": [one for one in row["digests"] if one != digest]}
+            return {**record, "factors": list(kept.values())}
 
         try:
             self._change(user, strike)
@@ -294,26 +262,16 @@ class _NotOnListError(Exception):
     """Leaves a record as it is: there is nothing to strike off, or to count on from."""
 
 
-def _credential(row: _Row) -> Credential:
-    return Credential(
-        id=bytes.fromhex(row["credential"]),
-        public_key=bytes.fromhex(row["public_key"]),
-        sign_count=row["count"],
-        rp_id=row["rp_id"],
-        transports=tuple(row["transports"]),
-    )
-
-
 def _key(user: str) -> str:
     return f"factors:{user}"
 
 
 def _added(record: _Record, kind: str, members: _Row, avoid: Collection[str]) -> _Record:
-    rows = record["factors"]
-    taken = {*avoid, *(row["id"] for row in rows)}
+    kept = record["factors"]
+    taken = {*avoid, *(row["id"] for row in kept)}
     number, id = _new_id(kind, record["made"].get(kind, 0), taken)
-    rows = [*rows, {"id": id, "kind": kind, **members}]
-    return {**record, "factors": rows, "made": {**record["made"], kind: number}}
+    kept = [*kept, {"id": id, "kind": kind, **members}]
+    return {**record, "factors": kept, "made": {**record["made"], kind: number}}
 
 
 def _new_id(kind: str, last: int, taken: set[str]) -> tuple[int, str]:

@@ -34,15 +34,15 @@ def register(blueprint: Blueprint) -> None:
 def add(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
     """Ask for the number or address; a POST keeps it and sends the first code."""
     if request.method == "GET":
-        return _form(guard, user, kind) if "new" in request.args else _waiting(guard, user, kind)
+        return _form(guard, kind) if "new" in request.args else _waiting(guard, user, kind)
     check_form(guard, "add:" + kind)
     typed = request.form.get("contact", "")
     try:
         factor = _factor(guard, kind, typed)
     except ConfigError:
-        return _form(guard, user, kind, typed=typed, error=ChallengeError(_SHAPE[kind]))
+        return _form(guard, kind, typed=typed, error=ChallengeError(_SHAPE[kind]))
     if factor.recipient in [one.recipient for one in guard.factors(user)]:
-        return _form(guard, user, kind, typed=typed, error=ChallengeError("known"))
+        return _form(guard, kind, typed=typed, error=ChallengeError("known"))
     pending = guard.challenges.contact_begin(
         user,
         guard.thread(user),
@@ -61,7 +61,7 @@ def send(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
     try:
         factor, pending = _found(guard, user, kind)
     except ChallengeError as error:
-        return _form(guard, user, kind, error=error)
+        return _form(guard, kind, error=error)
     return _send(guard, user, kind, factor, pending)
 
 
@@ -125,13 +125,12 @@ def _waiting(
     try:
         factor, pending = _found(guard, user, kind)
     except ChallengeError:
-        return _form(guard, user, kind, error=error)
+        return _form(guard, kind, error=error)
     return _page(guard, kind, error, recipient=factor.recipient, sent=pending.sent_at is not None)
 
 
 def _form(
     guard: Guard,
-    user: str,  # noqa: ARG001 - of one shape with _waiting
     kind: str,
     *,
     typed: str = "",
