@@ -75,7 +75,8 @@ def _take(guard: Guard, user: str) -> ResponseReturnValue:
     factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=[factor.id for factor in before])
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
     notices.added(guard, user, "totp", before)
-    return answers.page("enrolled", return_url=request.script_root + "/")
+    back = url_for(".factors") if before else request.script_root + "/"
+    return answers.page("enrolled", return_url=back)
 
 
 def _svg(uri: str) -> Markup:

@@ -305,5 +305,6 @@ def test_an_app_added_on_its_page_is_in_the_list(eve: Visitor, site: Site) -> No
 
     page = eve.open("/zerotrust/enrol").text
     secret = re.findall(r'class="zt-secret">([A-Z2-7 ]+)<', page)[0].replace(" ", "")
-    eve.fill(page, "code", totp(site.clock.now, secret))
+    done = eve.fill(page, "code", totp(site.clock.now, secret))
+    assert f'href="{FACTORS}"' in done.text
     assert f'href="{FACTORS}/totp-2"' in eve.open(FACTORS).text
