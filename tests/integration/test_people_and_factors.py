@@ -107,7 +107,10 @@ def test_a_loader_may_return_nothing_at_all(site: Site) -> None:
 
 
 def test_a_phone_needs_a_configured_sender(site: Site) -> None:
-    with site.app.app_context(), pytest.raises(ConfigError, match="set it to 'console' or 'twilio'"):
+    with (
+        site.app.app_context(),
+        pytest.raises(ConfigError, match="set it to 'console', 'twilio' or 'twilio-verify'"),
+    ):
         site.zt.sms_factor(NUMBER)
 
 

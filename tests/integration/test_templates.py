@@ -20,7 +20,10 @@ NAMES = sorted(
 
 
 def test_the_pages_are_found() -> None:
-    assert NAMES == ["challenge", "confirm", "enrol", "enrolled", "message", "no_factor", "recovery"]
+    assert NAMES == [
+        *("challenge", "confirm", "contact", "enrol", "enrolled", "factor", "factors", "message"),
+        *("no_factor", "passkey", "recovery"),
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)
