@@ -20,10 +20,8 @@ NAMES = sorted(
 
 
 def test_the_pages_are_found() -> None:
-    assert NAMES == [
-        *("challenge", "confirm", "contact", "enrol", "enrolled", "factor", "factors", "message"),
-        *("no_factor", "passkey", "recovery"),
-    ]
+    pages = "challenge confirm contact enrol enrolled factor factors message no_factor passkey recovery"
+    assert " ".join(NAMES) == pages
 
 
 @pytest.mark.parametrize("name", NAMES)
