@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from ..challenge.uses import is_used
 from ..errors import ConfigError
 from ..factors.base import Factor
-from ..factors.senders import ConsoleSender
+from ..factors.senders import ConsoleMailer, ConsoleSender
 from ..factors.totp import TotpFactor
 from ..guard import Guard
 from .within import BROWSER, guard_of, inside, user_of
@@ -28,12 +28,17 @@ def last_code(client: FlaskClient, *, to: str | None = None) -> str:
     Raises
     ------
     ConfigError
-        Where no code was sent, or ``ZEROTRUST_SMS_SENDER`` is not ``"console"``.
+        Where no code was sent, or neither ``ZEROTRUST_SMS_SENDER`` nor ``ZEROTRUST_EMAIL_SENDER`` is
+        ``"console"``.
     """
     guard = guard_of(client)
-    kept = [sender.outbox for sender in (guard.sender,) if isinstance(sender, ConsoleSender)]
+    console = (ConsoleSender, ConsoleMailer)
+    kept = [one.outbox for one in (guard.sender, guard.mailer) if isinstance(one, console)]
     if not kept:
-        raise ConfigError("Only what the console sends can be read: set ZEROTRUST_SMS_SENDER = 'console'.")
+        raise ConfigError(
+            "Only what the console sends can be read: set ZEROTRUST_SMS_SENDER = 'console', or "
+            "ZEROTRUST_EMAIL_SENDER."
+        )
     messages = sorted((message for outbox in kept for message in outbox), key=lambda message: message.at)
     found = [message.code for message in messages if message.code and to in (None, message.to)]
     if not found:

@@ -20,7 +20,7 @@ from flask_zerotrust.errors import ConfigError, RecordingError
 from flask_zerotrust.scoring import load_bundle
 from flask_zerotrust.training.recordings import write
 
-from .sites import NUMBER, Site, User, Visitor
+from .sites import ADDRESS, NUMBER, Site, User, Visitor
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "testing.md"
@@ -209,6 +209,13 @@ def test_a_challenge_by_text_message_is_passed(make_site: Callable[..., Site]) -
     assert re.fullmatch(r"[0-9]{6}", testing.last_code(sue.client, to=NUMBER))
     with pytest.raises(ConfigError, match="to this recipient"):
         testing.last_code(sue.client, to="+4915112345678")
+
+
+def test_a_challenge_by_mail_is_passed(make_site: Callable[..., Site]) -> None:
+    mia = make_site(ZEROTRUST_EMAIL_SENDER="console").visitor().login("mia")
+    assert testing.pass_challenge(mia.client, mia.open("/secret")).location == "/secret"
+    assert mia.open("/secret").text == "the secret"
+    assert re.fullmatch(r"[0-9]{6}", testing.last_code(mia.client, to=ADDRESS))
 
 
 def test_a_program_can_pass_its_challenge_too(ada: Visitor) -> None:
