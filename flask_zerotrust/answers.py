@@ -132,15 +132,15 @@ def insufficient(challenge_url: str, terms: Terms, factors: list[str]) -> Respon
     return response
 
 
-def no_factor(action: str, *, may_enrol: bool) -> Response:
-    """Tell a person without a factor what to do about it."""
-    enrol_url = url_for("zerotrust.enrol") if may_enrol else None
+def no_factor(action: str, *, may_enrol: bool, choice: bool = False) -> Response:
+    """Tell a person without a factor what to do about it; ``choice``: there is more than apps to enrol."""
+    enrol_url = url_for("zerotrust.factors" if choice else "zerotrust.enrol") if may_enrol else None
     if is_htmx():
         return _fragment(MESSAGES["no_factor"], 403, goes_to=enrol_url)
     if wants_json():
         detail = "Enrol a factor first." if may_enrol else "Ask the site to add a factor to your account."
         return problem(403, "No factor to step up with", detail, enrol_url=enrol_url)
-    return page("no_factor", 403, action=action, enrol_url=enrol_url)
+    return page("no_factor", 403, action=action, enrol_url=enrol_url, choice=choice)
 
 
 def unavailable() -> Response:

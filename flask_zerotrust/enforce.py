@@ -93,7 +93,7 @@ def _challenge(guard: Guard, terms: risk.Terms, user: str, action: str) -> Respo
     factors = guard.factors(user)
     if not factors:
         _refused(user, "no_factor")
-        return answers.no_factor(action, may_enrol=guard.first_use(user))
+        return answers.no_factor(action, may_enrol=guard.first_use(user), choice=guard.has_choice())
     challenge_id = open_challenge(guard, user, action)
     url = url_for("zerotrust.challenge", challenge_id=challenge_id)
     if answers.wants_json():

@@ -107,6 +107,10 @@ class Guard(Intake):
         """
         return self.settings.enrol == "first-use" and not self.enrolled.count(user)
 
+    def has_choice(self) -> bool:
+        """Say whether people can enrol more here than an authenticator app."""
+        return any(way is not None for way in (self.sender, self.mailer, self.party()))
+
     # The session and its record
 
     def entry(self) -> Entry | None:

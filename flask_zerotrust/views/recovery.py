@@ -42,7 +42,7 @@ def recovery() -> ResponseReturnValue:
 
 def _refusal(guard: Guard, user: str) -> ResponseReturnValue | None:
     if not guard.factors(user):
-        return answers.no_factor(_ACTION, may_enrol=guard.first_use(user))
+        return answers.no_factor(_ACTION, may_enrol=guard.first_use(user), choice=guard.has_choice())
     return demand(guard, guard.terms(max_risk=None, max_age_s=None, always=True), _ACTION)
 
 

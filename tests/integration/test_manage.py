@@ -212,6 +212,13 @@ def test_a_first_use_adds_an_address_where_the_site_allows_it(make_site: Callabl
     assert bob.asked(FACTORS)
 
 
+def test_whoever_may_enrol_is_led_to_what_there_is(make_site: Callable[..., Site]) -> None:
+    app_only = make_site(ZEROTRUST_ENROL="first-use").visitor().login("bob").open("/admin").text
+    assert 'href="/zerotrust/enrol"' in app_only
+    mail = make_site(ZEROTRUST_ENROL="first-use", ZEROTRUST_EMAIL_SENDER="console")
+    assert f'href="{FACTORS}"' in mail.visitor().login("bob").open("/admin").text
+
+
 # Names
 
 
