@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test checks lint types contracts tests unit browser screenshots docs evaluate identity refit replay tools mutants fuzz bench format clean
+.PHONY: help demo test checks lint types contracts tests unit browser screenshots docs texts evaluate identity refit replay tools mutants fuzz bench format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -57,6 +57,15 @@ docs: $(VENV)/.dev ## write the tables in docs/ and README.md again
 DATA := $(or $(ZEROTRUST_TEST_DATA),../shared/data)
 MEASURE = $(BIN)/python -m flask_zerotrust.training.report $(DATA) --out build/evaluation \
 	--keep docs/evaluation.json --data-sets docs/left-out.json --jobs 2
+
+TEXTS = flask_zerotrust/translations
+
+texts: $(VENV)/.dev ## collect the texts again, bring the translations up to date and compile them
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k zt_gettext -k zt_ngettext:1,2 --sort-by-file --no-location \
+		--omit-header --width 110 -o $(TEXTS)/flask_zerotrust.pot flask_zerotrust
+	@$(BIN)/pybabel -q update -D flask_zerotrust -i $(TEXTS)/flask_zerotrust.pot -d $(TEXTS) --width 110 \
+		--ignore-pot-creation-date --no-fuzzy-matching
+	@$(BIN)/pybabel -q compile -D flask_zerotrust -d $(TEXTS) --statistics
 
 evaluate: $(VENV)/.dev ## measure what ships on all data, identity too; writes docs/detection.md again
 	@$(MEASURE)

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 
 from .risk import Terms
+from .texts import gettext
 
 # RFC 9457, section 4.2.1: without a type of its own a problem is about:blank, titled by its status.
 PROBLEM_TYPE = "application/problem+json"
@@ -108,17 +109,23 @@ def no_factor(action: str, *, may_enrol: bool) -> Response:
     """Tell a person without a factor what to do about it."""
     enrol_url = url_for("zerotrust.enrol") if may_enrol else None
     if wants_json():
-        detail = "Enrol a factor first." if may_enrol else "Ask the site to add a factor to your account."
-        return problem(403, "No factor to step up with", detail, enrol_url=enrol_url)
+        return problem(
+            403,
+            "No factor to step up with",
+            "Enrol a factor first." if may_enrol else "Ask the site to add a factor to your account.",
+            enrol_url=enrol_url,
+        )
     return page("no_factor", 403, action=action, enrol_url=enrol_url)
 
 
 def unavailable() -> Response:
     """Say that the step-up cannot be judged right now; protected views never open by accident."""
-    text = "We can't check right now that it's you. Nothing was done. Please try again in a minute."
+    text = gettext(
+        "We can't check right now that it's you. Nothing was done. Please try again in a minute."
+    )
     if wants_json():
         response = problem(503, "Step-up unavailable", text)
     else:
-        response = message("Please try again shortly", text, 503)
+        response = message(gettext("Please try again shortly"), text, 503)
     response.headers["Retry-After"] = "60"
     return response

@@ -14,6 +14,7 @@ from ..challenge import MESSAGES, Pending
 from ..errors import ChallengeError, SenderError, StoreError
 from ..factors.base import Factor, OwnShape
 from ..guard import Guard, log, this_app, this_guard
+from ..texts import gettext
 from .forms import app_csrf, check_form, form_token, shown_fields
 
 View = Callable[..., ResponseReturnValue]
@@ -112,9 +113,11 @@ def confirm(_: Guard, pending: Pending) -> ResponseReturnValue:
     if pending.passed_at is None or parked is None:
         return answers.go(url_for(".challenge", challenge_id=pending.id))
     if parked.too_large:
-        text = "Thank you, that worked. Your form was too large to keep, so nothing of it was sent."
-        link = ("Back to the form", pending.return_path)
-        return answers.message("Fill in the form again", text, 200, link)
+        text = gettext(
+            "Thank you, that worked. Your form was too large to keep, so nothing of it was sent."
+        )
+        link = (gettext("Back to the form"), pending.return_path)
+        return answers.message(gettext("Fill in the form again"), text, 200, link)
     return answers.page(
         "confirm",
         action=pending.action,
@@ -195,16 +198,23 @@ def _shown(factor: Factor) -> dict[str, Any]:
     return {
         "id": factor.id,
         "kind": factor.kind,
-        "label": factor.label,
+        "label": gettext(factor.label),
         "sends": factor.sends,
         "digits": not isinstance(factor, OwnShape),
     }
 
 
 def _sentence(error: ChallengeError | SenderError | None) -> str | None:
+    if error is None:
+        return None
+    return gettext(MESSAGES[_reason(error)])
+
+
+def _reason(error: ChallengeError | SenderError) -> str:
+    """Return which of the messages tells of an error."""
     if isinstance(error, SenderError):
-        return MESSAGES["blocked" if error.blocked else "sender"]
-    return None if error is None else MESSAGES[error.reason]
+        return "blocked" if error.blocked else "sender"
+    return error.reason
 
 
 def _status(error: ChallengeError | SenderError | None) -> int:
@@ -221,8 +231,8 @@ def _wait(error: ChallengeError | SenderError | None) -> int | None:
 def _over(error: ChallengeError) -> ResponseReturnValue:
     """Say that there is nothing to answer here (any more)."""
     status = STATUS.get(error.reason, 403)
-    back = ("Back", request.script_root + "/")
-    return answers.message("This check has ended", MESSAGES[error.reason], status, back)
+    back = (gettext("Back"), request.script_root + "/")
+    return answers.message(gettext("This check has ended"), gettext(MESSAGES[error.reason]), status, back)
 
 
 def _tell(signal: Any, pending: Pending, factor: Factor, **members: Any) -> None:
