@@ -20,8 +20,13 @@ def wants_json() -> bool:
     mode = request.headers.get("Sec-Fetch-Mode")
     if mode is not None and mode != "navigate":
         return True
+    return prefers_json() or request.is_json
+
+
+def prefers_json() -> bool:
+    """Say whether the client says that it would rather have JSON than a page."""
     best = request.accept_mimetypes.best_match(["text/html", "application/json", PROBLEM_TYPE])
-    return best in ("application/json", PROBLEM_TYPE) or request.is_json
+    return best in ("application/json", PROBLEM_TYPE)
 
 
 def same_origin() -> bool | None:
@@ -54,6 +59,16 @@ def page(template: str, status: int = 200, **context: Any) -> Response:
     """Render a page of the extension."""
     html = render_template(f"zerotrust/{template}.html", **context)
     return private(make_response(html, status))
+
+
+def inside(template: str, **context: Any) -> str:
+    """Render what stands in a page of the extension, for script that shows it in a dialog."""
+    return render_template(f"zerotrust/{template}.html", frame="zerotrust/dialog.html", **context)
+
+
+def data(**members: Any) -> Response:
+    """Return JSON that nobody keeps."""
+    return private(jsonify(**members))
 
 
 def go(url: str) -> Response:

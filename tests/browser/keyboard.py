@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
-# Named by their place, so that two alike are told apart. What is closed or hidden is nobody's to reach.
-_CONTROLS = """() => {
-  const all = [...document.querySelectorAll("a[href],button,input,select,textarea,summary")];
-  const seen = (e) => e.checkVisibility({ visibilityProperty: true }) && !e.disabled;
+# By their place, so that two alike are told apart. Closed and hidden ones are nobody's to reach, and
+# neither is the page behind a dialog.
+_ALL = """const scope = document.querySelector("dialog:modal") ?? document;
+  const all = [...scope.querySelectorAll("a[href],button,input,select,textarea,summary")];"""
+_CONTROLS = f"""() => {{
+  {_ALL}
+  const seen = (e) => e.checkVisibility({{ visibilityProperty: true }}) && !e.disabled;
   return all.flatMap((e, i) => seen(e) ? [[i, e.outerHTML.slice(0, 120)]] : []);
-}"""
-_FOCUSED = """() => {
-  const all = [...document.querySelectorAll("a[href],button,input,select,textarea,summary")];
+}}"""
+_FOCUSED = f"""() => {{
+  {_ALL}
   const now = document.activeElement;
   const box = now.getBoundingClientRect();
   const style = getComputedStyle(now);
   const marked = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
   const inside = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
   return [all.indexOf(now), marked && inside];
-}"""
+}}"""
 
 
 def out_of_reach(page: Page) -> list[str]:

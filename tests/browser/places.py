@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Page, expect
 
 from .harness import Bank
-from .steps import answer_challenge, challenged, log_in, open_challenge, send_code
+from .steps import answer_challenge, challenged, log_in, open_challenge, read_phone, send_code
 
 #: End points that answer GET with something else than a page.
 NOT_PAGES = frozenset({"static", "zerotrust.static", "zerotrust.token", "zerotrust.status"})
@@ -179,3 +179,33 @@ def recovery_codes(page: Page, bank: Bank) -> None:
     recovery(page, bank)
     page.get_by_role("button", name="Make new codes").press("Enter")
     page.get_by_role("link", name="kept them").wait_for()
+
+
+@place("bank.card")
+def card(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/card")
+
+
+@place("bank.card")
+def card_dialog(page: Page, bank: Bank) -> None:
+    card(page, bank)
+    page.get_by_role("button", name="Show my PIN").press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+@place("bank.card")
+def card_dialog_failed(page: Page, bank: Bank) -> None:
+    card_dialog(page, bank)
+    send_code(page)
+    page.fill("[name=code]", "no code")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+@place("bank.card")
+def card_dialog_passed(page: Page, bank: Bank) -> None:
+    card_dialog(page, bank)
+    send_code(page)
+    page.fill("[name=code]", read_phone(page, bank))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Yes: see your PIN")).to_be_visible()

@@ -23,7 +23,7 @@ from .places import NOT_PAGES, PLACES, Place
 
 TEMPLATES = Path(flask_zerotrust.__file__).parent / "templates" / "zerotrust"
 #: Templates that are parts of others.
-PARTS = {"base", "parts"}
+PARTS = {"base", "dialog", "parts"}
 
 
 @pytest.fixture(scope="module")
