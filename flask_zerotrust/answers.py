@@ -67,8 +67,10 @@ def inside(template: str, **context: Any) -> str:
 
 
 def data(**members: Any) -> Response:
-    """Return JSON that nobody keeps."""
-    return private(jsonify(**members))
+    """Return JSON that nobody keeps, and no other origin is handed."""
+    response = private(jsonify(**members))
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response
 
 
 def go(url: str) -> Response:

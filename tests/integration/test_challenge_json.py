@@ -137,9 +137,15 @@ def test_a_step_up_in_another_tab_passes_this_challenge_too(ada: Visitor) -> Non
     assert look(ada, second).json["passed"] is True
 
 
+def test_the_state_is_handed_to_no_other_origin(ada: Visitor) -> None:
+    answer = look(ada, asked(ada))
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
 def test_no_answer_is_kept_or_read_elsewhere(ada: Visitor) -> None:
     """Nothing for caches, nothing for other origins."""
     for answer in (look(ada, asked(ada)), submit(ada, look(ada, asked(ada)).json, code="1")):
         assert answer.headers["Cache-Control"] == "no-store"
         assert "Cookie" in answer.headers["Vary"]
+        assert answer.headers["X-Frame-Options"] == "DENY"
         assert not [name for name, _ in answer.headers if name.lower().startswith("access-control")]
