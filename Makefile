@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts tests unit browser screenshots docs docs-html evaluate measure identity replay tools mutants fuzz bench format clean
+.PHONY: help demo test lint types contracts tests unit browser screenshots docs docs-html texts evaluate measure identity replay tools mutants fuzz bench format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -66,6 +66,15 @@ MEASURE = $(BIN)/python -m flask_zerotrust.training.report $(DATA) --out build/e
 	--keep docs/evaluation.json --data-sets docs/left-out.json --jobs 2
 REPLAYS = $(BIN)/python -m flask_zerotrust.training.replays $(DATA) --json docs/replays.json
 IDENTITY = $(BIN)/python -m flask_zerotrust.training.identity $(DATA) docs/identity.json
+
+TEXTS = flask_zerotrust/translations
+
+texts: $(VENV)/.dev ## collect the texts again, bring the translations up to date and compile them
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k zt_gettext -k zt_ngettext:1,2 --sort-by-file --no-location \
+		--omit-header --width 110 -o $(TEXTS)/flask_zerotrust.pot flask_zerotrust
+	@$(BIN)/pybabel -q update -D flask_zerotrust -i $(TEXTS)/flask_zerotrust.pot -d $(TEXTS) --width 110 \
+		--ignore-pot-creation-date --no-fuzzy-matching
+	@$(BIN)/pybabel -q compile -D flask_zerotrust -d $(TEXTS) --statistics
 
 evaluate: system $(VENV)/.dev ## measure what ships against every target, on all data and in browsers (hours)
 	@$(MEASURE) --refit

@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import ConfigError, StoreError
 from ..keys import KeyRing
 from ..stores.base import Rekeyed, Store, rekey, update
+from ..texts import N_
 from . import recovery
 from .base import Factor, Sender
 from .recovery import RecoveryFactor
@@ -59,7 +60,7 @@ class Enrolled:
         return len(self._kept(user)["factors"])
 
     def add_totp(
-        self, user: str, secret: str, label: str = "Authenticator app", *, avoid: Collection[str] = ()
+        self, user: str, secret: str, label: str = N_("Authenticator app"), *, avoid: Collection[str] = ()
     ) -> str:
         """Add an authenticator app whose secret the person has shown to share; return the factor's id.
 
@@ -77,7 +78,7 @@ class Enrolled:
         ``avoid`` is as for :meth:`add_totp`. The app makes sure that the person has used a factor.
         """
         new = recovery.new_list(user)
-        members = {"label": "Recovery code", "key": new.key, "digests": list(new.digests)}
+        members = {"label": N_("Recovery code"), "key": new.key, "digests": list(new.digests)}
 
         def replace(record: _Record) -> _Record:
             rows = [row for row in record["factors"] if row["kind"] != recovery.KIND]

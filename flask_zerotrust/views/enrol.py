@@ -16,13 +16,14 @@ from ..errors import ChallengeError, StoreError
 from ..factors.enrolled import MAX_FACTORS
 from ..factors.totp import TotpFactor
 from ..guard import Guard, log, this_app, this_guard
+from ..texts import N_, gettext
 from .forms import app_csrf, check_form, form_token
 
-LABEL = "Authenticator app"
+LABEL = N_("Authenticator app")
 
 # After these the page comes with a new secret, which no code of the app's older one will ever fit.
 _RENEWED = ("too_many", "gone")
-_SCAN_AGAIN = (
+_SCAN_AGAIN = N_(
     "That took too many tries or too long, so the QR code is a new one. Scan it and type its code."
 )
 
@@ -53,10 +54,11 @@ def enrol() -> ResponseReturnValue:
 
 
 def _refusal(guard: Guard, user: str) -> ResponseReturnValue | None:
-    action = "add an authenticator app"
+    action = gettext("add an authenticator app")
     if guard.enrolled.count(user) >= MAX_FACTORS:
-        text = "You have set up as many as you can. Ask the site's support to remove one first."
-        return answers.message("That is enough", text, 409, ("Back", request.script_root + "/"))
+        text = gettext("You have set up as many as you can. Ask the site's support to remove one first.")
+        back = (gettext("Back"), request.script_root + "/")
+        return answers.message(gettext("That is enough"), text, 409, back)
     if guard.factors(user):
         return demand(guard, guard.terms(max_risk=None, max_age_s=None, always=True), action)
     if guard.first_use(user) and _fresh_login():
@@ -94,7 +96,8 @@ def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> Resp
 def _sentence(error: ChallengeError | None) -> str | None:
     if error is None:
         return None
-    return _SCAN_AGAIN if error.reason in _RENEWED else MESSAGES[error.reason]
+    text = _SCAN_AGAIN if error.reason in _RENEWED else MESSAGES[error.reason]
+    return gettext(text)
 
 
 def _take(guard: Guard, user: str) -> ResponseReturnValue:
