@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from flask_zerotrust.training.recordings import Recording
 from tests.browser.os_input import may_hurry
 from tests.clock import Clock
 from tests.desk import Desk
+from tests.servers import RedisServer, empty_redis, redis_server
 
 # The same examples every time, and no clock that decides on a busy machine.
 settings.register_profile("same-everywhere", derandomize=True, deadline=None)
@@ -79,6 +81,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("measured")
         for figure in figures:
             terminalreporter.write_line(figure)
+
+
+@pytest.fixture(scope="session")
+def a_redis() -> Iterator[RedisServer]:
+    """A running Redis that the tests of this process take turns with, on a socket with a short path."""
+    with tempfile.TemporaryDirectory() as name, redis_server(Path(name)) as server:
+        yield server
 
 
 @pytest.fixture(params=["memory", "sqlite"])

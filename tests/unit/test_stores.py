@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from flask_zerotrust.errors import ConfigError, StoreError
 from flask_zerotrust.stores import MemoryStore, SQLiteStore, Store, connections, from_url, update
 from tests.clock import Clock
+from tests.servers import empty_redis
 
 THREADS = 16
 PROCESSES = 4
@@ -36,13 +37,29 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Store]:
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Store, Clock]]:
+    """Each store with the clock by which its rows expire."""
+    if request.param == "redis":
+        with empty_redis(request.getfixturevalue("a_redis")) as pair:
+            yield pair
+        return
+    clock = Clock()
     made = (
         MemoryStore(clock=clock) if request.param == "memory" else SQLiteStore(tmp_path / "s", clock=clock)
     )
-    yield made
+    yield made, clock
     made.close()
+
+
+@pytest.fixture
+def store(kept: tuple[Store, Clock]) -> Store:
+    return kept[0]
+
+
+@pytest.fixture
+def its_clock(kept: tuple[Store, Clock]) -> Clock:
+    return kept[1]
 
 
 @pytest.fixture
@@ -76,11 +93,11 @@ def test_what_was_put_is_what_one_gets(store):
     assert store.get("other") is None
 
 
-def test_keys_are_found_by_how_they_begin(store, clock):
+def test_keys_are_found_by_how_they_begin(store, its_clock):
     for key in ("a:1", "a:é", "a:\U0010fff0", "a;", "b:1", "A:1"):
         store.put(key, b"", ttl_s=10)
     store.put("a:gone", b"", ttl_s=1)
-    clock.tick(2)
+    its_clock.tick(2)
     assert store.keys("a:") == ["a:1", "a:é", "a:\U0010fff0"]
     assert len(store.keys("")) == 6
 
@@ -98,19 +115,19 @@ def test_a_deleted_key_is_gone_and_deleting_nothing_is_no_error(store):
     assert store.get("key") is None
 
 
-def test_a_value_is_there_just_before_its_end_and_gone_at_it(store, clock):
+def test_a_value_is_there_just_before_its_end_and_gone_at_it(store, its_clock):
     store.put("key", b"value", ttl_s=10)
-    clock.tick(9.5)
+    its_clock.tick(9.5)
     assert store.get("key") == b"value"
-    clock.tick(0.5)
+    its_clock.tick(0.5)
     assert store.get("key") is None
 
 
-def test_putting_again_begins_a_new_life(store, clock):
+def test_putting_again_begins_a_new_life(store, its_clock):
     store.put("key", b"one", ttl_s=10)
-    clock.tick(9)
+    its_clock.tick(9)
     store.put("key", b"two", ttl_s=10)
-    clock.tick(9)
+    its_clock.tick(9)
     assert store.get("key") == b"two"
 
 
@@ -137,20 +154,20 @@ def test_a_counter_counts_from_one_and_shows_its_digits(store):
     assert store.get("n") == b"3"
 
 
-def test_the_first_increment_sets_the_life_of_a_counter(store, clock):
+def test_the_first_increment_sets_the_life_of_a_counter(store, its_clock):
     store.increment("n", ttl_s=10)
-    clock.tick(9)
+    its_clock.tick(9)
     assert store.increment("n", ttl_s=10) == 2
-    clock.tick(1)
+    its_clock.tick(1)
     assert store.get("n") is None
     assert store.increment("n", ttl_s=10) == 1
 
 
-def test_a_counter_that_began_again_lives_a_whole_life(store, clock):
+def test_a_counter_that_began_again_lives_a_whole_life(store, its_clock):
     store.increment("n", ttl_s=10)
-    clock.tick(10)
+    its_clock.tick(10)
     store.increment("n", ttl_s=10)
-    clock.tick(9)
+    its_clock.tick(9)
     assert store.get("n") == b"1"
 
 
@@ -161,9 +178,9 @@ def test_counting_a_value_is_an_error_and_leaves_it(store):
     assert store.get("key") == b"7"
 
 
-def test_a_counter_can_take_the_place_of_an_expired_value(store, clock):
+def test_a_counter_can_take_the_place_of_an_expired_value(store, its_clock):
     store.put("key", b"value", ttl_s=10, owner="ada")
-    clock.tick(10)
+    its_clock.tick(10)
     assert store.increment("key", ttl_s=10) == 1
     assert store.owned("ada") == []
 
@@ -177,20 +194,20 @@ def test_no_increment_is_lost_among_threads(store):
 # Claims
 
 
-def test_a_claim_is_given_once_until_it_expires(store, clock):
+def test_a_claim_is_given_once_until_it_expires(store, its_clock):
     assert store.claim("step", ttl_s=90)
     assert not store.claim("step", ttl_s=90)
-    clock.tick(89)
+    its_clock.tick(89)
     assert not store.claim("step", ttl_s=90)
-    clock.tick(1)
+    its_clock.tick(1)
     assert store.claim("step", ttl_s=90)
 
 
-def test_a_refused_claim_does_not_lengthen_the_first(store, clock):
+def test_a_refused_claim_does_not_lengthen_the_first(store, its_clock):
     store.claim("step", ttl_s=90)
-    clock.tick(60)
+    its_clock.tick(60)
     store.claim("step", ttl_s=90)
-    clock.tick(30)
+    its_clock.tick(30)
     assert store.claim("step", ttl_s=90)
 
 
@@ -213,20 +230,20 @@ def test_a_swap_needs_the_value_as_it_is(store):
     assert store.get("key") == b"two"
 
 
-def test_a_swap_from_nothing_needs_nothing(store, clock):
+def test_a_swap_from_nothing_needs_nothing(store, its_clock):
     assert not store.swap("key", old=b"", new=b"one", ttl_s=10)
     assert store.swap("key", old=None, new=b"one", ttl_s=10)
     assert not store.swap("key", old=None, new=b"two", ttl_s=10)
-    clock.tick(10)
+    its_clock.tick(10)
     assert not store.swap("key", old=b"one", new=b"two", ttl_s=10)
     assert store.swap("key", old=None, new=b"three", ttl_s=10)
 
 
-def test_a_swap_sets_life_and_owner_afresh(store, clock):
+def test_a_swap_sets_life_and_owner_afresh(store, its_clock):
     store.put("key", b"one", ttl_s=10, owner="ada")
-    clock.tick(9)
+    its_clock.tick(9)
     store.swap("key", old=b"one", new=b"two", ttl_s=10, owner="bob")
-    clock.tick(9)
+    its_clock.tick(9)
     assert store.get("key") == b"two"
     assert (store.owned("ada"), store.owned("bob")) == ([], ["key"])
 
@@ -265,20 +282,20 @@ def test_an_update_that_is_always_overtaken_gives_up(store):
 # Owners
 
 
-def test_an_owner_has_the_live_keys_written_for_them(store, clock):
+def test_an_owner_has_the_live_keys_written_for_them(store, its_clock):
     store.put("b", b"", ttl_s=100, owner="ada")
     store.put("a", b"", ttl_s=100, owner="ada")
     store.put("c", b"", ttl_s=10, owner="ada")
     store.put("d", b"", ttl_s=100, owner="bob")
-    clock.tick(10)
+    its_clock.tick(10)
     assert store.owned("ada") == ["a", "b"]
 
 
-def test_disowning_deletes_the_owners_keys_and_counts_them(store, clock):
+def test_disowning_deletes_the_owners_keys_and_counts_them(store, its_clock):
     store.put("a", b"", ttl_s=100, owner="ada")
     store.put("b", b"", ttl_s=10, owner="ada")
     store.put("c", b"", ttl_s=100, owner="bob")
-    clock.tick(10)
+    its_clock.tick(10)
     assert store.disown("ada") == 1
     assert store.get("a") is None
     assert store.get("c") == b""
@@ -358,21 +375,21 @@ def test_a_reader_catches_up_with_a_log(store):
     assert store.entries_after("other", 0) == []
 
 
-def test_positions_go_on_after_entries_have_expired(store, clock):
+def test_positions_go_on_after_entries_have_expired(store, its_clock):
     store.append("log", b"old", keep=3, ttl_s=10)
     store.append("log", b"new", keep=3, ttl_s=100)
     (_, (last, _)) = store.entries_after("log", 0)
-    clock.tick(20)
+    its_clock.tick(20)
     assert store.entries_after("log", 0) == [(last, b"new")]
     store.append("log", b"newer", keep=3, ttl_s=100)
     assert [entry for _, entry in store.entries_after("log", last)] == [b"newer"]
 
 
-def test_entries_of_a_log_expire_one_by_one(store, clock):
+def test_entries_of_a_log_expire_one_by_one(store, its_clock):
     store.append("log", b"old", keep=3, ttl_s=10)
-    clock.tick(5)
+    its_clock.tick(5)
     store.append("log", b"new", keep=3, ttl_s=10)
-    clock.tick(5)
+    its_clock.tick(5)
     assert store.entries("log") == [b"new"]
 
 

@@ -1,0 +1,171 @@
+"""Real servers for tests, on a socket in their own folder or on a loopback port; they end with the test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import redis
+
+from flask_zerotrust.stores.redis import RedisStore
+from tests.clock import Clock
+
+# Starting one takes some 20 ms, and seconds on a busy machine.
+_START_S = 20.0
+_PAUSE_S = 0.01
+
+
+def program(name: str, package: str) -> str:
+    """Return where a server's program is; without it the test fails in CI and is skipped elsewhere."""
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if found is None:
+        reason = f"no {name} on this machine: install it (Debian: apt-get install {package})"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody has just now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def wait_until(ready: Callable[[], bool], what: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until something is so, but not for a process that has ended."""
+    until = time.monotonic() + _START_S
+    while not ready():
+        if process.poll() is not None or time.monotonic() > until:
+            raise AssertionError(f"{what} did not start: see its log")
+        time.sleep(_PAUSE_S)
+
+
+def answers_on(port: int) -> bool:
+    """Say whether somebody listens on a loopback port."""
+    with socket.socket() as found:
+        return found.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass
+class RedisServer:
+    """A Redis of one's own, with options as in its configuration file.
+
+    ``limit_bytes`` is what a file of it can hold: its disk is full then.
+    """
+
+    folder: Path
+    options: Mapping[str, str] = field(default_factory=dict)
+    port: int = 0
+    limit_bytes: int | None = None
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "s"
+
+    def url(self, **options: str) -> str:
+        """Return its URL: by port where it has one, else by socket."""
+        query = "&".join(f"{name}={value}" for name, value in options.items())
+        where = f"redis://127.0.0.1:{self.port}/0" if self.port else f"unix://{self.socket}"
+        return f"{where}?{query}" if query else where
+
+    def client(self) -> redis.Redis:
+        return redis.Redis(unix_socket_path=str(self.socket), protocol=2)
+
+    def start(self) -> RedisServer:
+        """Start it, or start it again in the same folder, and wait until it has read its files."""
+        options = {"save": "", "appendonly": "no", "dir": str(self.folder), "unixsocketperm": "700"}
+        options |= {"bind": "127.0.0.1", "logfile": str(self.folder / "log"), **self.options}
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        words += ["--port", str(self.port), "--unixsocket", str(self.socket)]
+        command = [program("redis-server", "redis-server"), *words]
+        if self.limit_bytes is not None:
+            limited = f'ulimit -f {self.limit_bytes // 1024}; trap "" XFSZ; exec "$@"'
+            command = ["bash", "-c", limited, "-", *command]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(self._answers, "redis-server", self.process)
+        return self
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it; SIGKILL is a crash."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.send_signal(how)
+            self.process.wait(20)
+            self.process = None
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let it take connections, but answer nothing."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+
+class RedisClock(Clock):
+    """A clock for stores in a Redis, whose own nobody can set: what lies there ages instead."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        super().__init__()
+        self._client = client
+
+    def tick(self, seconds: float) -> None:
+        super().tick(seconds)
+        for key in self._client.scan_iter(count=1_000):
+            self._age(key, round(seconds * 1_000))
+
+    def _age(self, key: bytes, ms: int) -> None:
+        """Take so much of the life of a row, of an owner's keys, or of a log and its entries."""
+        kind, client = self._client.type(key), self._client
+        left = client.pttl(key)
+        if kind == b"zset":
+            for name, end in client.zrange(key, 0, -1, withscores=True):
+                client.zadd(key, {name: end - ms})
+        elif kind == b"stream":
+            entries = client.xrange(key)
+            client.delete(key)
+            for at, said in entries:
+                client.xadd(key, {b"e": said[b"e"], b"x": int(said[b"x"]) - ms}, id=at)
+        client.pexpire(key, left - ms)
+
+
+@contextmanager
+def redis_server(folder: Path, **more: object) -> Iterator[RedisServer]:
+    """Lend a running Redis whose files lie in a folder, and end it."""
+    folder.mkdir(exist_ok=True)
+    server = RedisServer(folder, **more)  # type: ignore[arg-type]
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@contextmanager
+def empty_redis(server: RedisServer) -> Iterator[tuple[RedisStore, RedisClock]]:
+    """Lend an empty store in a Redis that tests take turns with, and its clock."""
+    with server.client() as client:
+        client.flushall()
+        store = RedisStore.from_url(server.url())
+        yield store, RedisClock(client)
+        store.close()
