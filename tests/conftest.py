@@ -18,7 +18,7 @@ from flask_zerotrust.training.recordings import Recording
 from tests.browser.os_input import may_hurry
 from tests.clock import Clock
 from tests.desk import Desk
-from tests.servers import RedisServer, empty_redis, redis_server
+from tests.servers import RedisServer, redis_server
 
 # The same examples every time, and no clock that decides on a busy machine.
 settings.register_profile("same-everywhere", derandomize=True, deadline=None)

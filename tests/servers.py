@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -91,7 +92,7 @@ class RedisServer:
         words += ["--port", str(self.port), "--unixsocket", str(self.socket)]
         command = [program("redis-server", "redis-server"), *words]
         if self.limit_bytes is not None:
-            limited = f'ulimit -f {self.limit_bytes // 1024}; trap "" XFSZ; exec "$@"'
+            limited = f'ulimit -S -f {self.limit_bytes // 1024}; trap "" XFSZ; exec "$@"'
             command = ["bash", "-c", limited, "-", *command]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(self._answers, "redis-server", self.process)
@@ -111,6 +112,12 @@ class RedisServer:
             self.process.send_signal(how)
             self.process.wait(20)
             self.process = None
+
+    def make_room(self) -> None:
+        """Let its files grow again."""
+        assert self.process is not None
+        _, hard = resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -63,20 +63,19 @@ class RedisStore:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self._rows, self._owners, self._logs = (
-            target.prefix + kind for kind in ("row:", "owner:", "log:")
-        )
+        self._rows, self._owners, self._logs = (target.prefix + kind for kind in ("row:", "owner:", "log:"))
+        how: dict[str, Any] = {**target.place, **target.more}
+        if target.scheme == "rediss":
+            how["ssl_check_hostname"] = True
         self._pool = redis.ConnectionPool(
             connection_class=_CLASSES[target.scheme],
-            **target.place,
-            **target.more,
-            **({"ssl_check_hostname": True} if target.scheme == "rediss" else {}),
+            **how,
             socket_timeout=target.timeout_s,
             socket_connect_timeout=target.timeout_s,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
         )
-        self._redis = redis.Redis(connection_pool=self._pool)
+        self._redis: Any = redis.Redis(connection_pool=self._pool)
         register = self._redis.register_script
         self._put, self._swap = register(scripts.PUT), register(scripts.SWAP)
         self._delete, self._increment = register(scripts.DELETE), register(scripts.INCREMENT)
@@ -95,7 +94,7 @@ class RedisStore:
     def get(self, key: str) -> bytes | None:
         """Return the value; of a counter its decimal digits; None when there is none."""
         with self._failing():
-            raw = cast("bytes | None", self._redis.get(self._rows + key))
+            raw: bytes | None = self._redis.get(self._rows + key)
         return None if raw is None else _value(raw)
 
     def put(self, key: str, value: bytes, *, ttl_s: float, owner: str | None = None) -> None:
@@ -120,9 +119,9 @@ class RedisStore:
             self._rewrite(time.monotonic() + _FILES_S)
         except (redis.RedisError, TimeoutError) as error:
             raise StoreError(
-                f"What was erased from the store {self.target.shown!r} is gone from Redis, but may still lie "
-                f"in its files: {error}. Erase it again, run BGREWRITEAOF and BGSAVE yourself, and let this "
-                "user run INFO, CONFIG GET, BGREWRITEAOF and BGSAVE."
+                f"What was erased from the store {self.target.shown!r} is gone from Redis, but may still "
+                f"lie in its files: {error}. Erase it again, run BGREWRITEAOF and BGSAVE yourself, and let "
+                "this user run INFO, CONFIG GET, BGREWRITEAOF and BGSAVE."
             ) from error
 
     def increment(self, key: str, *, ttl_s: float) -> int:
@@ -185,7 +184,7 @@ class RedisStore:
     def health(self) -> Health:
         """Return how the server is set up, for ``doctor``."""
         with self._failing():
-            said = cast("dict[str, Any]", self._redis.info())
+            said = self._redis.info()
             return Health(
                 version=str(said.get("redis_version", "")),
                 replica=said.get("role") == "slave",
@@ -215,16 +214,16 @@ class RedisStore:
         return page, seconds * 1_000 + micros // 1_000
 
     def _time_ms(self) -> int:
-        seconds, micros = cast("tuple[int, int]", self._redis.time())
-        return seconds * 1_000 + micros // 1_000
+        seconds, micros = self._redis.time()
+        return int(seconds) * 1_000 + int(micros) // 1_000
 
     def _rewrite(self, until: float) -> None:
         """Have the files written anew that Redis keeps, and wait until they are."""
         if self._files()["aof_enabled"]:
             self._start("BGREWRITEAOF", until)
             self._wait(("aof_rewrite_in_progress", "aof_rewrite_scheduled"), until)
-        saves = cast("dict[str, str]", self._redis.config_get("save"))
-        if any(saves.values()):
+        saves: dict[str, str] = self._redis.config_get("save")
+        if any(saves.values()) or self._files().get("rdb_saves"):
             self._start("BGSAVE", until)
             self._wait(("rdb_bgsave_in_progress",), until)
         files = self._files()
@@ -244,7 +243,8 @@ class RedisStore:
             time.sleep(_FILES_PAUSE_S)
 
     def _files(self) -> dict[str, Any]:
-        return cast("dict[str, Any]", self._redis.info("persistence"))
+        found: dict[str, Any] = self._redis.info("persistence")
+        return found
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -252,7 +252,8 @@ class RedisStore:
         try:
             yield
         except (redis.RedisError, redis.exceptions.ChildDeadlockedError, OSError) as error:
-            raise StoreError(f"The store {self.target.shown!r} failed: {error}. {_advice(error)}") from error
+            said = str(error).rstrip(".")
+            raise StoreError(f"The store {self.target.shown!r} failed: {said}. {_advice(error)}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from flask_zerotrust.stores import MemoryStore, SQLiteStore, Store, connections,
 from tests.clock import Clock
 from tests.servers import empty_redis
 
-THREADS = 16
+THREADS = 50
 PROCESSES = 4
 _BARRIER: Any = None
 
@@ -66,6 +66,24 @@ def its_clock(kept: tuple[Store, Clock]) -> Clock:
 def shared(tmp_path: Path) -> Iterator[SQLiteStore]:
     """A store that processes can share; they cannot share a test's clock."""
     made = SQLiteStore(tmp_path / "shared.sqlite")
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def both_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of each store that processes can share, empty."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'both.sqlite'}"
+    server = request.getfixturevalue("a_redis")
+    with server.client() as client:
+        client.flushall()
+    return server.url()
+
+
+@pytest.fixture
+def both(both_url: str) -> Iterator[Store]:
+    made = from_url(both_url, instance_path="/nowhere")
     yield made
     made.close()
 
@@ -587,48 +605,62 @@ def _meet_at(barrier: object) -> None:
     globals()["_BARRIER"] = barrier
 
 
-def _count(file: Path) -> list[int]:
+def _count(url: str) -> list[int]:
     _BARRIER.wait(60)
-    store = SQLiteStore(file)
-    sums = [store.increment("n", ttl_s=600) for _ in range(100)]
-    store.close()
-    return sums
+    with closing(from_url(url, instance_path="/nowhere")) as store:
+        return [store.increment("n", ttl_s=600) for _ in range(100)]
 
 
-def _claim(file: Path) -> int:
+def _claim(url: str) -> int:
     _BARRIER.wait(60)
-    store = SQLiteStore(file)
-    won = sum(store.claim(f"claim:{n}", ttl_s=600) for n in range(100))
-    store.close()
-    return won
+    with closing(from_url(url, instance_path="/nowhere")) as store:
+        return sum(store.claim(f"claim:{n}", ttl_s=600) for n in range(100))
 
 
-def _extend(file: Path) -> None:
+def _extend(url: str) -> None:
     _BARRIER.wait(60)
-    store = SQLiteStore(file)
-    for _ in range(10):
-        update(store, "text", lambda raw: (raw or b"") + b"x", ttl_s=600)
-    store.close()
+    with closing(from_url(url, instance_path="/nowhere")) as store:
+        for _ in range(10):
+            update(store, "text", lambda raw: (raw or b"") + b"x", ttl_s=600)
 
 
-def test_no_increment_is_lost_among_processes(processes, shared):
-    sums = processes(_count, shared._file)
+def _append(url: str) -> None:
+    _BARRIER.wait(60)
+    with closing(from_url(url, instance_path="/nowhere")) as store:
+        for n in range(50):
+            store.append("log", b"%d:%d" % (os.getpid(), n), keep=1_000, ttl_s=600)
+
+
+def test_no_increment_is_lost_among_processes(processes, both_url):
+    sums = processes(_count, both_url)
     assert sorted(n for part in sums for n in part) == list(range(1, 100 * PROCESSES + 1))
 
 
-def test_every_claim_has_one_winner_among_processes(processes, shared):
-    won = processes(_claim, shared._file)
+def test_every_claim_has_one_winner_among_processes(processes, both_url):
+    won = processes(_claim, both_url)
     assert sum(won) == 100
 
 
-def test_no_update_is_lost_among_processes(processes, shared):
-    processes(_extend, shared._file)
-    assert shared.get("text") == b"x" * 10 * PROCESSES
+def test_no_update_is_lost_among_processes(processes, both_url, both):
+    processes(_extend, both_url)
+    assert both.get("text") == b"x" * 10 * PROCESSES
+
+
+def test_a_reader_misses_nothing_that_processes_append(processes, both_url, both):
+    """Read while they write: what was once behind a reader's position never comes up later."""
+    seen, position = [], 0
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(processes, _append, both_url)
+        while not writing.done() or both.entries_after("log", position):
+            new = both.entries_after("log", position)
+            position = new[-1][0] if new else position
+            seen += [entry for _, entry in new]
+    assert len(set(seen)) == len(seen) == 50 * PROCESSES
 
 
 def test_processes_may_make_the_same_new_file_together(processes, tmp_path):
     for attempt in range(10):
-        sums = processes(_count, tmp_path / f"fresh-{attempt}.sqlite")
+        sums = processes(_count, f"sqlite:///{tmp_path}/fresh-{attempt}.sqlite")
         assert len({n for part in sums for n in part}) == 100 * PROCESSES
 
 
@@ -650,18 +682,18 @@ def in_child(call: Callable[[], bytes]) -> bytes:
     return answer
 
 
-def test_a_store_used_before_a_fork_works_on_both_sides(shared):
-    shared.put("key", b"parent", ttl_s=60)
+def test_a_store_used_before_a_fork_works_on_both_sides(both):
+    both.put("key", b"parent", ttl_s=60)
 
     def change() -> bytes:
-        seen = shared.get("key") or b""
-        shared.put("key", b"child", ttl_s=60)
+        seen = both.get("key") or b""
+        both.put("key", b"child", ttl_s=60)
         return seen
 
     assert in_child(change) == b"parent"
-    assert shared.get("key") == b"child"
-    shared.put("key", b"parent again", ttl_s=60)
-    assert in_child(lambda: shared.get("key") or b"") == b"parent again"
+    assert both.get("key") == b"child"
+    both.put("key", b"parent again", ttl_s=60)
+    assert in_child(lambda: both.get("key") or b"") == b"parent again"
 
 
 def test_no_connection_crosses_a_fork(shared):
@@ -751,7 +783,7 @@ def test_memory_warns_outside_tests(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "sqlite://", "sqlite:///", "memory:", "postgres://u:hunter2@h/db", "x.sqlite"]
+    "url", ["", "sqlite://", "sqlite:///", "memory:", "redis:", "postgres://u:hunter2@h/db", "x.sqlite"]
 )
 def test_other_urls_are_refused_without_their_password(url, tmp_path):
     with pytest.raises(ConfigError, match="sqlite:///FILE") as refused:
