@@ -39,7 +39,8 @@ class Machine:
 
     def apt(self) -> None:
         """Put an apt-get there that notes its words and installs empty programs."""
-        make = f'for p in "$@"; do p="${{p/xvfb/Xvfb}}"; p="{self.bin}/${{p/-light/}}"; touch "$p"; chmod +x "$p"; done'
+        named = f'p="${{p/xvfb/Xvfb}}"; p="{self.bin}/${{p/-light/}}"'
+        make = f'for p in "$@"; do {named}; touch "$p"; chmod +x "$p"; done'
         self.command(
             "apt-get",
             f'echo "$@" >> "{self.apt_log}"\n[ "$1" = install ] || exit 0\n'

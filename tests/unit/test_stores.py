@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from flask_zerotrust.errors import ConfigError, StoreError
 from flask_zerotrust.stores import MemoryStore, SQLiteStore, Store, connections, from_url, update
 from tests.clock import Clock
-from tests.servers import empty_redis
+from tests.conftest import every_store
 
 THREADS = 50
 PROCESSES = 4
@@ -40,16 +40,8 @@ def clock() -> Clock:
 @pytest.fixture(params=["memory", "sqlite", "redis"])
 def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Store, Clock]]:
     """Each store with the clock by which its rows expire."""
-    if request.param == "redis":
-        with empty_redis(request.getfixturevalue("a_redis")) as pair:
-            yield pair
-        return
-    clock = Clock()
-    made = (
-        MemoryStore(clock=clock) if request.param == "memory" else SQLiteStore(tmp_path / "s", clock=clock)
-    )
-    yield made, clock
-    made.close()
+    with every_store(request, tmp_path) as pair:
+        yield pair
 
 
 @pytest.fixture
