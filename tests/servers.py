@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import ipaddress
 import os
 import resource
 import shutil
@@ -9,13 +11,17 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import redis
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from flask_zerotrust.stores.redis import RedisStore
 from tests.clock import Clock
@@ -176,3 +182,72 @@ def empty_redis(server: RedisServer) -> Iterator[tuple[RedisStore, RedisClock]]:
         store = RedisStore.from_url(server.url())
         yield store, RedisClock(client)
         store.close()
+
+
+def certified(folder: Path, address: str) -> tuple[str, str]:
+    """Return the files of a certificate for an address, signed by itself, and of its key."""
+    secret = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.datetime.now(datetime.UTC)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+    made = (
+        x509.CertificateBuilder(name, name, secret.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(secret, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = secret.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "cert.pem").write_bytes(made.public_bytes(pem))
+    (folder / "key.pem").write_bytes(private)
+    return str(folder / "cert.pem"), str(folder / "key.pem")
+
+
+NGINX_CONF = Path(__file__).resolve().parents[1] / "deploy" / "nginx.conf"
+
+
+def nginx_conf(folder: Path, certificate: str, key: str, apps: Sequence[int], front: int) -> Path:
+    """Write the example's configuration with places of one's own, and return where."""
+    text = NGINX_CONF.read_text(encoding="utf-8")
+    own = {
+        "server app:8000;": " ".join(f"server 127.0.0.1:{port};" for port in apps),
+        "listen 443 ssl;": f"listen 127.0.0.1:{front} ssl;",
+        "listen 80;": f"listen unix:{folder / 'plain'};",
+        "/etc/nginx/certs/fullchain.pem": certificate,
+        "/etc/nginx/certs/privkey.pem": key,
+        "X-Forwarded-Host $host;": "X-Forwarded-Host $http_host;",
+        "http {": "http {\n    access_log off;\n"
+        + "\n".join(f"    {name}_temp_path {folder / name};" for name in _NGINX_TEMP),
+    }
+    for there, here in own.items():
+        assert text.count(there) == 1, there
+        text = text.replace(there, here)
+    path = folder / "nginx.conf"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+_NGINX_TEMP = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+
+def nginx_command(folder: Path, conf: Path, *words: str) -> list[str]:
+    """Return how nginx is called, in the foreground and with no file outside of a folder."""
+    globals_ = f"daemon off; pid {folder / 'nginx.pid'}; error_log {folder / 'nginx.log'};"
+    return [program("nginx", "nginx-light"), "-p", str(folder), "-c", str(conf), "-g", globals_, *words]
+
+
+@contextmanager
+def nginx(folder: Path, certificate: str, key: str, apps: Sequence[int]) -> Iterator[int]:
+    """Put nginx in front of apps on loopback ports, once all answer, and lend its own port."""
+    front = free_port()
+    command = nginx_command(folder, nginx_conf(folder, certificate, key, apps, front))
+    # nginx would else hand on what this process prints to.
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: all(map(answers_on, [front, *apps])), "nginx or what is behind it", process)
+        yield front
+    finally:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(20)

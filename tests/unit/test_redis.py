@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import os
 import signal
 import subprocess
@@ -14,10 +12,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from flask_zerotrust.config import Settings
 from flask_zerotrust.errors import ConfigError, StoreError
@@ -25,7 +19,7 @@ from flask_zerotrust.stores import from_url
 from flask_zerotrust.stores.redis import RedisStore
 from flask_zerotrust.stores.redis_url import TIMEOUT_S, parse
 from tests.clock import Clock
-from tests.servers import RedisServer, empty_redis, free_port, redis_server
+from tests.servers import RedisServer, certified, empty_redis, free_port, redis_server
 
 
 @pytest.fixture
@@ -366,27 +360,6 @@ def test_tls_needs_a_certificate_for_the_host_by_a_known_authority(tmp_path):
         with pytest.raises(StoreError, match="certificate"):
             RedisStore.from_url(f"rediss://localhost:{port}?ssl_ca_certs={certificate}").get("key")
         known.close()
-
-
-def certified(folder: Path, address: str) -> tuple[str, str]:
-    """Return the files of a certificate for an address, signed by itself, and of its key."""
-    secret = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
-    made = (
-        x509.CertificateBuilder(name, name, secret.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(secret, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = secret.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "cert.pem").write_bytes(made.public_bytes(pem))
-    (folder / "key.pem").write_bytes(private)
-    return str(folder / "cert.pem"), str(folder / "key.pem")
 
 
 # Its files
