@@ -66,7 +66,7 @@ def answers_on(port: int) -> bool:
 
 @dataclass
 class RedisServer:
-    """A Redis of one's own, with options as in its configuration file.
+    """A Redis of one's own, with options as in its configuration file, or with a file of those first.
 
     ``limit_bytes`` is what a file of it can hold: its disk is full then.
     """
@@ -75,6 +75,7 @@ class RedisServer:
     options: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
     limit_bytes: int | None = None
+    conf: Path | None = None
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -88,15 +89,18 @@ class RedisServer:
         return f"{where}?{query}" if query else where
 
     def client(self) -> redis.Redis:
-        return redis.Redis(unix_socket_path=str(self.socket), protocol=2)
+        password = self.options.get("requirepass")
+        return redis.Redis(unix_socket_path=str(self.socket), password=password, protocol=2)
 
     def start(self) -> RedisServer:
         """Start it, or start it again in the same folder, and wait until it has read its files."""
-        options = {"save": "", "appendonly": "no", "dir": str(self.folder), "unixsocketperm": "700"}
-        options |= {"bind": "127.0.0.1", "logfile": str(self.folder / "log"), **self.options}
+        options = {"save": "", "appendonly": "no"} if self.conf is None else {}
+        options |= {"dir": str(self.folder), "unixsocketperm": "700", "bind": "127.0.0.1"}
+        options |= {"logfile": str(self.folder / "log"), **self.options}
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         words += ["--port", str(self.port), "--unixsocket", str(self.socket)]
-        command = [program("redis-server", "redis-server"), *words]
+        conf = [] if self.conf is None else [str(self.conf)]
+        command = [program("redis-server", "redis-server"), *conf, *words]
         if self.limit_bytes is not None:
             limited = f'ulimit -S -f {self.limit_bytes // 1024}; trap "" XFSZ; exec "$@"'
             command = ["bash", "-c", limited, "-", *command]
