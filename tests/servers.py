@@ -66,15 +66,11 @@ def answers_on(port: int) -> bool:
 
 @dataclass
 class RedisServer:
-    """A Redis of one's own, with options as in its configuration file, or with a file of those first.
-
-    ``limit_bytes`` is what a file of it can hold: its disk is full then.
-    """
+    """A Redis of one's own, with options as in its configuration file, or with a file of those first."""
 
     folder: Path
     options: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
-    limit_bytes: int | None = None
     conf: Path | None = None
     process: subprocess.Popen[bytes] | None = None
 
@@ -101,9 +97,8 @@ class RedisServer:
         words += ["--port", str(self.port), "--unixsocket", str(self.socket)]
         conf = [] if self.conf is None else [str(self.conf)]
         command = [program("redis-server", "redis-server"), *conf, *words]
-        if self.limit_bytes is not None:
-            limited = f'ulimit -S -f {self.limit_bytes // 1024}; trap "" XFSZ; exec "$@"'
-            command = ["bash", "-c", limited, "-", *command]
+        # A write to a full disk fails; one over a limit, which stands in for it here, would end it.
+        command = ["bash", "-c", 'trap "" XFSZ; exec "$@"', "-", *command]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(self._answers, "redis-server", self.process)
         return self
@@ -123,11 +118,20 @@ class RedisServer:
             self.process.wait(20)
             self.process = None
 
-    def make_room(self) -> None:
-        """Let its files grow again."""
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """Let none of its files grow, as if its disk were full."""
+        self._limit(1_024)
+        try:
+            yield
+        finally:
+            self._limit(None)
+
+    def _limit(self, octets: int | None) -> None:
         assert self.process is not None
         _, hard = resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE)
-        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        soft = hard if octets is None else octets
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -178,12 +182,18 @@ def redis_server(folder: Path, **more: object) -> Iterator[RedisServer]:
         server.stop()
 
 
+def emptied(server: RedisServer) -> str:
+    """Return the URL of a Redis that tests take turns with, with nothing in it."""
+    with server.client() as client:
+        client.flushall()
+    return server.url()
+
+
 @contextmanager
 def empty_redis(server: RedisServer) -> Iterator[tuple[RedisStore, RedisClock]]:
     """Lend an empty store in a Redis that tests take turns with, and its clock."""
+    store = RedisStore.from_url(emptied(server))
     with server.client() as client:
-        client.flushall()
-        store = RedisStore.from_url(server.url())
         yield store, RedisClock(client)
         store.close()
 

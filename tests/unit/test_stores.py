@@ -26,6 +26,7 @@ from flask_zerotrust.errors import ConfigError, StoreError
 from flask_zerotrust.stores import MemoryStore, SQLiteStore, Store, connections, from_url, update
 from tests.clock import Clock
 from tests.conftest import every_store
+from tests.servers import emptied
 
 THREADS = 50
 PROCESSES = 4
@@ -67,10 +68,7 @@ def both_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of each store that processes can share, empty."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'both.sqlite'}"
-    server = request.getfixturevalue("a_redis")
-    with server.client() as client:
-        client.flushall()
-    return server.url()
+    return emptied(request.getfixturevalue("a_redis"))
 
 
 @pytest.fixture
@@ -579,6 +577,25 @@ def test_a_file_that_another_process_is_making_is_waited_for(tmp_path, monkeypat
     assert len(pauses) == 3
     assert store.increment("n", ttl_s=10) == 1
     store.close()
+
+
+def test_a_file_that_has_become_read_only_can_still_be_read():
+    """Root may write everywhere, so a child becomes somebody else first."""
+
+    def refused() -> bytes:
+        if os.getuid() == 0:
+            os.setuid(65_534)
+        store = SQLiteStore(f"{folder}/s")
+        store.put("key", b"value", ttl_s=60)
+        os.chmod(f"{folder}/s", 0o400)
+        store.close()
+        with pytest.raises(StoreError, match="may write it"):
+            store.put("key", b"other", ttl_s=60)
+        return store.get("key") or b""
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        assert in_child(refused) == b"value"
 
 
 # Processes
