@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,14 @@ _PAGE = 5_000
 # How long erasing waits for Redis to write its files anew: 100,000 sessions take about a second.
 _FILES_S = 5.0
 _FILES_PAUSE_S = 0.05
+
+# Something between two machines may forget a connection that is silent, after 350 s at the soonest (AWS),
+# and the next command over it would wait in vain. So it is probed after 60 s, and thrice 10 s later.
+_KEEPALIVE = {
+    getattr(socket, name): value
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
+    if hasattr(socket, name)
+}
 
 _ADVICE: tuple[tuple[type[Exception] | str, str], ...] = (
     (
@@ -65,6 +74,8 @@ class RedisStore:
         self.target = target
         self._rows, self._owners, self._logs = (target.prefix + kind for kind in ("row:", "owner:", "log:"))
         how: dict[str, Any] = {**target.place, **target.more}
+        if target.scheme != "unix":
+            how |= {"socket_keepalive": True, "socket_keepalive_options": _KEEPALIVE}
         if target.scheme == "rediss":
             how["ssl_check_hostname"] = True
         self._pool = redis.ConnectionPool(

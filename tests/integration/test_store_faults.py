@@ -16,7 +16,7 @@ import redis
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.stores import Store, connections
 from tests.clock import Clock
-from tests.servers import RedisServer, free_port, redis_server, wait_until
+from tests.servers import RedisServer, redis_server, wait_until
 
 from .sites import FixedScorer, Site, Visitor, build_app
 
@@ -154,7 +154,7 @@ def sqlite_place(folder: Path) -> Iterator[Place]:
 
 @contextmanager
 def redis_place(folder: Path) -> Iterator[Place]:
-    with redis_server(folder / "r", port=free_port(), options={"appendonly": "yes"}) as server:
+    with redis_server(folder / "r", options={"appendonly": "yes"}) as server:
         place = Place(site_over(server.url(timeout_s="0.3")), folder, server)
         yield place
         place.store.close()
@@ -231,8 +231,8 @@ def evicted(place: Place) -> None:
         client.config_set("maxmemory", int(client.info("memory")["used_memory"]) + 200_000)
         number = 0
         while list(client.scan_iter("zerotrust:row:session:*", count=10_000)):
-            client.set(f"other:{number}", bytes(500))
-            number += 1
+            client.mset({f"other:{n}": bytes(500) for n in range(number, number + 50)})
+            number += 50
 
 
 def restarted_without_files(place: Place) -> None:
