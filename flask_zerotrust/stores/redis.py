@@ -15,6 +15,7 @@ from redis.retry import Retry
 
 from ..errors import StoreError
 from . import redis_scripts as scripts
+from .patience import Patience
 from .redis_url import Target, parse
 
 # Positions in a log are ids of a stream, a time in ms and a number within it, as one number.
@@ -33,6 +34,7 @@ _KEEPALIVE = {
     if hasattr(socket, name)
 }
 
+_NO_CLUSTER = "Redis Cluster is not supported: name a Redis that is none."
 _ADVICE: tuple[tuple[type[Exception] | str, str], ...] = (
     (
         redis.ReadOnlyError,
@@ -44,7 +46,12 @@ _ADVICE: tuple[tuple[type[Exception] | str, str], ...] = (
     ),
     (redis.OutOfMemoryError, "Raise its maxmemory; leave maxmemory-policy at noeviction."),
     (redis.exceptions.BusyLoadingError, "It is reading its files after a start; this passes."),
-    (redis.exceptions.MovedError, "Redis Cluster is not supported: name a Redis that is none."),
+    (
+        redis.exceptions.MasterDownError,
+        "This Redis is a replica that has lost its primary: name the primary.",
+    ),
+    (redis.exceptions.ClusterDownError, _NO_CLUSTER),
+    (redis.exceptions.MovedError, _NO_CLUSTER),
     (redis.AuthenticationError, "Check user and password in ZEROTRUST_STORE."),
     (
         redis.exceptions.NoPermissionError,
@@ -86,6 +93,7 @@ class RedisStore:
             retry=Retry(NoBackoff(), 0),
             protocol=2,
         )
+        self._patience = Patience(target.timeout_s)
         self._redis: Any = redis.Redis(connection_pool=self._pool)
         register = self._redis.register_script
         self._put, self._swap = register(scripts.PUT), register(scripts.SWAP)
@@ -260,9 +268,17 @@ class RedisStore:
     @contextmanager
     def _failing(self) -> Iterator[None]:
         """Turn what the client raises into an error that says what to do."""
+        if not self._patience.may_ask():
+            raise StoreError(
+                f"The store {self.target.shown!r} failed: it has not answered for a while, and is not "
+                f"asked again for up to {self.target.timeout_s:g} s. Look at the errors before this one."
+            )
         try:
             yield
+            self._patience.answered()
         except (redis.RedisError, redis.exceptions.ChildDeadlockedError, OSError) as error:
+            if isinstance(error, redis.TimeoutError):
+                self._patience.missed()
             said = str(error).rstrip(".")
             raise StoreError(f"The store {self.target.shown!r} failed: {said}. {_advice(error)}") from error
 

@@ -98,6 +98,7 @@ def down(place: Place) -> Iterator[None]:
 def stuck(place: Place) -> Iterator[None]:
     with place.server.paused():
         yield
+    wait_until(lambda: not refuses(place), "answering", place.server.process)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import pytest
 
 from flask_zerotrust.config import Settings
 from flask_zerotrust.errors import ConfigError, StoreError
-from flask_zerotrust.stores import from_url
+from flask_zerotrust.stores import from_url, patience
 from flask_zerotrust.stores.redis import RedisStore
 from flask_zerotrust.stores.redis_url import TIMEOUT_S, parse
 from tests.clock import Clock
@@ -248,6 +248,55 @@ def test_a_server_that_does_not_answer_is_given_up_and_asked_once(own):
     # What was not answered was done all the same, but not twice.
     assert store.increment("n", ttl_s=100) == 3
     store.close()
+
+
+def test_a_silent_server_is_soon_not_waited_for_by_everyone(own):
+    """Threads that all wait would leave none for pages that need no store."""
+    store = RedisStore.from_url(own.url(timeout_s="0.2"))
+    with own.paused():
+        for _ in range(patience.MISSES):
+            with pytest.raises(StoreError, match="timeout_s in the URL"):
+                store.get("key")
+        began = time.monotonic()
+        for _ in range(100):
+            with pytest.raises(StoreError, match="is not asked again"):
+                store.get("key")
+        assert time.monotonic() - began < 0.2
+    until(lambda: writable(store))
+    store.close()
+
+
+def test_of_all_who_wait_for_a_silent_server_one_asks():
+    clock = Clock()
+    silent = patience.Patience(2.0, clock=clock)
+    for _ in range(patience.MISSES):
+        assert silent.may_ask()
+        silent.missed()
+    clock.tick(1.5)
+    assert not silent.may_ask()
+    clock.tick(0.5)
+    assert [silent.may_ask() for _ in range(3)] == [True, False, False]
+    silent.answered()
+    assert [silent.may_ask() for _ in range(3)] == [True] * 3
+
+
+def test_answers_that_are_missed_now_and_then_stop_nobody():
+    seldom = patience.Patience(2.0, clock=Clock())
+    for _ in range(10):
+        seldom.missed()
+        seldom.missed()
+        seldom.answered()
+        assert seldom.may_ask()
+
+
+def test_a_node_of_a_cluster_is_named_as_one(tmp_path):
+    options = {"cluster-enabled": "yes", "cluster-config-file": str(tmp_path / "nodes.conf")}
+    with redis_server(tmp_path / "r", port=free_port(), options=options) as server:
+        store = RedisStore.from_url(server.url())
+        with pytest.raises(StoreError, match="Redis Cluster is not supported"):
+            store.claim("key", ttl_s=10)
+        assert store.health().cluster
+        store.close()
 
 
 def test_a_connection_that_owes_an_answer_is_not_used_again(own):

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import program
+
 SCRIPT = Path(__file__).resolve().parents[2] / ".ci" / "system-packages"
 
 
@@ -88,6 +90,15 @@ def test_in_ci_what_is_missing_is_a_failure(tmp_path):
 def test_a_named_browser_counts(tmp_path):
     machine = Machine(tmp_path, root=False, has=EVERYTHING[1:])
     assert machine.set_up("python", "tests", CI="true", ZEROTRUST_TEST_CHROMIUM="/opt/chromium") == (0, "")
+
+
+def test_a_server_that_is_missing_fails_in_ci_and_skips_elsewhere(monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="apt-get install some-package"):
+        program("no-such-server", "some-package")
+    monkeypatch.delenv("CI")
+    with pytest.raises(pytest.skip.Exception, match="no no-such-server on this machine"):
+        program("no-such-server", "some-package")
 
 
 def test_a_python_without_ensurepip_cannot_make_an_environment(tmp_path):
