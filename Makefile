@@ -101,7 +101,7 @@ fuzz: $(VENV)/.dev ## throw 10,000 bodies at the collector and thousands at the 
 	@ZEROTRUST_FUZZ=$(FUZZ) $(PYTEST) -q --timeout 0 tests/security/test_bodies_cannot_crash.py
 
 # What it is compared with, and what times it once more, belongs into no other command.
-bench: $(VENV)/.dev ## measure what the extension costs a request
+bench: system $(VENV)/.dev ## measure what the extension costs a request
 	@$(PIP) "pytest-benchmark>=5.1" "synapse-shield==0.9.9"
 	@mkdir -p build
 	@$(PYTEST) -q tests/benchmarks/bench_all.py --timeout 0 --benchmark-timer=time.process_time --benchmark-columns=min,median,iqr,rounds --benchmark-json=build/benchmarks.json
