@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts tests unit browser screenshots docs docs-html evaluate measure identity replay tools mutants fuzz bench format clean
+.PHONY: help demo test lint types contracts tests unit browser screenshots docs docs-html texts evaluate measure identity replay tools mutants fuzz bench format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -67,6 +67,15 @@ MEASURE = $(BIN)/python -m flask_zerotrust.training.report $(DATA) --out build/e
 REPLAYS = $(BIN)/python -m flask_zerotrust.training.replays $(DATA) --json docs/replays.json
 IDENTITY = $(BIN)/python -m flask_zerotrust.training.identity $(DATA) docs/identity.json
 
+TEXTS = flask_zerotrust/translations
+
+texts: $(VENV)/.dev ## collect the texts again, bring the translations up to date and compile them
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k zt_gettext -k zt_ngettext:1,2 --sort-by-file --no-location \
+		--omit-header --width 110 -o $(TEXTS)/flask_zerotrust.pot flask_zerotrust
+	@$(BIN)/pybabel -q update -D flask_zerotrust -i $(TEXTS)/flask_zerotrust.pot -d $(TEXTS) --width 110 \
+		--ignore-pot-creation-date --no-fuzzy-matching
+	@$(BIN)/pybabel -q compile -D flask_zerotrust -d $(TEXTS) --statistics
+
 evaluate: system $(VENV)/.dev ## measure what ships against every target, on all data and in browsers (hours)
 	@$(MEASURE) --refit
 	@$(REPLAYS)
@@ -92,7 +101,7 @@ fuzz: $(VENV)/.dev ## throw 10,000 bodies at the collector and thousands at the 
 	@ZEROTRUST_FUZZ=$(FUZZ) $(PYTEST) -q --timeout 0 tests/security/test_bodies_cannot_crash.py
 
 # What it is compared with, and what times it once more, belongs into no other command.
-bench: $(VENV)/.dev ## measure what the extension costs a request
+bench: system $(VENV)/.dev ## measure what the extension costs a request
 	@$(PIP) "pytest-benchmark>=5.1" "synapse-shield==0.9.9"
 	@mkdir -p build
 	@$(PYTEST) -q tests/benchmarks/bench_all.py --timeout 0 --benchmark-timer=time.process_time --benchmark-columns=min,median,iqr,rounds --benchmark-json=build/benchmarks.json

@@ -76,5 +76,6 @@ def _login_page(username: str = "", error: str | None = None) -> str:
 
 def _local_path(path: str) -> str | None:
     """Return the path if it is one of this bank's own pages, else None."""
-    pages = {url_for(f"bank.{name}") for name in ("account", "transfer", "statements", "security", "phone")}
+    names = ("account", "transfer", "statements", "card", "security", "phone")
+    pages = {url_for(f"bank.{name}") for name in names}
     return path if path in pages else None

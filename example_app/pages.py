@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -73,6 +73,22 @@ def send_transfer() -> tuple[str, int] | Response:
 def statements() -> str:
     """Show the account month by month: always behind a code, however good the movement."""
     return render_template("statements.html", statements=store.statements(current_user.get_id()))
+
+
+@blueprint.get("/card")
+def card() -> str:
+    """Show the card; its script asks for the PIN without leaving the page."""
+    return render_template("card.html")
+
+
+@blueprint.post("/card")
+@step_up_required(always=True, action="see your PIN")
+def show_pin() -> str | Response:
+    """Show the PIN to a page, or to script in it: always behind a code."""
+    pin = current_user.account[-4:]  # nobody's idea of a PIN; this is a demo
+    if request.accept_mimetypes.accept_html:
+        return render_template("card.html", pin=pin)
+    return jsonify(pin=pin)
 
 
 @blueprint.get("/security")

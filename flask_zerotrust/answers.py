@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from .challenge import MESSAGES
 from .risk import Terms
+from .texts import gettext
 
 # RFC 9457, section 4.2.1: without a type of its own a problem is about:blank, titled by its status.
 PROBLEM_TYPE = "application/problem+json"
@@ -21,8 +22,13 @@ def wants_json() -> bool:
     mode = request.headers.get("Sec-Fetch-Mode")
     if is_htmx() or (mode is not None and mode != "navigate"):
         return True
+    return prefers_json() or request.is_json
+
+
+def prefers_json() -> bool:
+    """Say whether the client says that it would rather have JSON than a page."""
     best = request.accept_mimetypes.best_match(["text/html", "application/json", PROBLEM_TYPE])
-    return best in ("application/json", PROBLEM_TYPE) or request.is_json
+    return best in ("application/json", PROBLEM_TYPE)
 
 
 def is_htmx() -> bool:
@@ -60,6 +66,18 @@ def page(template: str, status: int = 200, **context: Any) -> Response:
     """Render a page of the extension."""
     html = render_template(f"zerotrust/{template}.html", **context)
     return private(make_response(html, status))
+
+
+def inside(template: str, **context: Any) -> str:
+    """Render what stands in a page of the extension, for script that shows it in a dialog."""
+    return render_template(f"zerotrust/{template}.html", frame="zerotrust/dialog.html", **context)
+
+
+def data(**members: Any) -> Response:
+    """Return JSON that nobody keeps, and no other origin is handed."""
+    response = private(jsonify(**members))
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response
 
 
 def go(url: str) -> Response:
@@ -136,19 +154,26 @@ def no_factor(action: str, *, may_enrol: bool, choice: bool = False) -> Response
     """Tell a person without a factor what to do about it; ``choice``: there is more than apps to enrol."""
     enrol_url = url_for("zerotrust.factors" if choice else "zerotrust.enrol") if may_enrol else None
     if is_htmx():
-        return _fragment(MESSAGES["no_factor"], 403, goes_to=enrol_url)
+        reason = "no_factor"  # apart: what stands inside gettext() is collected as a text
+        return _fragment(gettext(MESSAGES[reason]), 403, goes_to=enrol_url)
     if wants_json():
-        detail = "Enrol a factor first." if may_enrol else "Ask the site to add a factor to your account."
-        return problem(403, "No factor to step up with", detail, enrol_url=enrol_url)
+        return problem(
+            403,
+            "No factor to step up with",
+            "Enrol a factor first." if may_enrol else "Ask the site to add a factor to your account.",
+            enrol_url=enrol_url,
+        )
     return page("no_factor", 403, action=action, enrol_url=enrol_url, choice=choice)
 
 
 def unavailable() -> Response:
     """Say that the step-up cannot be judged right now; protected views never open by accident."""
-    text = "We can't check right now that it's you. Nothing was done. Please try again in a minute."
+    text = gettext(
+        "We can't check right now that it's you. Nothing was done. Please try again in a minute."
+    )
     if wants_json():
         response = _fragment(text, 503) if is_htmx() else problem(503, "Step-up unavailable", text)
     else:
-        response = message("Please try again shortly", text, 503)
+        response = message(gettext("Please try again shortly"), text, 503)
     response.headers["Retry-After"] = "60"
     return response

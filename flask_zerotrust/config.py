@@ -71,7 +71,8 @@ class Settings:
     url_prefix: str = _setting("/zerotrust", "where the extension's own pages live")
     store: str = _setting(
         "sqlite:///zerotrust.sqlite",
-        "sqlite:///FILE (relative: in the instance folder) or memory:// (tests only)",
+        "sqlite:///FILE (relative: in the instance folder), redis://HOST:PORT/DB or memory:// (tests only)",
+        secret=True,  # it may hold a password
     )
     expose_risk: bool = _setting(False, "serve the live status endpoint; a shown score is an oracle")
 

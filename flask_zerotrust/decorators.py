@@ -13,6 +13,7 @@ from flask import current_app, request
 from .enforce import enforce
 from .errors import ConfigError
 from .guard import this_guard
+from .texts import gettext
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -71,7 +72,7 @@ def step_up_required(
         def guarded(*args: Any, **kwargs: Any) -> Any:
             guard = this_guard()
             terms = guard.terms(max_risk=max_risk, max_age_s=max_age_s, always=always)
-            answer = enforce(guard, terms, action or _readable(request.endpoint))
+            answer = enforce(guard, terms, str(action or _readable(request.endpoint)))
             if answer is not None:
                 return answer
             return current_app.ensure_sync(inner)(*args, **kwargs)
@@ -163,4 +164,4 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 def _readable(endpoint: str | None) -> str:
     name = (endpoint or "this page").rpartition(".")[2]
-    return f"continue to “{name.replace('_', ' ')}”"
+    return gettext("continue to “%(page)s”", page=name.replace("_", " "))

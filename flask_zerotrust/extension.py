@@ -15,7 +15,7 @@ from flask import Flask, current_app, request, url_for
 from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
-from . import audit, stores
+from . import audit, catalogues, stores, texts
 from .challenge import Challenges
 from .config import Settings
 from .decorators import find_misplaced
@@ -44,6 +44,13 @@ from .views import CSRF_EXEMPT, make_blueprint
 
 # Apps of this process, so that a view guarded in one may be plain in another.
 _apps: weakref.WeakSet[Flask] = weakref.WeakSet()
+
+#: What the extension's templates get their texts with.
+TEXTS = {
+    "zt_gettext": texts.gettext,
+    "zt_ngettext": texts.ngettext,
+    "zt_language": texts.language,
+}
 
 _SCRIPT = Path(__file__).parent / "static" / "collector.js"
 
@@ -97,6 +104,8 @@ class ZeroTrust:
         app.extensions["zerotrust"] = self._guard(app, settings)
         app.register_blueprint(make_blueprint(settings.url_prefix))
         app.jinja_env.globals.update(zerotrust_script=zerotrust_script, current_risk=current_risk)
+        app.jinja_env.globals.update(TEXTS)
+        catalogues.connect()
         app.request_class = type("ZeroTrustRequest", (StrippingRequest, app.request_class), {})
         app.before_request_funcs.setdefault(None, []).insert(0, check_complete)
         _follow_logins(app)

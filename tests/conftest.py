@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,13 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from flask_zerotrust.stores import MemoryStore, SQLiteStore
+from flask_zerotrust.stores import MemoryStore, SQLiteStore, Store
 from flask_zerotrust.training.datasets import sapimouse
 from flask_zerotrust.training.recordings import Recording
 from tests.browser.os_input import may_hurry
 from tests.clock import Clock
 from tests.desk import Desk
+from tests.servers import RedisServer, empty_redis, redis_server
 
 # The same examples every time, and no clock that decides on a busy machine.
 settings.register_profile("same-everywhere", derandomize=True, deadline=None)
@@ -81,19 +84,35 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(figure)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def a_redis() -> Iterator[RedisServer]:
+    """A running Redis that the tests of this process take turns with, on a socket with a short path."""
+    with tempfile.TemporaryDirectory() as name, redis_server(Path(name)) as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 def make_desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
     """Make a desk with settings of one's own, over each store: a promise for one of them is none."""
+    with every_store(request, tmp_path) as (store, clock):
+
+        def make(**settings: Any) -> Desk:
+            return Desk(store=store, clock=clock, **settings)
+
+        yield make
+
+
+@contextmanager
+def every_store(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[Store, Clock]]:
+    """Lend the store that a fixture's parameter names, empty, with the clock by which its rows expire."""
+    if request.param == "redis":
+        with empty_redis(request.getfixturevalue("a_redis")) as pair:
+            yield pair
+        return
     clock = Clock()
-    store = (
-        MemoryStore(clock=clock) if request.param == "memory" else SQLiteStore(tmp_path / "s", clock=clock)
-    )
-
-    def make(**settings: Any) -> Desk:
-        return Desk(store=store, clock=clock, **settings)
-
-    yield make
-    store.close()
+    made = MemoryStore(clock=clock) if request.param == "memory" else SQLiteStore(folder / "s", clock=clock)
+    yield made, clock
+    made.close()
 
 
 @pytest.fixture

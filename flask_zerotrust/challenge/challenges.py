@@ -191,7 +191,15 @@ class Challenges:
         return self._enrolment.confirm(user, session_id, code, now=now)
 
     def contact_begin(
-        self, user: str, session_id: str, kind: str, recipient: str, *, return_path: str, now: float
+        self,
+        user: str,
+        session_id: str,
+        kind: str,
+        recipient: str,
+        *,
+        action: str,
+        return_path: str,
+        now: float,
     ) -> Pending:
         """Keep a number or an address that somebody wants to add, and return what codes to it go by.
 
@@ -200,7 +208,7 @@ class Challenges:
         challenge_id = self.open(
             user=user,
             session_id=session_id,
-            action="add this to your account",
+            action=action,
             return_path=return_path,
             method="GET",
             parked=None,

@@ -18,6 +18,8 @@ from ..errors import StoreError, ZeroTrustError
 from ..extension import check_complete
 from ..pinned import MANIFEST
 from ..scoring import DEFAULT
+from ..stores import redis_url
+from . import redis_health
 from .findings import Check, Finding, Patient, Severity
 
 # RFC 2104, section 3: an HMAC key shorter than the hash's output (SHA-256: 32 bytes) weakens it.
@@ -115,7 +117,7 @@ def store(patient: Patient) -> Iterator[Finding]:
             "store",
             f"ZEROTRUST_STORE is memory:// and {many} workers are configured: each has attempts, grants "
             "and latches of its own, so a code can be tried once a worker.",
-            'Set ZEROTRUST_STORE = "sqlite:///zerotrust.sqlite".',
+            'Set ZEROTRUST_STORE = "sqlite:///zerotrust.sqlite", or "redis://..." for several machines.',
         )
     elif named == "memory://":
         yield Finding(
@@ -127,6 +129,8 @@ def store(patient: Patient) -> Iterator[Finding]:
     try:
         patient.guard.store.put("doctor", b"well", ttl_s=1)
         patient.guard.store.delete("doctor")
+        if named.startswith(redis_url.SCHEMES):
+            yield from redis_health.look(patient)
     except StoreError as error:
         yield Finding("error", "store", str(error), "Until then every protected view answers 503.")
     if named.startswith("sqlite:///"):

@@ -182,5 +182,7 @@ def sharing_guard() -> Guard:
     """Return it, where its store is one that a command can see what the workers wrote."""
     guard = the_guard()
     if guard.settings.store == "memory://":
-        raise ConfigError("ZEROTRUST_STORE = 'memory://' is not shared with this command: use sqlite:///.")
+        raise ConfigError(
+            "ZEROTRUST_STORE = 'memory://' is not shared with this command: use sqlite:/// or redis://."
+        )
     return guard

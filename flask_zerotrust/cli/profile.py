@@ -54,7 +54,9 @@ def rollback(user: str) -> None:
 def _profiles() -> Any:
     guard = the_guard()
     if guard.settings.store == "memory://":
-        raise ConfigError("ZEROTRUST_STORE = 'memory://' is not shared with this command: use sqlite:///.")
+        raise ConfigError(
+            "ZEROTRUST_STORE = 'memory://' is not shared with this command: use sqlite:/// or redis://."
+        )
     return guard.profiles
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import ConfigError
+from ..texts import gettext
 from .base import Mailer
 from .sms import one_line
 
@@ -45,7 +46,14 @@ class EmailFactor:
         self.address = canonical_address(address)
         self.mailer = mailer
         self.id = id
-        self.label = label or f"E-mail to {masked(self.address)}"
+        self._label = label
+
+    @property
+    def label(self) -> str:
+        """Return what the person reads, in the language of the request."""
+        if self._label is not None:
+            return self._label
+        return gettext("E-mail to %(address)s", address=masked(self.address))
 
     def __repr__(self) -> str:
         return f"EmailFactor(id={self.id!r})"
@@ -60,11 +68,11 @@ class EmailFactor:
 
         The host is left out: it is the client's word, and mail programs would make a link of it.
         """
-        self.mailer.send(self.address, "Your code", message(code, action=action))
+        self.mailer.send(self.address, gettext("Your code"), message(code, action=action))
 
     def tell(self, text: str) -> None:
         """Send a mail without a code."""
-        self.mailer.send(self.address, "Your account", text + "\n")
+        self.mailer.send(self.address, gettext("Your account"), text + "\n")
 
     def check(self, code: str, *, now: float) -> str | None:  # noqa: ARG002 - the protocol's shape
         """Return None: the server made the code and checks it itself."""
@@ -76,11 +84,10 @@ def message(code: str, *, action: str) -> str:
 
     There is no link to press: people who are used to such links press those of others, too.
     """
-    return (
-        f'Your code for "{one_line(action)}" is:\n\n{code}\n\n'
-        "It works for a few minutes. Never share it: we never ask for it.\n"
-        "If you did not ask for a code, somebody may know your password: change it.\n"
-    )
+    first = gettext('Your code for "%(action)s" is:', action=one_line(action))
+    never = gettext("It works for a few minutes. Never share it: we never ask for it.")
+    alarm = gettext("If you did not ask for a code, somebody may know your password: change it.")
+    return f"{first}\n\n{code}\n\n{never}\n{alarm}\n"
 
 
 def canonical_address(address: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import ChallengeError, ConfigError, StoreError
 from ..keys import KeyRing
 from ..stores.base import Rekeyed, Store, rekey, update
+from ..texts import N_
 from . import recovery, rows, webauthn
 from .base import Factor, Mailer, Sender, Verifier
 from .email import canonical_address
@@ -70,7 +71,7 @@ class Enrolled:
         return len(self._kept(user)["factors"])
 
     def add_totp(
-        self, user: str, secret: str, label: str = "Authenticator app", *, avoid: Collection[str] = ()
+        self, user: str, secret: str, label: str = N_("Authenticator app"), *, avoid: Collection[str] = ()
     ) -> str:
         """Add an authenticator app whose secret the person has shown to share; return the factor's id.
 
@@ -91,7 +92,7 @@ class Enrolled:
         return self._add(user, "email", {"address": canonical_address(address), "label": label}, avoid)
 
     def add_passkey(
-        self, user: str, key: Credential, label: str = "Passkey", *, avoid: Collection[str] = ()
+        self, user: str, key: Credential, label: str = N_("Passkey"), *, avoid: Collection[str] = ()
     ) -> str:
         """Add a passkey or security key that has just been made; return the factor's id.
 
@@ -121,7 +122,7 @@ class Enrolled:
         ``avoid`` is as for :meth:`add_totp`. The app makes sure that the person has used a factor.
         """
         new = recovery.new_list(user)
-        members = {"label": "Recovery code", "key": new.key, "digests": list(new.digests)}
+        members = {"label": N_("Recovery code"), "key": new.key, "digests": list(new.digests)}
 
         def replace(record: _Record) -> _Record:
             kept = [row for row in record["factors"] if row["kind"] != recovery.KIND]

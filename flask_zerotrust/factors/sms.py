@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import ConfigError
+from ..texts import gettext
 from .base import Sender
 
 # E.164: at most fifteen digits; no country has fewer than seven.
@@ -40,7 +41,14 @@ class SmsFactor:
         self.number = canonical_number(number)
         self.sender = sender
         self.id = id
-        self.label = label or f"Text message to the number ending in {self.number[-2:]}"
+        self._label = label
+
+    @property
+    def label(self) -> str:
+        """Return what the person reads, in the language of the request."""
+        if self._label is not None:
+            return self._label
+        return gettext("Text message to the number ending in %(digits)s", digits=self.number[-2:])
 
     def __repr__(self) -> str:
         return f"SmsFactor(id={self.id!r})"
@@ -68,10 +76,12 @@ def message(code: str, *, action: str, host: str) -> str:
 
     The last line follows WebOTP (origin-bound one-time codes): a host without a port.
     """
-    return (
-        f'Your code for "{one_line(action)}" is {code}. Never share it: we never ask for it.\n\n'
-        f"@{_without_port(host)} #{code}"
+    text = gettext(
+        'Your code for "%(action)s" is %(code)s. Never share it: we never ask for it.',
+        action=one_line(action),
+        code=code,
     )
+    return f"{text}\n\n@{_without_port(host)} #{code}"
 
 
 def canonical_number(number: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pyotp
 
 from ..errors import ConfigError
+from ..texts import N_
 from .base import new_secret
 
 __all__ = ["TotpFactor", "new_secret"]
@@ -43,7 +44,7 @@ class TotpFactor:
 
     secret: str = field(repr=False)
     id: str = "totp"
-    label: str = "Authenticator app"
+    label: str = N_("Authenticator app")
     kind: str = field(default="totp", init=False)
     sends: bool = field(default=False, init=False)
     recipient: None = field(default=None, init=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ChallengeError, ConfigError
+from ..texts import gettext
 from . import twilio_api
 from .base import Sender, Verifier
 from .sms import SmsFactor, canonical_number
@@ -92,7 +93,14 @@ class VerifiedSmsFactor:
         self.number = canonical_number(number)
         self.verifier = verifier
         self.id = id
-        self.label = label or f"Text message to the number ending in {self.number[-2:]}"
+        self._label = label
+
+    @property
+    def label(self) -> str:
+        """Return what the person reads, in the language of the request."""
+        if self._label is not None:
+            return self._label
+        return gettext("Text message to the number ending in %(digits)s", digits=self.number[-2:])
 
     def __repr__(self) -> str:
         return f"VerifiedSmsFactor(id={self.id!r})"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ConfigError
+from ..texts import N_
 
 KIND = "webauthn"
 # An answer holds a signature, client data and flags: one to two KiB; attestation objects up to ten.
@@ -83,7 +84,7 @@ class WebAuthnFactor:
     party: RelyingParty
     counted: Callable[[int], bool] = field(repr=False)
     id: str = KIND
-    label: str = "Passkey"
+    label: str = N_("Passkey")
     kind: str = field(default=KIND, init=False)
     sends: bool = field(default=False, init=False)
     recipient: None = field(default=None, init=False)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import ConfigError
+from . import redis_url
 from .base import Store, update
 from .memory import MemoryStore
 from .sqlite import SQLiteStore
@@ -26,18 +27,19 @@ def from_url(
     ----------
     url : str
         ``sqlite:///FILE`` (a relative file lives in the instance folder, which is made when it is
-        missing; four slashes for an absolute one) or ``memory://``.
+        missing; four slashes for an absolute one), ``redis://HOST:PORT/DB``, ``rediss://`` (the same
+        over TLS), ``unix:///SOCKET``, or ``memory://``. A Redis is not connected to until it is used.
     instance_path : path
         The app's instance folder.
     testing : bool
         ``memory://`` warns unless this is set: each worker would have its own.
     clock : callable
-        Seconds since the epoch.
+        Seconds since the epoch. A Redis has a clock of its own.
 
     Raises
     ------
     ConfigError
-        For any other URL, and for a folder that cannot be written.
+        For any other URL, for a folder that cannot be written, and for a Redis without its client.
     """
     if url == "memory://":
         if not testing:
@@ -50,10 +52,25 @@ def from_url(
         return MemoryStore(clock=clock)
     if url.startswith(_SQLITE) and url != _SQLITE:
         return SQLiteStore(_file(url.removeprefix(_SQLITE), Path(instance_path)), clock=clock)
+    if url.startswith(redis_url.SCHEMES):
+        return _redis(url)
     raise ConfigError(
-        "ZEROTRUST_STORE must be 'sqlite:///FILE' or 'memory://', got "
+        "ZEROTRUST_STORE must be 'sqlite:///FILE', 'redis://HOST:PORT/DB' or 'memory://', got "
         f"{_without_password(url)!r}. A relative FILE lives in the app's instance folder."
     )
+
+
+def _redis(url: str) -> Store:
+    try:
+        from .redis import RedisStore  # noqa: PLC0415 - optional package
+    except ModuleNotFoundError as error:
+        if error.name != "redis":
+            raise
+        raise ConfigError(
+            "ZEROTRUST_STORE names a Redis, whose client is not installed: "
+            "pip install 'Flask-ZeroTrust[redis]'."
+        ) from error
+    return RedisStore.from_url(url)
 
 
 def _file(name: str, instance: Path) -> Path:

@@ -31,6 +31,7 @@ class Connections:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._prepared: tuple[int, int] | None = None
         self._idle: _Idle = deque()
         _everyones.append(weakref.ref(self, _everyones.remove))
         weakref.finalize(self, _close_all, self._idle)
@@ -45,7 +46,19 @@ class Connections:
             self.give(connection)
 
     def take(self) -> sqlite3.Connection:
-        """Return a connection, to be given back; :meth:`borrow` does both."""
+        """Return a connection, to be given back; :meth:`borrow` does both.
+
+        Raises
+        ------
+        StoreError
+            Where the file that was prepared is gone. Open connections would go on with what nobody else
+            sees, and a new one with a file that forgot everything.
+        """
+        if self._prepared is not None and _identity(self._file) != self._prepared:
+            raise StoreError(
+                f"The store {str(self._file)!r} was removed or replaced while it was in use. "
+                "Put it back, or restart the server; without it everyone is asked for a code again."
+            )
         return _own(self._idle) or self._connect()
 
     def give(self, connection: sqlite3.Connection) -> None:
@@ -69,6 +82,7 @@ class Connections:
                 if attempt == _PREPARE_TRIES or "locked" not in str(error):
                     raise
                 time.sleep(_PREPARE_PAUSE_S)
+        self._prepared = _identity(self._file)
         self.close()
 
     def close(self) -> None:
@@ -99,6 +113,15 @@ def _prepare(connection: sqlite3.Connection, tables: str, layout: int) -> None:
         )
     connection.execute("PRAGMA journal_mode = WAL").fetchone()
     connection.executescript(tables)
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another of the same name; None where there is none."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _own(idle: _Idle) -> sqlite3.Connection | None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flask import Blueprint, request
 from flask.wrappers import Response
+from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 
 from .. import answers
 from . import challenge, collector, contacts, enrol, manage, passkeys, recovery
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
 
 #: End points that scripts post to with a token of their own, so that CSRF forms do not apply.
 CSRF_EXEMPT = (collector.take_events,)
@@ -18,13 +23,24 @@ def make_blueprint(url_prefix: str) -> Blueprint:
         "zerotrust",
         "flask_zerotrust",
         url_prefix=url_prefix,
-        template_folder="templates",
         static_folder="static",
     )
     for module in (collector, challenge, enrol, recovery, contacts, passkeys, manage):
         module.register(blueprint)
+    blueprint.jinja_loader = _templates()
     blueprint.after_request(_private)
     return blueprint
+
+
+def _templates() -> BaseLoader:
+    """Load the templates, and under a second name those of an app's own that only change a block.
+
+    An app's ``zerotrust/challenge.html`` hides ours; it reaches ours as ``flask_zerotrust/challenge.html``.
+    """
+    ours = FileSystemLoader(TEMPLATES)
+    return ChoiceLoader(
+        [ours, PrefixLoader({"flask_zerotrust": FileSystemLoader(TEMPLATES / "zerotrust")})]
+    )
 
 
 def _private(response: Response) -> Response:

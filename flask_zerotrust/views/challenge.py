@@ -8,12 +8,14 @@ from typing import Any
 
 from flask import Blueprint, current_app, request, url_for
 from flask.typing import ResponseReturnValue
+from flask.wrappers import Response
 
 from .. import answers, signals
 from ..challenge import MESSAGES, Pending
 from ..errors import ChallengeError, SenderError, StoreError
 from ..factors.base import Factor, OwnShape, Questioned
 from ..guard import Guard, log, this_app, this_guard
+from ..texts import gettext
 from .forms import app_csrf, check_form, form_token, shown_fields
 
 View = Callable[..., ResponseReturnValue]
@@ -77,7 +79,7 @@ def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
     check_form(guard, pending.id)
     factor = _chosen(guard, pending, request.form.get("factor"))
     try:
-        guard.challenges.send(
+        sent = guard.challenges.send(
             pending, factor, now=guard.clock(), host=host_name(), address=request.remote_addr or ""
         )
     except (ChallengeError, SenderError) as error:
@@ -87,6 +89,8 @@ def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
             log.warning("a code could not be sent: %s", error)
         return _page(guard, pending, factor, error=error)
     _tell(signals.code_sent, pending, factor, kind=factor.kind)
+    if answers.prefers_json():
+        return _page(guard, sent, factor)
     return answers.go(url_for(".challenge", challenge_id=pending.id, factor=factor.id))
 
 
@@ -117,9 +121,11 @@ def confirm(_: Guard, pending: Pending) -> ResponseReturnValue:
     if pending.passed_at is None or parked is None:
         return answers.go(url_for(".challenge", challenge_id=pending.id))
     if parked.too_large:
-        text = "Thank you, that worked. Your form was too large to keep, so nothing of it was sent."
-        link = ("Back to the form", pending.return_path)
-        return answers.message("Fill in the form again", text, 200, link)
+        text = gettext(
+            "Thank you, that worked. Your form was too large to keep, so nothing of it was sent."
+        )
+        link = (gettext("Back to the form"), pending.return_path)
+        return answers.message(gettext("Fill in the form again"), text, 200, link)
     return answers.page(
         "confirm",
         action=pending.action,
@@ -151,7 +157,14 @@ def _answered_elsewhere(guard: Guard, pending: Pending) -> bool:
 
 
 def _onward(guard: Guard, pending: Pending) -> ResponseReturnValue:
-    """Go back to what was wanted: straight for a page, over the confirm page for a form."""
+    """Go back to what was wanted: straight for a page, over the confirm page for a form.
+
+    Script has its request itself, and sends it again when the person says so.
+    """
+    if answers.prefers_json():
+        guard.challenges.close(pending)
+        html = answers.inside("retry", action=pending.action, cancel_url=request.script_root + "/")
+        return answers.data(passed=True, action=pending.action, html=html)
     if pending.parked is not None:
         if pending.passed_at is None:
             guard.challenges.passed(pending, session_id=guard.thread(pending.user), now=guard.clock())
@@ -172,36 +185,57 @@ def _chosen(guard: Guard, pending: Pending, wanted: str | None) -> Factor:
 def _page(
     guard: Guard, pending: Pending, factor: Factor, *, error: ChallengeError | SenderError | None = None
 ) -> ResponseReturnValue:
+    context = _context(guard, pending, factor, error)
+    if answers.prefers_json():
+        answer = _data(context, error)
+    else:
+        answer = answers.page("challenge", status(error), **context)
+    if context["retry_after_s"] is not None:
+        answer.headers["Retry-After"] = str(context["retry_after_s"])
+    return answer
+
+
+def _context(
+    guard: Guard, pending: Pending, factor: Factor, error: ChallengeError | SenderError | None
+) -> dict[str, Any]:
+    """Return what the page, or script in its place, shows."""
     here = url_for(".challenge", challenge_id=pending.id)
-    retry_after_s = wait(error)
-    page = answers.page(
-        "challenge",
-        status(error),
-        action=pending.action,
-        factors=[_shown(f) for f in guard.factors(pending.user)],
-        factor=_shown(factor),
-        sent=pending.sent_at is not None and pending.factor_id == factor.id,
-        retry_after_s=retry_after_s,
-        error=_said(error, factor),
-        question=guard.challenges.question(pending, factor),
-        zerotrust_csrf=form_token(guard, pending.id),
-        app_csrf=app_csrf(),
-        submit_url=here,
-        send_url=url_for(".send", challenge_id=pending.id),
-        choose_url=here,
-        cancel_url=request.script_root + "/",
-        field_name="code",
-    )
-    if retry_after_s is not None:
-        page.headers["Retry-After"] = str(retry_after_s)
-    return page
+    return {
+        "action": pending.action,
+        "factors": [_shown(f) for f in guard.factors(pending.user)],
+        "factor": _shown(factor),
+        "sent": pending.sent_at is not None and pending.factor_id == factor.id,
+        "retry_after_s": wait(error),
+        "error": _said(error, factor),
+        "question": guard.challenges.question(pending, factor),
+        "zerotrust_csrf": form_token(guard, pending.id),
+        "app_csrf": app_csrf(),
+        "submit_url": here,
+        "send_url": url_for(".send", challenge_id=pending.id),
+        "choose_url": here,
+        "cancel_url": request.script_root + "/",
+        "field_name": "code",
+    }
+
+
+# What of the page's context script gets as well: enough for a dialog of the app's own.
+_DATA = ("action", "factors", "factor", "sent", "zerotrust_csrf", "submit_url", "send_url", "retry_after_s")
+
+
+def _data(context: dict[str, Any], error: ChallengeError | SenderError | None) -> Response:
+    members = {name: context[name] for name in _DATA}
+    members |= {"passed": False, "html": answers.inside("challenge", **context)}
+    if error is None:
+        return answers.data(**members)
+    detail = str(context["error"])
+    return answers.problem(status(error), "Not passed", detail, reason=_reason(error), **members)
 
 
 def _shown(factor: Factor) -> dict[str, Any]:
     return {
         "id": factor.id,
         "kind": factor.kind,
-        "label": factor.label,
+        "label": gettext(factor.label),
         "sends": factor.sends,
         "digits": not isinstance(factor, OwnShape),
     }
@@ -210,15 +244,23 @@ def _shown(factor: Factor) -> dict[str, Any]:
 def _said(error: ChallengeError | SenderError | None, factor: Factor) -> str | None:
     """Return the sentence, which speaks of codes only where there are codes."""
     if isinstance(factor, Questioned) and getattr(error, "reason", None) in ("wrong", "shape"):
-        return MESSAGES["key"]
+        reason = "key"  # apart: what stands inside gettext() is collected as a text
+        return gettext(MESSAGES[reason])
     return sentence(error)
 
 
 def sentence(error: ChallengeError | SenderError | None) -> str | None:
     """Return what a person reads of an error."""
+    if error is None:
+        return None
+    return gettext(MESSAGES[_reason(error)])
+
+
+def _reason(error: ChallengeError | SenderError) -> str:
+    """Return which of the messages tells of an error."""
     if isinstance(error, SenderError):
-        return MESSAGES["blocked" if error.blocked else "sender"]
-    return None if error is None else MESSAGES[error.reason]
+        return "blocked" if error.blocked else "sender"
+    return error.reason
 
 
 def status(error: ChallengeError | SenderError | None) -> int:
@@ -236,9 +278,13 @@ def wait(error: ChallengeError | SenderError | None) -> int | None:
 
 def _over(error: ChallengeError) -> ResponseReturnValue:
     """Say that there is nothing to answer here (any more)."""
-    status = STATUS.get(error.reason, 403)
-    back = ("Back", request.script_root + "/")
-    return answers.message("This check has ended", MESSAGES[error.reason], status, back)
+    status, title = STATUS.get(error.reason, 403), gettext("This check has ended")
+    text, back = gettext(MESSAGES[error.reason]), (gettext("Back"), request.script_root + "/")
+    if answers.prefers_json():
+        html = answers.inside("message", title=title, text=text, links=[back])
+        members = {"reason": error.reason, "passed": False, "html": html}
+        return answers.problem(status, "Challenge ended", text, **members)
+    return answers.message(title, text, status, back)
 
 
 def _tell(signal: Any, pending: Pending, factor: Factor, **members: Any) -> None:

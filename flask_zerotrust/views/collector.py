@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, jsonify, request
+from flask import Blueprint, Flask, current_app, request
 from flask.blueprints import BlueprintSetupState
 from flask.sessions import SessionInterface
 from flask.wrappers import Response
@@ -98,7 +98,7 @@ def _give_token(guard: Guard) -> Response:
         return answers.problem(
             409, "No session yet", "Load a page with zerotrust_script() first; it starts the session."
         )
-    return _json(token=guard.page_token(entry, nonce), expires_in=int(guard.settings.token_s))
+    return answers.data(token=guard.page_token(entry, nonce), expires_in=int(guard.settings.token_s))
 
 
 def _show_status(guard: Guard) -> Response:
@@ -109,7 +109,7 @@ def _show_status(guard: Guard) -> Response:
     # Without an entry, asking would make one, and a session's id that nobody learns.
     found = CurrentRisk() if entry is None else guard.current()
     standing = guard.standing(user) if user is not None and entry is not None else None
-    return _json(
+    return answers.data(
         level=found.level,
         risk=round(found.value, 4),
         strokes=found.strokes,
@@ -118,12 +118,6 @@ def _show_status(guard: Guard) -> Response:
         latched=found.latched,
         granted=standing is not None and standing.grant_age_s is not None,
     )
-
-
-def _json(**members: Any) -> Response:
-    response = jsonify(**members)
-    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    return answers.private(response)
 
 
 # Keeping the session and every cookie out of these answers

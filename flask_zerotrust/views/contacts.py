@@ -12,12 +12,13 @@ from ..factors.base import Factor
 from ..factors.email import EmailFactor
 from ..factors.verify import sms_factor
 from ..guard import Guard, log, this_app
+from ..texts import N_, gettext
 from . import notices
 from .challenge import host_name, sentence, status, wait
 from .forms import app_csrf, check_form, form_token
 from .owner import owner_view
 
-ACTION = "add a way to confirm"
+ACTION = N_("add a way to confirm")
 # What a typed contact is called where it is none.
 _SHAPE = {"sms": "number", "email": "address"}
 
@@ -48,6 +49,7 @@ def add(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
         guard.thread(user),
         kind,
         factor.recipient or "",
+        action=gettext("add this to your account"),
         return_path=url_for(".add_contact", kind=kind),
         now=guard.clock(),
     )

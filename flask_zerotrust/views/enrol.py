@@ -14,15 +14,16 @@ from ..challenge import MESSAGES
 from ..errors import ChallengeError
 from ..factors.totp import TotpFactor
 from ..guard import Guard, this_app
+from ..texts import N_, gettext
 from . import notices
 from .forms import app_csrf, check_form, form_token
 from .owner import owner_view
 
-LABEL = "Authenticator app"
+LABEL = N_("Authenticator app")
 
 # After these the page comes with a new secret, which no code of the app's older one will ever fit.
 _RENEWED = ("too_many", "gone")
-_SCAN_AGAIN = (
+_SCAN_AGAIN = N_(
     "That took too many tries or too long, so the QR code is a new one. Scan it and type its code."
 )
 
@@ -32,7 +33,7 @@ def register(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/enrol", "enrol", enrol, methods=["GET", "POST"])
 
 
-@owner_view("add an authenticator app", adds=True)
+@owner_view(N_("add an authenticator app"), adds=True)
 def enrol(guard: Guard, user: str) -> ResponseReturnValue:
     """Add an authenticator app to the account of the person who is logged in."""
     return _take(guard, user) if request.method == "POST" else _offer(guard, user)
@@ -59,7 +60,8 @@ def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> Resp
 def _sentence(error: ChallengeError | None) -> str | None:
     if error is None:
         return None
-    return _SCAN_AGAIN if error.reason in _RENEWED else MESSAGES[error.reason]
+    text = _SCAN_AGAIN if error.reason in _RENEWED else MESSAGES[error.reason]
+    return gettext(text)
 
 
 def _take(guard: Guard, user: str) -> ResponseReturnValue:

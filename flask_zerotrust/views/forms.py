@@ -10,6 +10,7 @@ from itsdangerous import BadSignature
 from .. import answers
 from ..challenge import Parked
 from ..guard import Guard
+from ..texts import gettext
 
 CSRF_FIELD = "_zerotrust_csrf"
 
@@ -26,7 +27,7 @@ def form_token(guard: Guard, purpose: str) -> str:
 def check_form(guard: Guard, purpose: str) -> None:
     """Refuse a form that another site has posted, with 400 or 403."""
     if answers.same_origin() is False:
-        abort(403, "This form was posted from another site.")
+        abort(403, gettext("This form was posted from another site."))
     try:
         said = guard.form_tokens.loads(
             request.form.get(CSRF_FIELD, ""), max_age=int(guard.settings.challenge_s)
@@ -34,7 +35,7 @@ def check_form(guard: Guard, purpose: str) -> None:
     except BadSignature:
         said = None
     if said != [guard.user(), purpose]:
-        abort(400, "This form is too old. Go back, reload the page and try again.")
+        abort(400, gettext("This form is too old. Go back, reload the page and try again."))
 
 
 def app_csrf() -> str | None:
@@ -61,4 +62,5 @@ def _kind(name: str, value: str) -> str:
 
 def _label(name: str) -> str:
     words: Any = name.replace("_", " ").replace("-", " ").replace(".", " ").strip()
-    return words[:1].upper() + words[1:] if words else name
+    # A site can give its fields other names in its own catalogue.
+    return gettext(words[:1].upper() + words[1:] if words else name)

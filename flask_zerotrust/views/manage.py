@@ -14,17 +14,18 @@ from ..factors import recovery as codes_of
 from ..factors.base import Factor
 from ..factors.enrolled import MAX_FACTORS, MAX_LABEL
 from ..guard import Guard, this_app
+from ..texts import N_, gettext
 from . import notices
 from .forms import app_csrf, check_form, form_token
 from .owner import owner_view
 
 # Plain letters: one curly quote makes a text message cost twice.
-_ACTION = "change your ways to confirm"
+_ACTION = N_("change your ways to confirm")
 #: What the list says at its top after a change; the word is in the query, the sentence is ours.
 NEWS = {
-    "added": "Added. From now on we may ask for it.",
-    "renamed": "The name is changed.",
-    "removed": "Removed. It no longer works.",
+    "added": N_("Added. From now on we may ask for it."),
+    "renamed": N_("The name is changed."),
+    "removed": N_("Removed. It no longer works."),
 }
 
 
@@ -46,7 +47,7 @@ def factors(guard: Guard, user: str) -> ResponseReturnValue:
         recovery_left=guard.enrolled.recovery_left(user),
         recovery_url=url_for(".recovery") if guard.factors(user) else None,
         ways=_ways(guard) if len(kept) < MAX_FACTORS else [],
-        news=NEWS.get(request.args.get("news", "")),
+        news=gettext(NEWS.get(request.args.get("news", ""), "")),
         return_url=request.script_root + "/",
     )
 
@@ -105,9 +106,9 @@ def _page(
     return answers.page(
         "factor",
         200 if error is None else 409 if error.reason == "last_factor" else 422,
-        factor={"id": found.id, "kind": found.kind, "label": found.label},
+        factor={"id": found.id, "kind": found.kind, "label": gettext(found.label)},
         last=_spare(guard, user, found) == [],
-        error=None if error is None else MESSAGES[error.reason],
+        error=None if error is None else gettext(MESSAGES[error.reason]),
         field_error=error is not None and error.reason == "label",
         max_label=MAX_LABEL,
         zerotrust_csrf=form_token(guard, "factor:" + found.id),
@@ -120,16 +121,16 @@ def _page(
 
 def _shown(one: Factor, kept: set[str]) -> dict[str, Any]:
     url = url_for(".factor", factor_id=one.id) if one.id in kept else None
-    return {"id": one.id, "kind": one.kind, "label": one.label, "url": url}
+    return {"id": one.id, "kind": one.kind, "label": gettext(one.label), "url": url}
 
 
 def _ways(guard: Guard) -> list[dict[str, str]]:
     """Return what can be added here: (label, URL)."""
-    found = [("Authenticator app", url_for(".enrol"))]
+    found = [(gettext("Authenticator app"), url_for(".enrol"))]
     if guard.sender is not None:
-        found.append(("Mobile number", url_for(".add_contact", kind="sms")))
+        found.append((gettext("Mobile number"), url_for(".add_contact", kind="sms")))
     if guard.mailer is not None:
-        found.append(("E-mail address", url_for(".add_contact", kind="email")))
+        found.append((gettext("E-mail address"), url_for(".add_contact", kind="email")))
     if guard.party() is not None:
-        found.append(("Passkey or security key", url_for(".add_passkey")))
+        found.append((gettext("Passkey or security key"), url_for(".add_passkey")))
     return [{"label": label, "url": url} for label, url in found]

@@ -9,33 +9,40 @@ from flask import current_app
 from ..errors import SenderError
 from ..factors.base import Factor
 from ..guard import Guard, log
+from ..texts import N_, gettext
 
-#: What a kind of factor is called in a sentence.
-NOUNS = {
-    "totp": "An authenticator app",
-    "sms": "A mobile number",
-    "email": "An e-mail address",
-    "webauthn": "A passkey",
-    "recovery": "A list of recovery codes",
+_ADDED = {
+    "totp": N_("An authenticator app was added to your account."),
+    "sms": N_("A mobile number was added to your account."),
+    "email": N_("An e-mail address was added to your account."),
+    "webauthn": N_("A passkey was added to your account."),
+    "recovery": N_("A list of recovery codes was added to your account."),
 }
-_WARNING = "If that was not you, change your password and tell our support."
+_REMOVED = {
+    "totp": N_("An authenticator app was removed from your account."),
+    "sms": N_("A mobile number was removed from your account."),
+    "email": N_("An e-mail address was removed from your account."),
+    "webauthn": N_("A passkey was removed from your account."),
+    "recovery": N_("A list of recovery codes was removed from your account."),
+}
+_WARNING = N_("If that was not you, change your password and tell our support.")
 
 
 def added(guard: Guard, user: str, kind: str, before: Sequence[Factor]) -> None:
     """Tell of a new factor; the new one is not among those that are told."""
     event = "recovery-codes-made" if kind == "recovery" else "factor-added"
-    _tell(guard, user, event, f"{NOUNS[kind]} was added to your account", before)
+    _tell(guard, user, event, _ADDED[kind], before)
 
 
 def removed(guard: Guard, user: str, kind: str, before: Sequence[Factor]) -> None:
     """Tell of a factor that is gone; it is told, too, if it can be."""
-    noun = NOUNS.get(kind, "A way to confirm it is you")
-    _tell(guard, user, "factor-removed", f"{noun} was removed from your account", before)
+    _tell(guard, user, "factor-removed", _REMOVED[kind], before)
 
 
 def _tell(guard: Guard, user: str, event: str, what: str, before: Sequence[Factor]) -> None:
     """Hand the message over; whatever goes wrong is logged, since the change has happened."""
-    text = f"{what} at {guard.settings.issuer or current_app.name}. {_WARNING}"
+    site = guard.settings.issuer or current_app.name
+    text = f"{site}: {gettext(what)} {gettext(_WARNING)}"
     if guard.loaders.notify is not None:
         try:
             current_app.ensure_sync(guard.loaders.notify)(user, event, text)

@@ -14,6 +14,7 @@ from ..enforce import demand
 from ..errors import StoreError
 from ..factors.enrolled import MAX_FACTORS
 from ..guard import Guard, log, this_guard
+from ..texts import gettext
 
 View = Callable[..., ResponseReturnValue]
 
@@ -33,7 +34,7 @@ def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., Re
             if user is None:
                 return answers.unauthorized()
             try:
-                refusal = (_full(guard, user) if adds else None) or refused(guard, user, action)
+                refusal = (_full(guard, user) if adds else None) or refused(guard, user, gettext(action))
                 return inner(guard, user, **values) if refusal is None else refusal
             except StoreError:
                 log.exception("the risk store did not answer; no factor was changed")
@@ -57,8 +58,9 @@ def _full(guard: Guard, user: str) -> ResponseReturnValue | None:
     """Return what somebody gets who has as many factors as there may be."""
     if guard.enrolled.count(user) < MAX_FACTORS:
         return None
-    text = "You have set up as many as you can. Remove one first."
-    return answers.message("That is enough", text, 409, ("Back", request.script_root + "/"))
+    text = gettext("You have set up as many as you can. Remove one first.")
+    back = (gettext("Back"), request.script_root + "/")
+    return answers.message(gettext("That is enough"), text, 409, back)
 
 
 def fresh_login() -> bool:

@@ -12,6 +12,7 @@ from ..factors import webauthn
 from ..factors.base import Factor
 from ..factors.webauthn import RelyingParty
 from ..guard import Guard, this_app
+from ..texts import N_, gettext
 from . import notices
 from .forms import app_csrf, check_form, form_token
 from .owner import owner_view
@@ -22,7 +23,7 @@ def register(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/factors/add/passkey", "add_passkey", add, methods=["GET", "POST"])
 
 
-@owner_view("add a passkey", adds=True)
+@owner_view(N_("add a passkey"), adds=True)
 def add(guard: Guard, user: str) -> ResponseReturnValue:
     """Have the browser make a passkey, and keep its public half."""
     party = guard.party() or abort(404)
@@ -63,7 +64,7 @@ def _page(
         "passkey",
         200 if error is None else 422,
         question=question,
-        error=None if error is None else MESSAGES[error.reason],
+        error=None if error is None else gettext(MESSAGES[error.reason]),
         zerotrust_csrf=form_token(guard, "add:passkey"),
         app_csrf=app_csrf(),
         submit_url=url_for(".add_passkey"),

@@ -10,10 +10,11 @@ from ..enforce import demand
 from ..errors import StoreError
 from ..factors import recovery as codes_of
 from ..guard import Guard, log, this_app, this_guard
+from ..texts import N_, gettext
 from . import notices
 from .forms import app_csrf, check_form, form_token
 
-_ACTION = "make recovery codes"
+_ACTION = N_("make recovery codes")
 
 
 def register(blueprint: Blueprint) -> None:
@@ -42,8 +43,10 @@ def recovery() -> ResponseReturnValue:
 
 def _refusal(guard: Guard, user: str) -> ResponseReturnValue | None:
     if not guard.factors(user):
-        return answers.no_factor(_ACTION, may_enrol=guard.first_use(user), choice=guard.has_choice())
-    return demand(guard, guard.terms(max_risk=None, max_age_s=None, always=True), _ACTION)
+        return answers.no_factor(
+            gettext(_ACTION), may_enrol=guard.first_use(user), choice=guard.has_choice()
+        )
+    return demand(guard, guard.terms(max_risk=None, max_age_s=None, always=True), gettext(_ACTION))
 
 
 def _make(guard: Guard, user: str) -> ResponseReturnValue:

@@ -34,6 +34,7 @@ def measure(rounds: int) -> dict[str, Any]:
         found = {
             "collectors": requests.collectors(folder, rounds, fitted),
             "stores": medians(requests.store_jobs(folder), rounds, check=requests.check),
+            "redis": requests.full_redis(folder, rounds),
             # Quick ones, which a slow moment of the machine covers whole: more rounds.
             "views": medians(requests.view_jobs(folder), 4 * rounds, check=requests.check),
             "rivals": medians(rivals.jobs(folder), rounds, check=nothing),

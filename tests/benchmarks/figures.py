@@ -48,6 +48,11 @@ FIGURES = (
     Figure("guarded / undecorated view, cookie sent", _over("views", "guarded", "plain"), 1.2),
     Figure("collector, 100,000 / 10 live sessions in the store", _over("stores", "many", "few"), 1.5),
     Figure(
+        "collector, 100,000 / 10 live sessions in Redis, the server's time included",
+        _over("redis", "many", "few"),
+        1.5,
+    ),
+    Figure(
         "scikit-learn's predict_proba / our scorer, 1 row",
         _over("scorers", "sklearn", "ours"),
         50,

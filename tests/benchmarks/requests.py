@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from flask_zerotrust import events
 from tests.integration.sites import Site, Visitor
+from tests.servers import RedisServer, redis_server
 
 from . import moves, naive, sites
 from .timing import WARM_UP, Job, medians
@@ -61,6 +63,28 @@ def store_jobs(folder: Path) -> dict[str, Job]:
         sites.fill_store(site, sessions)
         found[name] = _batches(site.visitor().login(), 600, 10)
     return found
+
+
+def full_redis(folder: Path, rounds: int) -> dict[str, float]:
+    """Return the same over Redis, with what the server itself takes for a batch, in s."""
+    with ExitStack() as running:
+        servers, jobs = {}, {}
+        for name, sessions in (("few", 10), ("many", sites.STORED_SESSIONS)):
+            servers[name] = running.enter_context(redis_server(folder / f"redis-{name}"))
+            site = sites.guarded_site(folder / f"on-{name}", url=servers[name].url())
+            sites.fill_store(site, sessions)
+            jobs[name] = _batches(site.visitor().login(), 600, 10)
+        before = {name: _server_s(server) for name, server in servers.items()}
+        found = medians(jobs, rounds, check=check)
+        taken = {name: _server_s(server) - before[name] for name, server in servers.items()}
+        return {name: found[name] + taken[name] / (rounds + WARM_UP) for name in jobs}
+
+
+def _server_s(server: RedisServer) -> float:
+    """Return the CPU time that a Redis has taken so far."""
+    with server.client() as client:
+        said = client.info("cpu")
+    return float(said["used_cpu_user"]) + float(said["used_cpu_sys"])
 
 
 def view_jobs(folder: Path) -> dict[str, Job]:

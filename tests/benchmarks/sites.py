@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,9 @@ PACE_S = 60.0
 STORED_STROKES = 100_000
 STORED_SESSIONS = 100_000
 _SEED = 7
+_LIFE_S = 86_400.0
+# Key, value and owner.
+Row = tuple[str, bytes, str]
 
 
 def movement(n: int, strokes: int, *, seed: int = _SEED) -> events.EventBatch:
@@ -73,14 +76,15 @@ def _take() -> tuple[str, int]:
     return "", 204
 
 
-def guarded_site(folder: Path, **config: Any) -> Site:
-    """Return a site on SQLite with the model that ships, and an undecorated view to compare with.
+def guarded_site(folder: Path, *, url: str | None = None, **config: Any) -> Site:
+    """Return a site with the model that ships, and an undecorated view to compare with.
 
+    Its store is a SQLite file, unless a URL names another.
     Who is logged in is read from the session, as the app without the extension does: what a login
     library takes for that is not the extension's.
     """
     folder.mkdir()
-    store = stores.from_url(f"sqlite:///{folder / 'bench.sqlite'}", instance_path=str(folder))
+    store = stores.from_url(url or f"sqlite:///{folder / 'bench.sqlite'}", instance_path=str(folder))
     site = build_app(Clock(), FixedScorer(), store, ZEROTRUST_TOKEN_S=86_400.0, **config)
     site.zt.user_id_loader(lambda: session.get("_user_id"))
     site.zt.identity_consent(lambda _user: True)
@@ -113,14 +117,29 @@ def fill_store(site: Site, sessions: int) -> None:
     """Put so many records of other people's sessions into the store, as they lie there."""
     guard = site.app.extensions["zerotrust"]
     record = Record(version=3, user="somebody", strokes=40)
-    end = site.clock.now + 86_400.0
-    rows = (
-        (f"session:{i:022d}", replace(record, version=i).dump(), f"user:{i}", end) for i in range(sessions)
-    )
-    connection = sqlite3.connect(guard.store._file)
+    rows = ((f"session:{i:022d}", replace(record, version=i).dump(), f"user:{i}") for i in range(sessions))
+    if isinstance(guard.store, stores.SQLiteStore):
+        _fill_file(guard.store, rows, end=site.clock.now + _LIFE_S)
+    else:
+        _fill_redis(guard.store, rows)
+
+
+def _fill_file(store: stores.SQLiteStore, rows: Iterable[Row], *, end: float) -> None:
+    connection = sqlite3.connect(store._file)
     with connection:
-        connection.executemany("INSERT INTO rows VALUES (?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO rows VALUES (?, ?, ?, ?)", ((*row, end) for row in rows))
     connection.close()
+
+
+def _fill_redis(store: Any, rows: Iterable[Row]) -> None:
+    """Put rows through the store's own script, a thousand at once."""
+    with store._redis.pipeline(transaction=False) as many:
+        for number, (key, value, owner) in enumerate(rows, 1):
+            words = (store._owners, key, value, int(_LIFE_S * 1_000), owner)
+            store._put(keys=(store._rows + key,), args=words, client=many)
+            if number % 1_000 == 0:
+                many.execute()
+        many.execute()
 
 
 def sender(visitor: Visitor, token: str, n: int, strokes: int) -> Callable[[], Any]:

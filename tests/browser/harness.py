@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -67,8 +68,12 @@ class Bank:
 
 
 @contextmanager
-def serve_bank(folder: Path) -> Iterator[Bank]:
-    """Run the example app as ``make demo`` does, its instance folder and log in ``folder``."""
+def serve_bank(folder: Path, **config: object) -> Iterator[Bank]:
+    """Run the example app as ``make demo`` does, its instance folder and log in ``folder``.
+
+    ``config`` holds keys of the app's configuration that differ.
+    """
+    keys = {f"FLASK_{name}": json.dumps(value) for name, value in config.items()}
     port = free_port()
     bank = Bank(f"http://127.0.0.1:{port}", folder / "instance", folder / "bank.log")
     command = [sys.executable, "-m", "flask", "--app", "example_app", "run", "--debug"]
@@ -76,7 +81,7 @@ def serve_bank(folder: Path) -> Iterator[Bank]:
         process = subprocess.Popen(
             [*command, "--no-reload", "--no-debugger", "--port", str(port)],
             cwd=ROOT,
-            env={**os.environ, "EXAMPLE_APP_INSTANCE": str(bank.instance), "OMP_NUM_THREADS": "1"},
+            env={**os.environ, **keys, "EXAMPLE_APP_INSTANCE": str(bank.instance), "OMP_NUM_THREADS": "1"},
             stdout=out,
             stderr=subprocess.STDOUT,
         )

@@ -47,17 +47,34 @@ def challenged(page: Page) -> bool:
     return "/zerotrust/challenge/" in page.url
 
 
-def answer_challenge(page: Page, bank: Bank) -> None:
-    """Have the code sent, read it from the phone in a second page and hand it in."""
+def open_challenge(page: Page, bank: Bank) -> None:
+    """Ask for a page that always takes a code."""
+    page.goto(bank.url + "/statements")
+    assert challenged(page)
+
+
+def send_code(page: Page) -> None:
+    """Have the code sent."""
     page.get_by_role("button", name="Send the code").click()
+    expect(page.locator("[name=code]")).to_be_visible()
+
+
+def read_phone(page: Page, bank: Bank) -> str:
+    """Return the newest code on the phone, read in a second page."""
     phone = page.context.new_page()
     phone.goto(bank.url + "/phone")
     code = phone.locator("[data-code]").first.inner_text()
     phone.close()
     page.bring_to_front()
-    page.fill("[name=code]", code)
+    return code
+
+
+def answer_challenge(page: Page, bank: Bank) -> None:
+    """Have the code sent, read it from the phone and hand it in."""
+    send_code(page)
+    page.fill("[name=code]", read_phone(page, bank))
     page.keyboard.press("Enter")
-    expect(page.locator("[name=code]")).to_have_count(0)
+    page.wait_for_url(lambda url: "/zerotrust/challenge/" not in url or url.endswith("/confirm"))
 
 
 def finish_transfer(page: Page, bank: Bank, *, to: str, amount: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -88,6 +89,34 @@ def test_without_scripts_the_way_is_the_same(scriptless: Page, live_bank: Bank) 
     assert challenged(page)
     answer_challenge(page, live_bank)
     finish_transfer(page, live_bank, to="grace", amount="25.00")
+
+
+def test_without_scripts_an_app_is_enrolled_and_chosen(scriptless: Page, live_bank: Bank) -> None:
+    """Its key is typed instead of scanned, and from then on the person picks the app or the phone."""
+    page = scriptless
+    log_in(page, live_bank)
+    page.goto(live_bank.url + "/zerotrust/enrol")
+    answer_challenge(page, live_bank)
+    page.locator("summary", has_text="Type a key").press("Enter")
+    secret = page.locator(".zt-secret").inner_text().replace(" ", "")
+    page.fill("[name=code]", pyotp.TOTP(secret).now())
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="all set")).to_be_visible()
+    page.context.clear_cookies()
+    log_in(page, live_bank)
+    page.goto(live_bank.url + "/statements")
+    page.get_by_role("link", name="Authenticator app").press("Enter")
+    expect(page.locator(".zt-method")).to_have_text("Authenticator app")
+    expect(page.locator("[name=code]")).to_be_focused()
+
+
+def test_without_scripts_recovery_codes_are_made(scriptless: Page, live_bank: Bank) -> None:
+    page = scriptless
+    log_in(page, live_bank)
+    page.goto(live_bank.url + "/zerotrust/recovery")
+    answer_challenge(page, live_bank)
+    page.get_by_role("button", name="Make new codes").press("Enter")
+    expect(page.locator("main code")).to_have_count(10)
 
 
 def test_statements_take_a_code_and_come_by_themselves(page: Page, live_bank: Bank) -> None:

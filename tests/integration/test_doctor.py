@@ -6,7 +6,8 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -19,12 +20,14 @@ from flask.cli import ScriptInfo
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_zerotrust import ZeroTrust
-from flask_zerotrust.cli import checks, group, reach
+from flask_zerotrust.cli import checks, group, reach, redis_health
 from flask_zerotrust.cli.findings import Patient
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.factors.smtp import SmtpMailer
 from flask_zerotrust.record import Record
 from flask_zerotrust.risk import RiskState
+from flask_zerotrust.stores.redis_url import parse
+from tests.servers import redis_server
 
 from .sites import Site
 
@@ -153,6 +156,81 @@ def test_a_store_that_others_can_read(make: Callable[..., Site], tmp_path: Path)
     (tmp_path / "zt.sqlite").chmod(0o644)
     ((severity, problem),) = found(site, "store")
     assert (severity, "644" in problem) == ("error", True)
+
+
+@pytest.fixture
+def on_redis(make: Callable[..., Site], clock: Any, tmp_path: Path) -> Iterator[tuple[Site, Any]]:
+    """Return a site whose store is a Redis that is set up well, and a client of it."""
+    clock.now = time.time()
+    with redis_server(tmp_path / "r", options={"appendonly": "yes"}) as server, server.client() as client:
+        site = make(ZEROTRUST_STORE=server.url())
+        yield site, client
+        site.app.extensions["zerotrust"].store.close()
+
+
+def test_a_redis_that_is_set_up_well(on_redis: tuple[Site, Any]) -> None:
+    assert found(on_redis[0], "store") == []
+    assert on_redis[1].dbsize() == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "severity", "words"),
+    [
+        ({"maxmemory-policy": "volatile-ttl"}, "warning", "once a maxmemory is set"),
+        (
+            {"maxmemory-policy": "allkeys-lru", "maxmemory": "64mb"},
+            "error",
+            "drops counters of wrong codes",
+        ),
+        ({"appendonly": "no"}, "warning", "no append-only file"),
+    ],
+)
+def test_a_redis_that_forgets(
+    on_redis: tuple[Site, Any], settings: dict[str, str], severity: str, words: str
+) -> None:
+    for name, value in settings.items():
+        on_redis[1].config_set(name, value)
+    ((said, problem),) = found(on_redis[0], "store")
+    assert (said, words in problem) == (severity, True), problem
+
+
+def test_a_redis_that_takes_no_writes(on_redis: tuple[Site, Any]) -> None:
+    on_redis[1].replicaof("127.0.0.1", "1")
+    ((severity, problem),) = found(on_redis[0], "store")
+    assert (severity, "read-only replica" in problem) == ("error", True), problem
+
+
+def test_a_redis_whose_clock_is_elsewhere(on_redis: tuple[Site, Any], clock: Any) -> None:
+    clock.tick(40)
+    assert ("error", True) in [(s, "the Redis server's" in text) for s, text in found(on_redis[0], "clock")]
+
+
+def test_a_redis_that_is_down(make: Callable[..., Site]) -> None:
+    ((severity, problem),) = found(make(ZEROTRUST_STORE="redis://127.0.0.1:1"), "store")
+    assert (severity, "Check that it runs" in problem) == ("error", True), problem
+
+
+@pytest.mark.parametrize(
+    ("url", "severities"),
+    [
+        ("redis://10.0.0.5", ["warning", "error"]),
+        ("redis://:secret@10.0.0.5", ["warning"]),
+        ("rediss://10.0.0.5", ["error"]),
+        ("rediss://:secret@10.0.0.5", []),
+        ("redis://127.0.0.1", []),
+        ("redis://[::1]", []),
+        ("unix:///run/redis.sock", []),
+    ],
+)
+def test_a_redis_that_others_can_reach(url: str, severities: list[str]) -> None:
+    assert [one.severity for one in redis_health._open_to_others(parse(url))] == severities
+
+
+@pytest.mark.parametrize(
+    ("said", "old"), [("6.0.16", True), ("6.2.0", False), ("7.0.15", False), ("", False)]
+)
+def test_a_redis_that_is_too_old(said: str, old: bool) -> None:
+    assert (redis_health.version(said) < redis_health._OLDEST) is old
 
 
 def test_a_store_that_fails_is_one_finding(make: Callable[..., Site], monkeypatch: Any) -> None:

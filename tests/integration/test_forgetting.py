@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from flask.cli import ScriptInfo
 
 from flask_zerotrust.cli import group
 from flask_zerotrust.errors import StoreError
+from tests.servers import emptied, redis_server
 from tests.stored import contents, keys
 
 from .profiled import agreeing, known, many, profiles, progress, proven
@@ -27,10 +30,24 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 def site(make_site: Callable[..., Site], request: Any, folder: Path) -> Site:
     url = "memory://" if request.param == "memory" else f"sqlite:///{folder / 'zt.sqlite'}"
+    if request.param == "redis":
+        url = emptied(request.getfixturevalue("a_redis"))
     return agreeing(make_site(ZEROTRUST_IDENTITY=True, ZEROTRUST_STORE=url))
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def durable(make_site: Callable[..., Site], request: Any, folder: Path) -> Iterator[Site]:
+    """Each store that writes files, with its files in the folder."""
+    with ExitStack() as running:
+        url = f"sqlite:///{folder / 'zt.sqlite'}"
+        if request.param == "redis":
+            url = running.enter_context(redis_server(folder, options={"appendonly": "yes"})).url()
+        site = agreeing(make_site(ZEROTRUST_IDENTITY=True, ZEROTRUST_STORE=url))
+        yield site
+        store(site).close()
 
 
 @pytest.fixture
@@ -45,7 +62,8 @@ def store(site: Site) -> Any:
 
 def raw(folder: Path) -> bytes:
     """Return every byte of the store's files, the write-ahead log included."""
-    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return b"".join(path.read_bytes() for path in files)
 
 
 def versions(site: Site, monkeypatch: Any) -> list[bytes]:
@@ -69,6 +87,14 @@ def traces(written: list[bytes], folder: Path) -> int:
     return sum(any(v[at : at + 24] in left for at in range(0, len(v) - 24, 24)) for v in written)
 
 
+def until_unlinked(folder: Path) -> None:
+    """Wait until Redis has removed what it has written anew, which a thread of its own does."""
+    until = time.monotonic() + 10
+    while len(list(folder.rglob("*.incr.aof"))) > 1 or len(list(folder.rglob("*.base.*"))) > 1:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
 def command(site: Site, *words: str) -> Result:
     return CliRunner().invoke(group, ["profile", *words], obj=ScriptInfo(create_app=lambda: site.app))
 
@@ -85,27 +111,29 @@ def test_forgetting_leaves_no_row(site: Site) -> None:
     assert progress(site).updated is None
 
 
-def test_forgetting_leaves_nothing_in_the_file(on_disk: Site, folder: Path, monkeypatch: Any) -> None:
+def test_forgetting_leaves_nothing_in_the_file(durable: Site, folder: Path, monkeypatch: Any) -> None:
     """Neither of the profile as it was nor of any version before, in the database or its log."""
-    written = versions(on_disk, monkeypatch)
-    known(on_disk)
+    written = versions(durable, monkeypatch)
+    known(durable)
     assert len(written) >= 6
     assert traces(written, folder) > 0
     assert b"profile:ada" in raw(folder)
-    with on_disk.app.app_context():
-        on_disk.zt.forget_profile("ada")
+    with durable.app.app_context():
+        durable.zt.forget_profile("ada")
+    until_unlinked(folder)
     assert traces(written, folder) == 0
     assert b"profile:ada" not in raw(folder)
 
 
-def test_stopping_leaves_only_that_it_is_stopped(on_disk: Site, folder: Path, monkeypatch: Any) -> None:
-    written = versions(on_disk, monkeypatch)
-    ada = known(on_disk)
-    with on_disk.app.app_context():
-        on_disk.zt.stop_profile("ada")
+def test_stopping_leaves_only_that_it_is_stopped(durable: Site, folder: Path, monkeypatch: Any) -> None:
+    written = versions(durable, monkeypatch)
+    ada = known(durable)
+    with durable.app.app_context():
+        durable.zt.stop_profile("ada")
+    until_unlinked(folder)
     assert traces(written[:-1], folder) == 0
     many(ada, 10)
-    assert profiles(on_disk).export("ada") == {"user": "ada", "stopped": True, "profile": None}
+    assert profiles(durable).export("ada") == {"user": "ada", "stopped": True, "profile": None}
 
 
 def test_forgetting_keeps_an_opt_out(site: Site) -> None:

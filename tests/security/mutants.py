@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PATCHES = Path(__file__).parent / "mutations"
-COPIED = ("flask_zerotrust", "tests", "pyproject.toml")
+COPIED = ("flask_zerotrust", "tests", "example_app", "pyproject.toml")
 # Of pytest: all passed, and some failed. Anything else means that the tests did not run.
 PASSED, FAILED = 0, 1
 
@@ -47,7 +47,7 @@ def read(patch: Path) -> Mutant:
 
 def copy(target: Path) -> None:
     """Put what the tests need into an empty folder."""
-    ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc", "instance")
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():

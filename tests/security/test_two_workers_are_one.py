@@ -1,4 +1,4 @@
-"""Several workers over one file: whichever is asked, the answer is the same."""
+"""Several workers over one file, or one Redis: whichever is asked, the answer is the same."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from flask_zerotrust.stores import SQLiteStore
+from flask_zerotrust.stores import MemoryStore
 from tests.clock import Clock
 from tests.integration.sites import FixedScorer, Site, Visitor, build_app
+from tests.servers import emptied
 
 
-@pytest.fixture
-def workers(tmp_path: Path, clock: Clock) -> Iterator[tuple[Site, Site]]:
+@pytest.fixture(params=["sqlite", "redis"])
+def workers(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[tuple[Site, Site]]:
     scorer, url = FixedScorer(), f"sqlite:///{tmp_path / 'shared.sqlite'}"
+    if request.param == "redis":
+        url = emptied(request.getfixturevalue("a_redis"))
     pair = tuple(build_app(clock, scorer, ZEROTRUST_STORE=url) for _ in range(2))
     stores = [site.app.extensions["zerotrust"].store for site in pair]
     assert stores[0] is not stores[1]
-    assert all(isinstance(store, SQLiteStore) for store in stores)
+    assert not any(isinstance(store, MemoryStore) for store in stores)
     yield pair[0], pair[1]
     for store in stores:
         store.close()

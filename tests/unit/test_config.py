@@ -127,7 +127,7 @@ def test_a_whole_number_will_do_for_seconds():
         ("ZEROTRUST_CODE_TRIES", True, "int", "bool True"),
         ("ZEROTRUST_EXPOSE_RISK", 1, "bool", "int 1"),
         ("ZEROTRUST_EXPOSE_RISK", "false", "bool", "str 'false'"),
-        ("ZEROTRUST_STORE", None, "str", "NoneType None"),
+        ("ZEROTRUST_STORE", None, "str", "NoneType (hidden)"),
         ("ZEROTRUST_MODEL", 3, "str", "int 3"),
         ("ZEROTRUST_MAX_RISK", "0.5", "float", "str '0.5'"),
     ],

@@ -9,6 +9,7 @@ import sys
 # Offline or optional: none of it belongs in a web worker that did not ask for it.
 HEAVY = {"sklearn", "joblib", "scipy", "matplotlib", "rich", "twilio", "pandas"}
 OFFLINE = {"flask_zerotrust.training", "flask_zerotrust.testing", "flask_zerotrust.cli"}
+EXTRAS = {"flask_login", "flask_wtf", "flask_session", "flask_babel", "babel"}
 
 APP = """
 import flask
@@ -34,7 +35,7 @@ class Without:
     def __getattr__(self, name):
         return getattr(self.finder, name)
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {sorted(HEAVY | {"flask_login", "flask_wtf", "flask_session"})}:
+        if name.split(".")[0] in {sorted(HEAVY | EXTRAS)}:
             return None
         return self.finder.find_spec(name, path, target)
 sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]

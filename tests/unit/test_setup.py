@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import program
+
 SCRIPT = Path(__file__).resolve().parents[2] / ".ci" / "system-packages"
+
+
+EVERYTHING = ("chromium", "Xvfb", "redis-server", "nginx")
 
 
 class Machine:
@@ -36,7 +41,8 @@ class Machine:
 
     def apt(self) -> None:
         """Put an apt-get there that notes its words and installs empty programs."""
-        make = f'for p in "$@"; do p="{self.bin}/${{p/xvfb/Xvfb}}"; touch "$p"; chmod +x "$p"; done'
+        named = f'p="${{p/xvfb/Xvfb}}"; p="{self.bin}/${{p/-light/}}"'
+        make = f'for p in "$@"; do {named}; touch "$p"; chmod +x "$p"; done'
         self.command(
             "apt-get",
             f'echo "$@" >> "{self.apt_log}"\n[ "$1" = install ] || exit 0\n'
@@ -50,7 +56,7 @@ class Machine:
 
 
 def test_a_machine_that_has_everything_is_left_alone(tmp_path):
-    machine = Machine(tmp_path, root=True, has=("chromium", "Xvfb"))
+    machine = Machine(tmp_path, root=True, has=EVERYTHING)
     assert machine.set_up("python", "tests") == (0, "")
     assert not machine.apt_log.exists()
 
@@ -60,30 +66,39 @@ def test_the_demo_needs_no_browser_on_the_server(tmp_path):
 
 
 def test_root_installs_exactly_what_is_missing(tmp_path):
-    machine = Machine(tmp_path, root=True, has=("Xvfb",))
+    machine = Machine(tmp_path, root=True, has=("Xvfb", "redis-server"))
     code, said = machine.set_up("python", "tests", CI="true")
-    assert (code, said) == (0, "Installing with apt-get: chromium\n")
+    assert (code, said) == (0, "Installing with apt-get: chromium nginx-light\n")
     update, install = machine.apt_log.read_text().splitlines()
     assert update.startswith("update")
-    assert install.split()[-1] == "chromium"
+    assert install.split()[-2:] == ["chromium", "nginx-light"]
 
 
-def test_without_root_the_browser_tests_are_skipped_and_that_is_said(tmp_path):
+def test_without_root_those_tests_are_skipped_and_that_is_said(tmp_path):
     code, said = Machine(tmp_path, root=False).set_up("python", "tests")
     assert code == 0
-    assert "Missing on this machine: chromium xvfb" in said
+    assert "Missing on this machine: chromium xvfb redis-server nginx-light" in said
     assert "will be skipped" in said
 
 
-def test_in_ci_a_missing_browser_is_a_failure(tmp_path):
+def test_in_ci_what_is_missing_is_a_failure(tmp_path):
     code, said = Machine(tmp_path, root=False).set_up("python", "tests", CI="true")
     assert code == 1
-    assert "Missing on this machine: chromium xvfb" in said
+    assert "Missing on this machine: chromium xvfb redis-server nginx-light" in said
 
 
 def test_a_named_browser_counts(tmp_path):
-    machine = Machine(tmp_path, root=False, has=("Xvfb",))
+    machine = Machine(tmp_path, root=False, has=EVERYTHING[1:])
     assert machine.set_up("python", "tests", CI="true", ZEROTRUST_TEST_CHROMIUM="/opt/chromium") == (0, "")
+
+
+def test_a_server_that_is_missing_fails_in_ci_and_skips_elsewhere(monkeypatch):
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="apt-get install some-package"):
+        program("no-such-server", "some-package")
+    monkeypatch.delenv("CI")
+    with pytest.raises(pytest.skip.Exception, match="no no-such-server on this machine"):
+        program("no-such-server", "some-package")
 
 
 def test_a_python_without_ensurepip_cannot_make_an_environment(tmp_path):

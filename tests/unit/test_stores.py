@@ -25,8 +25,10 @@ from hypothesis import strategies as st
 from flask_zerotrust.errors import ConfigError, StoreError
 from flask_zerotrust.stores import MemoryStore, SQLiteStore, Store, connections, from_url, update
 from tests.clock import Clock
+from tests.conftest import every_store
+from tests.servers import emptied
 
-THREADS = 16
+THREADS = 50
 PROCESSES = 4
 _BARRIER: Any = None
 
@@ -36,19 +38,42 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    made = (
-        MemoryStore(clock=clock) if request.param == "memory" else SQLiteStore(tmp_path / "s", clock=clock)
-    )
-    yield made
-    made.close()
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Store, Clock]]:
+    """Each store with the clock by which its rows expire."""
+    with every_store(request, tmp_path) as pair:
+        yield pair
+
+
+@pytest.fixture
+def store(kept: tuple[Store, Clock]) -> Store:
+    return kept[0]
+
+
+@pytest.fixture
+def its_clock(kept: tuple[Store, Clock]) -> Clock:
+    return kept[1]
 
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Iterator[SQLiteStore]:
     """A store that processes can share; they cannot share a test's clock."""
     made = SQLiteStore(tmp_path / "shared.sqlite")
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def both_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of each store that processes can share, empty."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'both.sqlite'}"
+    return emptied(request.getfixturevalue("a_redis"))
+
+
+@pytest.fixture
+def both(both_url: str) -> Iterator[Store]:
+    made = from_url(both_url, instance_path="/nowhere")
     yield made
     made.close()
 
@@ -76,11 +101,11 @@ def test_what_was_put_is_what_one_gets(store):
     assert store.get("other") is None
 
 
-def test_keys_are_found_by_how_they_begin(store, clock):
+def test_keys_are_found_by_how_they_begin(store, its_clock):
     for key in ("a:1", "a:é", "a:\U0010fff0", "a;", "b:1", "A:1"):
         store.put(key, b"", ttl_s=10)
     store.put("a:gone", b"", ttl_s=1)
-    clock.tick(2)
+    its_clock.tick(2)
     assert store.keys("a:") == ["a:1", "a:é", "a:\U0010fff0"]
     assert len(store.keys("")) == 6
 
@@ -98,19 +123,19 @@ def test_a_deleted_key_is_gone_and_deleting_nothing_is_no_error(store):
     assert store.get("key") is None
 
 
-def test_a_value_is_there_just_before_its_end_and_gone_at_it(store, clock):
+def test_a_value_is_there_just_before_its_end_and_gone_at_it(store, its_clock):
     store.put("key", b"value", ttl_s=10)
-    clock.tick(9.5)
+    its_clock.tick(9.5)
     assert store.get("key") == b"value"
-    clock.tick(0.5)
+    its_clock.tick(0.5)
     assert store.get("key") is None
 
 
-def test_putting_again_begins_a_new_life(store, clock):
+def test_putting_again_begins_a_new_life(store, its_clock):
     store.put("key", b"one", ttl_s=10)
-    clock.tick(9)
+    its_clock.tick(9)
     store.put("key", b"two", ttl_s=10)
-    clock.tick(9)
+    its_clock.tick(9)
     assert store.get("key") == b"two"
 
 
@@ -137,20 +162,20 @@ def test_a_counter_counts_from_one_and_shows_its_digits(store):
     assert store.get("n") == b"3"
 
 
-def test_the_first_increment_sets_the_life_of_a_counter(store, clock):
+def test_the_first_increment_sets_the_life_of_a_counter(store, its_clock):
     store.increment("n", ttl_s=10)
-    clock.tick(9)
+    its_clock.tick(9)
     assert store.increment("n", ttl_s=10) == 2
-    clock.tick(1)
+    its_clock.tick(1)
     assert store.get("n") is None
     assert store.increment("n", ttl_s=10) == 1
 
 
-def test_a_counter_that_began_again_lives_a_whole_life(store, clock):
+def test_a_counter_that_began_again_lives_a_whole_life(store, its_clock):
     store.increment("n", ttl_s=10)
-    clock.tick(10)
+    its_clock.tick(10)
     store.increment("n", ttl_s=10)
-    clock.tick(9)
+    its_clock.tick(9)
     assert store.get("n") == b"1"
 
 
@@ -161,9 +186,9 @@ def test_counting_a_value_is_an_error_and_leaves_it(store):
     assert store.get("key") == b"7"
 
 
-def test_a_counter_can_take_the_place_of_an_expired_value(store, clock):
+def test_a_counter_can_take_the_place_of_an_expired_value(store, its_clock):
     store.put("key", b"value", ttl_s=10, owner="ada")
-    clock.tick(10)
+    its_clock.tick(10)
     assert store.increment("key", ttl_s=10) == 1
     assert store.owned("ada") == []
 
@@ -177,20 +202,20 @@ def test_no_increment_is_lost_among_threads(store):
 # Claims
 
 
-def test_a_claim_is_given_once_until_it_expires(store, clock):
+def test_a_claim_is_given_once_until_it_expires(store, its_clock):
     assert store.claim("step", ttl_s=90)
     assert not store.claim("step", ttl_s=90)
-    clock.tick(89)
+    its_clock.tick(89)
     assert not store.claim("step", ttl_s=90)
-    clock.tick(1)
+    its_clock.tick(1)
     assert store.claim("step", ttl_s=90)
 
 
-def test_a_refused_claim_does_not_lengthen_the_first(store, clock):
+def test_a_refused_claim_does_not_lengthen_the_first(store, its_clock):
     store.claim("step", ttl_s=90)
-    clock.tick(60)
+    its_clock.tick(60)
     store.claim("step", ttl_s=90)
-    clock.tick(30)
+    its_clock.tick(30)
     assert store.claim("step", ttl_s=90)
 
 
@@ -213,20 +238,20 @@ def test_a_swap_needs_the_value_as_it_is(store):
     assert store.get("key") == b"two"
 
 
-def test_a_swap_from_nothing_needs_nothing(store, clock):
+def test_a_swap_from_nothing_needs_nothing(store, its_clock):
     assert not store.swap("key", old=b"", new=b"one", ttl_s=10)
     assert store.swap("key", old=None, new=b"one", ttl_s=10)
     assert not store.swap("key", old=None, new=b"two", ttl_s=10)
-    clock.tick(10)
+    its_clock.tick(10)
     assert not store.swap("key", old=b"one", new=b"two", ttl_s=10)
     assert store.swap("key", old=None, new=b"three", ttl_s=10)
 
 
-def test_a_swap_sets_life_and_owner_afresh(store, clock):
+def test_a_swap_sets_life_and_owner_afresh(store, its_clock):
     store.put("key", b"one", ttl_s=10, owner="ada")
-    clock.tick(9)
+    its_clock.tick(9)
     store.swap("key", old=b"one", new=b"two", ttl_s=10, owner="bob")
-    clock.tick(9)
+    its_clock.tick(9)
     assert store.get("key") == b"two"
     assert (store.owned("ada"), store.owned("bob")) == ([], ["key"])
 
@@ -265,20 +290,20 @@ def test_an_update_that_is_always_overtaken_gives_up(store):
 # Owners
 
 
-def test_an_owner_has_the_live_keys_written_for_them(store, clock):
+def test_an_owner_has_the_live_keys_written_for_them(store, its_clock):
     store.put("b", b"", ttl_s=100, owner="ada")
     store.put("a", b"", ttl_s=100, owner="ada")
     store.put("c", b"", ttl_s=10, owner="ada")
     store.put("d", b"", ttl_s=100, owner="bob")
-    clock.tick(10)
+    its_clock.tick(10)
     assert store.owned("ada") == ["a", "b"]
 
 
-def test_disowning_deletes_the_owners_keys_and_counts_them(store, clock):
+def test_disowning_deletes_the_owners_keys_and_counts_them(store, its_clock):
     store.put("a", b"", ttl_s=100, owner="ada")
     store.put("b", b"", ttl_s=10, owner="ada")
     store.put("c", b"", ttl_s=100, owner="bob")
-    clock.tick(10)
+    its_clock.tick(10)
     assert store.disown("ada") == 1
     assert store.get("a") is None
     assert store.get("c") == b""
@@ -358,21 +383,21 @@ def test_a_reader_catches_up_with_a_log(store):
     assert store.entries_after("other", 0) == []
 
 
-def test_positions_go_on_after_entries_have_expired(store, clock):
+def test_positions_go_on_after_entries_have_expired(store, its_clock):
     store.append("log", b"old", keep=3, ttl_s=10)
     store.append("log", b"new", keep=3, ttl_s=100)
     (_, (last, _)) = store.entries_after("log", 0)
-    clock.tick(20)
+    its_clock.tick(20)
     assert store.entries_after("log", 0) == [(last, b"new")]
     store.append("log", b"newer", keep=3, ttl_s=100)
     assert [entry for _, entry in store.entries_after("log", last)] == [b"newer"]
 
 
-def test_entries_of_a_log_expire_one_by_one(store, clock):
+def test_entries_of_a_log_expire_one_by_one(store, its_clock):
     store.append("log", b"old", keep=3, ttl_s=10)
-    clock.tick(5)
+    its_clock.tick(5)
     store.append("log", b"new", keep=3, ttl_s=10)
-    clock.tick(5)
+    its_clock.tick(5)
     assert store.entries("log") == [b"new"]
 
 
@@ -554,6 +579,25 @@ def test_a_file_that_another_process_is_making_is_waited_for(tmp_path, monkeypat
     store.close()
 
 
+def test_a_file_that_has_become_read_only_can_still_be_read():
+    """Root may write everywhere, so a child becomes somebody else first."""
+
+    def refused() -> bytes:
+        if os.getuid() == 0:
+            os.setuid(65_534)
+        store = SQLiteStore(f"{folder}/s")
+        store.put("key", b"value", ttl_s=60)
+        os.chmod(f"{folder}/s", 0o400)
+        store.close()
+        with pytest.raises(StoreError, match="may write it"):
+            store.put("key", b"other", ttl_s=60)
+        return store.get("key") or b""
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        assert in_child(refused) == b"value"
+
+
 # Processes
 
 
@@ -570,48 +614,62 @@ def _meet_at(barrier: object) -> None:
     globals()["_BARRIER"] = barrier
 
 
-def _count(file: Path) -> list[int]:
+def _count(url: str) -> list[int]:
     _BARRIER.wait(60)
-    store = SQLiteStore(file)
-    sums = [store.increment("n", ttl_s=600) for _ in range(100)]
-    store.close()
-    return sums
+    with closing(from_url(url, instance_path="/nowhere")) as store:
+        return [store.increment("n", ttl_s=600) for _ in range(100)]
 
 
-def _claim(file: Path) -> int:
+def _claim(url: str) -> int:
     _BARRIER.wait(60)
-    store = SQLiteStore(file)
-    won = sum(store.claim(f"claim:{n}", ttl_s=600) for n in range(100))
-    store.close()
-    return won
+    with closing(from_url(url, instance_path="/nowhere")) as store:
+        return sum(store.claim(f"claim:{n}", ttl_s=600) for n in range(100))
 
 
-def _extend(file: Path) -> None:
+def _extend(url: str) -> None:
     _BARRIER.wait(60)
-    store = SQLiteStore(file)
-    for _ in range(10):
-        update(store, "text", lambda raw: (raw or b"") + b"x", ttl_s=600)
-    store.close()
+    with closing(from_url(url, instance_path="/nowhere")) as store:
+        for _ in range(10):
+            update(store, "text", lambda raw: (raw or b"") + b"x", ttl_s=600)
 
 
-def test_no_increment_is_lost_among_processes(processes, shared):
-    sums = processes(_count, shared._file)
+def _append(url: str) -> None:
+    _BARRIER.wait(60)
+    with closing(from_url(url, instance_path="/nowhere")) as store:
+        for n in range(50):
+            store.append("log", b"%d:%d" % (os.getpid(), n), keep=1_000, ttl_s=600)
+
+
+def test_no_increment_is_lost_among_processes(processes, both_url):
+    sums = processes(_count, both_url)
     assert sorted(n for part in sums for n in part) == list(range(1, 100 * PROCESSES + 1))
 
 
-def test_every_claim_has_one_winner_among_processes(processes, shared):
-    won = processes(_claim, shared._file)
+def test_every_claim_has_one_winner_among_processes(processes, both_url):
+    won = processes(_claim, both_url)
     assert sum(won) == 100
 
 
-def test_no_update_is_lost_among_processes(processes, shared):
-    processes(_extend, shared._file)
-    assert shared.get("text") == b"x" * 10 * PROCESSES
+def test_no_update_is_lost_among_processes(processes, both_url, both):
+    processes(_extend, both_url)
+    assert both.get("text") == b"x" * 10 * PROCESSES
+
+
+def test_a_reader_misses_nothing_that_processes_append(processes, both_url, both):
+    """Read while they write: what was once behind a reader's position never comes up later."""
+    seen, position = [], 0
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(processes, _append, both_url)
+        while not writing.done() or both.entries_after("log", position):
+            new = both.entries_after("log", position)
+            position = new[-1][0] if new else position
+            seen += [entry for _, entry in new]
+    assert len(set(seen)) == len(seen) == 50 * PROCESSES
 
 
 def test_processes_may_make_the_same_new_file_together(processes, tmp_path):
     for attempt in range(10):
-        sums = processes(_count, tmp_path / f"fresh-{attempt}.sqlite")
+        sums = processes(_count, f"sqlite:///{tmp_path}/fresh-{attempt}.sqlite")
         assert len({n for part in sums for n in part}) == 100 * PROCESSES
 
 
@@ -633,18 +691,18 @@ def in_child(call: Callable[[], bytes]) -> bytes:
     return answer
 
 
-def test_a_store_used_before_a_fork_works_on_both_sides(shared):
-    shared.put("key", b"parent", ttl_s=60)
+def test_a_store_used_before_a_fork_works_on_both_sides(both):
+    both.put("key", b"parent", ttl_s=60)
 
     def change() -> bytes:
-        seen = shared.get("key") or b""
-        shared.put("key", b"child", ttl_s=60)
+        seen = both.get("key") or b""
+        both.put("key", b"child", ttl_s=60)
         return seen
 
     assert in_child(change) == b"parent"
-    assert shared.get("key") == b"child"
-    shared.put("key", b"parent again", ttl_s=60)
-    assert in_child(lambda: shared.get("key") or b"") == b"parent again"
+    assert both.get("key") == b"child"
+    both.put("key", b"parent again", ttl_s=60)
+    assert in_child(lambda: both.get("key") or b"") == b"parent again"
 
 
 def test_no_connection_crosses_a_fork(shared):
@@ -734,7 +792,7 @@ def test_memory_warns_outside_tests(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "sqlite://", "sqlite:///", "memory:", "postgres://u:hunter2@h/db", "x.sqlite"]
+    "url", ["", "sqlite://", "sqlite:///", "memory:", "redis:", "postgres://u:hunter2@h/db", "x.sqlite"]
 )
 def test_other_urls_are_refused_without_their_password(url, tmp_path):
     with pytest.raises(ConfigError, match="sqlite:///FILE") as refused:

@@ -12,6 +12,7 @@ from jinja2 import ChoiceLoader, DictLoader, Environment, FileSystemLoader, Stri
 from markupsafe import Markup
 
 import flask_zerotrust.errors
+from flask_zerotrust.extension import TEXTS
 
 FOLDER = Path(flask_zerotrust.errors.__file__).parent
 CSS = (FOLDER / "static" / "zerotrust.css").read_text(encoding="utf-8")
@@ -145,6 +146,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "enrolled": ("enrolled", {"return_url": "/"}),
     "no factor": ("no_factor", {"action": "send a transfer", "enrol_url": None}),
     "no factor yet": ("no_factor", {"action": "send a transfer", "enrol_url": "/enrol"}),
+    "retry": ("retry", {"action": "send a transfer", "cancel_url": "/"}),
     "message": (
         "message",
         {"title": "Ended", "text": "It is over.", "links": [("Back", "/"), ("Help", "/h")]},
@@ -163,7 +165,7 @@ def jinja() -> Environment:
     made = Environment(
         loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined
     )
-    made.globals.update(url_for=url_for, request={"host": "bank.example"})
+    made.globals.update(url_for=url_for, request={"host": "bank.example"}, **TEXTS)
     return made
 
 
@@ -465,7 +467,7 @@ def test_a_site_can_replace_the_frame() -> None:
     blocks = "".join(f"<{b}>{{% block {b} %}}{{% endblock %}}</{b}>" for b in ("title", "head", "main"))
     own = DictLoader({"zerotrust/base.html": blocks})
     made = Environment(loader=ChoiceLoader([own, FileSystemLoader(FOLDER / "templates")]), autoescape=True)
-    made.globals.update(url_for=url_for)
+    made.globals.update(TEXTS, url_for=url_for)
     for template, context in PAGES.values():
         found = Tree(render(made, template, context))
         assert found.text("title")

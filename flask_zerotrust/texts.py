@@ -1,0 +1,69 @@
+"""The seam that every text for people passes: as it stands, or in the language of the request.
+
+Texts stand in the code in English, once. What programs, developers and operators read (problem JSON,
+errors, logs, the command line) stays English.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+#: The language that texts are written in.
+SOURCE = "en"
+
+
+class Translator(Protocol):
+    """Knows the language of the request, and what texts are in it."""
+
+    def gettext(self, text: str) -> str:
+        """Return the text in the language of the request, or as it is."""
+
+    def ngettext(self, one: str, many: str, n: int) -> str:
+        """Return the text that fits this number."""
+
+    def language(self) -> str:
+        """Return the tag (BCP 47) of the language that texts are in."""
+
+
+class _AsWritten:
+    """Leaves texts as they stand."""
+
+    def gettext(self, text: str) -> str:
+        return text
+
+    def ngettext(self, one: str, many: str, n: int) -> str:
+        return one if n == 1 else many
+
+    def language(self) -> str:
+        return SOURCE
+
+
+_translator: Translator = _AsWritten()
+
+
+def use(translator: Translator) -> None:
+    """Have texts translated from now on, in all apps of this process."""
+    global _translator
+    _translator = translator
+
+
+def gettext(text: str, /, **values: object) -> str:
+    """Return a text in the language of the request, with values in place of its ``%(name)s``."""
+    # The empty text is where catalogues keep what they say of themselves.
+    found = _translator.gettext(text) if text else text
+    return found % values if values else found
+
+
+def ngettext(one: str, many: str, num: int, /, **values: object) -> str:
+    """Return the text that fits a number, which stands in it as ``%(num)s``."""
+    return _translator.ngettext(one, many, num) % {"num": num, **values}
+
+
+def language() -> str:
+    """Return the language of the texts, for the ``lang`` of a page."""
+    return _translator.language()
+
+
+def N_(text: str) -> str:  # noqa: N802 - what gettext's tools look for
+    """Mark a text that is translated where it is used, such as one in a table."""
+    return text

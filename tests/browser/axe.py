@@ -1,0 +1,55 @@
+"""What axe-core finds on a page, in one line a rule, and whether a page fits its window."""
+
+from __future__ import annotations
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+#: WCAG 2.2 A and AA are the promise; best practices are looked at as well.
+TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice")
+#: WCAG 2.2, 1.4.10: a page of 1280 px at 400 % zoom is this wide, and so is a small phone.
+NARROW = {"width": 320, "height": 640}
+WIDE = {"width": 1280, "height": 800}
+#: The wide window at 200 % zoom.
+ZOOMED = {"width": 640, "height": 400}
+SCHEMES = ("light", "dark")
+
+_SCRIPT = Axe().axe_script
+# Off by default in axe-core, though WCAG 2.2 has it (2.5.8).
+_RUN = """tags => axe.run({ runOnly: tags, rules: { "target-size": { enabled: true } },
+  resultTypes: ["violations"] })"""
+_FITS = "document.documentElement.scrollWidth <= innerWidth"
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe-core says against the page as it is now: rule, element, and what to do."""
+    page.evaluate(_SCRIPT)
+    found = page.evaluate(_RUN, list(TAGS))
+    return [
+        f"{rule['id']}: {node['target']}: {node['failureSummary']}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+def in_every_look(page: Page) -> dict[str, list[str]]:
+    """Return what is wrong with a page, by look: light and dark, wide and narrow. Empty if all is well."""
+    found = {}
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+        for name, size in (("wide", WIDE), ("narrow", NARROW)):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            found[f"{scheme}, {name}"] = violations(page)
+    return {look: said for look, said in found.items() if said}
+
+
+def too_wide(page: Page) -> list[str]:
+    """Return the conditions in which a page has to be scrolled sideways (WCAG 2.2, 1.4.4 and 1.4.10)."""
+    fits = {}
+    for name, size in (("320 px", NARROW), ("zoom of 200 %", ZOOMED), ("letters of 200 %", WIDE)):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        letters = "200%" if name.startswith("letters") else ""
+        page.evaluate("size => document.documentElement.style.fontSize = size", letters)
+        fits[name] = page.evaluate(_FITS)
+    page.evaluate("document.documentElement.style.fontSize = ''")
+    return [name for name, fitted in fits.items() if not fitted]

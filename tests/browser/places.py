@@ -1,0 +1,211 @@
+"""Every page that a person can meet, and how to get there: the list that the accessibility tests walk.
+
+A new page needs one function here, under the name of its end point. ``test_wcag.py`` fails while an end
+point of the example app, or a template of the extension, has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import Page, expect
+
+from .harness import Bank
+from .steps import answer_challenge, challenged, log_in, open_challenge, read_phone, send_code
+
+#: End points that answer GET with something else than a page.
+NOT_PAGES = frozenset({"static", "zerotrust.static", "zerotrust.token", "zerotrust.status"})
+
+Walk = Callable[[Page, Bank], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page in one state, of one end point; ``walk`` leads there, logged in unless ``stranger``."""
+
+    name: str
+    endpoint: str
+    walk: Walk
+    stranger: bool = False
+
+    def go(self, page: Page, bank: Bank) -> None:
+        """Lead a fresh browser there."""
+        if not self.stranger:
+            log_in(page, bank)
+        self.walk(page, bank)
+
+
+PLACES: list[Place] = []
+
+
+def place(endpoint: str, *, stranger: bool = False) -> Callable[[Walk], Walk]:
+    """Add a page in a state, called as the function is."""
+
+    def add(walk: Walk) -> Walk:
+        PLACES.append(Place(walk.__name__, endpoint, walk, stranger))
+        return walk
+
+    return add
+
+
+@place("customers.login", stranger=True)
+def login(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/login")
+
+
+@place("customers.login", stranger=True)
+def login_refused(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/login")
+    page.fill("#username", "ada")
+    page.fill("#password", "not hers")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+@place("bank.account")
+def account(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/")
+
+
+@place("bank.transfer")
+def transfer(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/transfer")
+
+
+@place("bank.transfer")
+def transfer_with_mistakes(page: Page, bank: Bank) -> None:
+    statements(page, bank)
+    transfer(page, bank)
+    page.fill("#amount", "much")
+    page.get_by_role("button", name="Send money").press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+@place("bank.statements")
+def statements(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/statements")
+    answer_challenge(page, bank)
+    page.wait_for_url("**/statements")
+
+
+@place("bank.security")
+def security(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/security")
+
+
+@place("bank.security")
+def security_learning(page: Page, bank: Bank) -> None:
+    statements(page, bank)
+    security(page, bank)
+    page.get_by_role("button", name="switch it on").press("Enter")
+    expect(page.locator("[data-refresh]")).to_be_visible()
+
+
+@place("bank.phone", stranger=True)
+def phone(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/phone")
+
+
+@place("bank.phone")
+def phone_with_a_message(page: Page, bank: Bank) -> None:
+    challenge_sent(page, bank)
+    page.goto(bank.url + "/phone")
+    expect(page.locator("[data-code]").first).to_be_visible()
+
+
+@place("zerotrust.challenge")
+def challenge(page: Page, bank: Bank) -> None:
+    open_challenge(page, bank)
+
+
+@place("zerotrust.challenge")
+def challenge_sent(page: Page, bank: Bank) -> None:
+    open_challenge(page, bank)
+    send_code(page)
+
+
+@place("zerotrust.challenge")
+def challenge_failed(page: Page, bank: Bank) -> None:
+    challenge_sent(page, bank)
+    page.fill("[name=code]", "no code")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+@place("zerotrust.challenge")
+def challenge_ended(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/zerotrust/challenge/" + "x" * 22)
+    expect(page.get_by_role("heading", name="This check has ended")).to_be_visible()
+
+
+@place("zerotrust.confirm")
+def confirm(page: Page, bank: Bank) -> None:
+    transfer(page, bank)
+    page.fill("#to", "grace")
+    page.fill("#amount", "25.00")
+    page.get_by_role("button", name="Send money").press("Enter")
+    page.wait_for_url("**/zerotrust/challenge/*")
+    answer_challenge(page, bank)
+    page.wait_for_url("**/confirm")
+
+
+@place("zerotrust.enrol")
+def enrol(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/zerotrust/enrol")
+    assert challenged(page)
+    answer_challenge(page, bank)
+    page.wait_for_selector(".zt-qr")
+    page.locator("summary", has_text="scan").press("Enter")
+
+
+@place("zerotrust.enrol")
+def enrol_failed(page: Page, bank: Bank) -> None:
+    enrol(page, bank)
+    page.fill("[name=code]", "000000")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+@place("zerotrust.recovery")
+def recovery(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/zerotrust/recovery")
+    answer_challenge(page, bank)
+    page.get_by_role("button", name="Make new codes").wait_for()
+
+
+@place("zerotrust.recovery")
+def recovery_codes(page: Page, bank: Bank) -> None:
+    recovery(page, bank)
+    page.get_by_role("button", name="Make new codes").press("Enter")
+    page.get_by_role("link", name="kept them").wait_for()
+
+
+@place("bank.card")
+def card(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/card")
+
+
+@place("bank.card")
+def card_dialog(page: Page, bank: Bank) -> None:
+    card(page, bank)
+    page.get_by_role("button", name="Show my PIN").press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+@place("bank.card")
+def card_dialog_failed(page: Page, bank: Bank) -> None:
+    card_dialog(page, bank)
+    send_code(page)
+    page.fill("[name=code]", "no code")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+@place("bank.card")
+def card_dialog_passed(page: Page, bank: Bank) -> None:
+    card_dialog(page, bank)
+    send_code(page)
+    page.fill("[name=code]", read_phone(page, bank))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Yes: see your PIN")).to_be_visible()

@@ -1,0 +1,97 @@
+"""Every page of the bank and of the extension, by axe-core, by width and by keyboard, in light and dark."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask, render_template
+from playwright.sync_api import Page
+from werkzeug.serving import make_server
+
+import flask_zerotrust
+from example_app import CSP, create_app
+from flask_zerotrust import ZeroTrust
+from tests.unit.test_templates import PAGES
+
+from .axe import in_every_look, too_wide, violations
+from .harness import Bank, serve_bank
+from .keyboard import out_of_reach
+from .places import NOT_PAGES, PLACES, Place
+
+TEMPLATES = Path(flask_zerotrust.__file__).parent / "templates" / "zerotrust"
+#: Templates that are parts of others.
+PARTS = {"base", "dialog", "parts"}
+
+
+@pytest.fixture(scope="module")
+def patient_bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    """A bank that sends as many codes as the tests ask for."""
+    folder = tmp_path_factory.mktemp("bank")
+    often = dict.fromkeys(("ZEROTRUST_SMS_PER_NUMBER_HOUR", "ZEROTRUST_SMS_PER_USER_HOUR"), 1_000)
+    with serve_bank(folder, ZEROTRUST_RESEND_S=0, **often) as bank:
+        yield bank
+
+
+@pytest.fixture(scope="module")
+def frames() -> Iterator[str]:
+    """The extension's templates in its own frame, with what the unit tests put into them."""
+    app = Flask("frames")
+    app.config.update(SECRET_KEY="key", TESTING=True, ZEROTRUST_STORE="memory://")
+    ZeroTrust(app).user_id_loader(lambda: None)
+
+    @app.get("/<name>")
+    def show(name: str) -> tuple[str, dict[str, str]]:
+        template, context = PAGES[name]
+        html = render_template(f"zerotrust/{template}.html", **context)
+        return html, {"Content-Security-Policy": CSP}
+
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_every_page_of_the_bank_is_among_the_places(tmp_path: Path) -> None:
+    """An end point that answers GET is a page with a place, or it is said not to be a page."""
+    rules = create_app({"INSTANCE": str(tmp_path), "TESTING": True}).url_map.iter_rules()
+    found = {rule.endpoint for rule in rules if rule.methods and "GET" in rule.methods}
+    assert {place.endpoint for place in PLACES} == found - NOT_PAGES
+
+
+def test_every_template_is_among_the_frames() -> None:
+    found = {file.stem for file in TEMPLATES.glob("*.html")}
+    assert {template for template, _ in PAGES.values()} == found - PARTS
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_a_page_of_the_bank_is_open_to_everyone(place: Place, page: Page, patient_bank: Bank) -> None:
+    place.go(page, patient_bank)
+    assert in_every_look(page) == {}
+    assert too_wide(page) == []
+    assert out_of_reach(page) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_in_the_extensions_own_frame_is_open_to_everyone(name: str, page: Page, frames: str) -> None:
+    page.goto(f"{frames}/{name}")
+    assert in_every_look(page) == {}
+    assert too_wide(page) == []
+    assert out_of_reach(page) == []
+
+
+def test_the_check_sees_what_is_wrong(page: Page) -> None:
+    """Grey on white, a field without a name, a line that does not wrap, a button that Tab passes by."""
+    page.set_content(
+        '<html lang="en"><title>T</title><main><h1>T</h1><p style="color:#aaa;background:#fff">pale</p>'
+        '<input><p style="width:900px">wide</p><button tabindex="-1">Go</button></main>'
+    )
+    rules = {line.partition(":")[0] for line in violations(page)}
+    assert {"color-contrast", "label"} <= rules
+    assert too_wide(page) == ["320 px", "zoom of 200 %"]
+    assert out_of_reach(page) == ['<button tabindex="-1">Go</button>']

@@ -1,0 +1,476 @@
+"""What is particular to the store in Redis: its URL, its server's faults, its files and its connections."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from flask_zerotrust.config import Settings
+from flask_zerotrust.errors import ConfigError, StoreError
+from flask_zerotrust.stores import from_url, patience
+from flask_zerotrust.stores.redis import RedisStore
+from flask_zerotrust.stores.redis_url import TIMEOUT_S, parse
+from tests.clock import Clock
+from tests.servers import RedisServer, certified, empty_redis, free_port, redis_server
+
+
+@pytest.fixture
+def kept(a_redis: RedisServer) -> Iterator[tuple[RedisStore, Clock]]:
+    with empty_redis(a_redis) as pair:
+        yield pair
+
+
+@pytest.fixture
+def store(kept: tuple[RedisStore, Clock]) -> RedisStore:
+    return kept[0]
+
+
+# The URL
+
+
+def test_a_url_says_where_and_how():
+    target = parse("rediss://ada:p%40ss@redis.example:6380/3?prefix=bank:&timeout_s=0.5&ssl_ca_certs=/ca")
+    assert target.place == {"host": "redis.example", "port": 6380}
+    assert target.more == {"db": 3, "username": "ada", "password": "p@ss", "ssl_ca_certs": "/ca"}
+    assert (target.prefix, target.timeout_s) == ("bank:", 0.5)
+    assert target.shown == "rediss://redis.example:6380/3"
+
+
+def test_what_a_url_leaves_out_has_defaults():
+    target = parse("redis://")
+    assert target.place == {"host": "localhost", "port": 6379}
+    assert (target.more, target.prefix, target.timeout_s) == ({"db": 0}, "zerotrust:", TIMEOUT_S)
+
+
+def test_a_socket_is_a_path():
+    target = parse("unix:///run/redis/redis.sock?db=2")
+    assert target.place == {"path": "/run/redis/redis.sock"}
+    assert target.more == {"db": 2}
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("redis://:hunter2@h:x/0", "port"),
+        ("redis://:hunter2@h/zero", "database"),
+        ("redis://:hunter2@h/0?db=-1", "database"),
+        ("redis://:hunter2@h/0#f", "fragment"),
+        ("redis://:hunter2@h/0?decode_responses=1", "decode_responses"),
+        ("redis://:hunter2@h/0?ssl_ca_certs=/ca", "ssl_ca_certs"),
+        ("redis://:hunter2@h/0?prefix=", "prefix"),
+        ("redis://:hunter2@h/0?timeout_s=0", "timeout_s"),
+        ("redis://:hunter2@h/0?timeout_s=61", "timeout_s"),
+        ("redis://:hunter2@h/0?timeout_s=nan", "timeout_s"),
+        ("unix://:hunter2@h/s", "socket"),
+        ("unix://", "socket"),
+    ],
+)
+def test_a_bad_url_is_refused_without_its_password(url, problem, tmp_path):
+    with pytest.raises(ConfigError, match=problem) as refused:
+        from_url(url, instance_path=tmp_path)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_no_password_is_shown_by_what_holds_it(tmp_path):
+    url = "redis://:hunter2@127.0.0.1:1/0"
+    made = from_url(url, instance_path=tmp_path)
+    with pytest.raises(StoreError, match=r"'redis://127\.0\.0\.1:1/0' failed") as down:
+        made.get("key")
+    shown = [str(down.value), repr(made.target), repr(Settings.from_mapping({"ZEROTRUST_STORE": url}))]
+    assert "hunter2" not in "".join(shown)
+
+
+def test_without_its_client_a_redis_is_a_config_error():
+    code = (
+        "import sys; sys.modules['redis'] = None\n"
+        "from flask_zerotrust.stores import from_url\n"
+        "try: from_url('redis://localhost', instance_path='/nowhere')\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.startswith("ConfigError")
+    assert "pip install 'Flask-ZeroTrust[redis]'" in run.stdout
+
+
+def test_importing_the_stores_loads_no_client():
+    code = "import sys, flask_zerotrust.stores; print('redis' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+
+
+# Keys
+
+
+def test_stores_with_different_prefixes_share_nothing(store, a_redis):
+    other = RedisStore.from_url(a_redis.url(prefix="other:"))
+    store.put("key", b"mine", ttl_s=10, owner="ada")
+    store.append("log", b"mine", keep=3, ttl_s=10)
+    assert (other.get("key"), other.keys(""), other.owned("ada"), other.entries("log")) == (
+        None,
+        [],
+        [],
+        [],
+    )
+    other.put("key", b"other", ttl_s=10, owner="ada")
+    assert other.disown("ada") == 1
+    assert store.get("key") == b"mine"
+    other.close()
+
+
+def test_no_text_of_a_key_is_a_pattern(store):
+    for key in ("a*b:1", "axb:1", "a?b:1", "[ab]:1", "a\\b:1"):
+        store.put(key, b"", ttl_s=10)
+    assert store.keys("a*b") == ["a*b:1"]
+    assert store.keys("[ab]") == ["[ab]:1"]
+    assert store.keys("a\\") == ["a\\b:1"]
+
+
+@pytest.mark.parametrize("owner", ["ada", "", "=3:", "9", "ü€😀", "a\nb"])
+def test_any_text_is_an_owner_and_leaves_the_value_as_it_is(store, owner):
+    store.put("key", b"3:=value", ttl_s=10, owner=owner)
+    assert store.get("key") == b"3:=value"
+    assert store.owned(owner) == ["key"]
+    assert store.swap("key", old=b"3:=value", new=b"", ttl_s=10)
+    assert (store.owned(owner), store.get("key")) == ([], b"")
+
+
+def test_everything_has_an_end(store, a_redis):
+    """A key without one would stay for ever, whatever the policy of eviction."""
+    store.put("a", b"", ttl_s=10, owner="ada")
+    store.increment("b", ttl_s=10)
+    store.claim("c", ttl_s=10)
+    store.swap("d", old=None, new=b"", ttl_s=10, owner="ada")
+    store.append("log", b"", keep=3, ttl_s=10)
+    with a_redis.client() as client:
+        lives_ms = [client.pttl(key) for key in client.scan_iter()]
+    assert len(lives_ms) == 6
+    assert min(lives_ms) > 0
+
+
+def test_the_names_of_expired_keys_do_not_pile_up_beside_their_owner(kept, a_redis):
+    store, clock = kept
+    for number in range(20):
+        store.put(f"short:{number}", b"", ttl_s=10, owner="ada")
+    clock.tick(20)
+    store.put("key", b"", ttl_s=10, owner="ada")
+    with a_redis.client() as client:
+        assert client.zrange("zerotrust:owner:ada", 0, -1) == [b"key"]
+
+
+def test_an_owners_set_lives_as_long_as_their_longest_key(kept):
+    store, clock = kept
+    store.put("long", b"", ttl_s=100, owner="ada")
+    store.put("short", b"", ttl_s=10, owner="ada")
+    clock.tick(50)
+    assert store.owned("ada") == ["long"]
+
+
+def test_a_row_that_was_evicted_is_nobodys(store, a_redis):
+    store.put("key", b"", ttl_s=10, owner="ada")
+    with a_redis.client() as client:
+        client.delete("zerotrust:row:key")
+    assert store.owned("ada") == []
+    store.increment("key", ttl_s=10)
+    assert (store.owned("ada"), store.disown("ada"), store.get("key")) == ([], 0, b"1")
+
+
+def test_a_long_log_is_read_whole(store, monkeypatch):
+    monkeypatch.setattr("flask_zerotrust.stores.redis._PAGE", 4)
+    for number in range(12):
+        store.append("log", b"%d" % number, keep=100, ttl_s=10)
+    assert store.entries("log") == [b"%d" % number for number in range(12)]
+    positions = [at for at, _ in store.entries_after("log", 0)]
+    assert positions == sorted(set(positions))
+
+
+def test_entries_that_have_expired_leave_the_log(kept, a_redis):
+    store, clock = kept
+    for _ in range(5):
+        store.append("log", b"old", keep=100, ttl_s=10)
+    clock.tick(5)
+    store.append("log", b"young", keep=100, ttl_s=10)
+    clock.tick(5)
+    store.append("log", b"new", keep=100, ttl_s=10)
+    with a_redis.client() as client:
+        assert client.xlen("zerotrust:log:log") == 2
+
+
+# Faults of the server
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of this test alone."""
+    with redis_server(tmp_path / "r", port=free_port()) as server:
+        yield server
+
+
+def test_scripts_that_a_server_has_forgotten_are_sent_again(own):
+    store = RedisStore.from_url(own.url())
+    assert store.increment("n", ttl_s=10) == 1
+    with own.client() as client:
+        client.script_flush()
+    assert store.increment("n", ttl_s=10) == 2
+    store.close()
+
+
+def test_a_restart_is_survived_by_store_and_rows(tmp_path):
+    """Connections that died with the server are noticed before anything is sent over them."""
+    options = {"appendonly": "yes", "appendfsync": "always"}
+    with redis_server(tmp_path / "r", port=free_port(), options=options) as server:
+        store = RedisStore.from_url(server.url())
+        store.put("key", b"value", ttl_s=100, owner="ada")
+        assert store.increment("n", ttl_s=100) == 1
+        server.stop(signal.SIGKILL)
+        with pytest.raises(StoreError, match="Check that it runs"):
+            store.get("key")
+        server.start()
+        assert (store.get("key"), store.owned("ada")) == (b"value", ["key"])
+        assert store.increment("n", ttl_s=100) == 2
+        store.close()
+
+
+def test_a_server_that_does_not_answer_is_given_up_and_asked_once(own):
+    store = RedisStore.from_url(own.url(timeout_s="0.2"))
+    assert store.increment("n", ttl_s=100) == 1
+    with own.paused():
+        began = time.monotonic()
+        with pytest.raises(StoreError, match="timeout_s"):
+            store.increment("n", ttl_s=100)
+        assert 0.15 < time.monotonic() - began < 2
+    # What was not answered was done all the same, but not twice.
+    assert store.increment("n", ttl_s=100) == 3
+    store.close()
+
+
+def test_a_silent_server_is_soon_not_waited_for_by_everyone(own):
+    """Threads that all wait would leave none for pages that need no store."""
+    store = RedisStore.from_url(own.url(timeout_s="0.2"))
+    with own.paused():
+        for _ in range(patience.MISSES):
+            with pytest.raises(StoreError, match="timeout_s in the URL"):
+                store.get("key")
+        began = time.monotonic()
+        for _ in range(100):
+            with pytest.raises(StoreError, match="is not asked again"):
+                store.get("key")
+        assert time.monotonic() - began < 0.2
+    until(lambda: writable(store))
+    store.close()
+
+
+def test_of_all_who_wait_for_a_silent_server_one_asks():
+    clock = Clock()
+    silent = patience.Patience(2.0, clock=clock)
+    for _ in range(patience.MISSES):
+        assert silent.may_ask()
+        silent.missed()
+    clock.tick(1.5)
+    assert not silent.may_ask()
+    clock.tick(0.5)
+    assert [silent.may_ask() for _ in range(3)] == [True, False, False]
+    silent.answered()
+    assert [silent.may_ask() for _ in range(3)] == [True] * 3
+
+
+def test_answers_that_are_missed_now_and_then_stop_nobody():
+    seldom = patience.Patience(2.0, clock=Clock())
+    for _ in range(10):
+        seldom.missed()
+        seldom.missed()
+        seldom.answered()
+        assert seldom.may_ask()
+
+
+def test_a_node_of_a_cluster_is_named_as_one(tmp_path):
+    options = {"cluster-enabled": "yes", "cluster-config-file": str(tmp_path / "nodes.conf")}
+    with redis_server(tmp_path / "r", port=free_port(), options=options) as server:
+        store = RedisStore.from_url(server.url())
+        with pytest.raises(StoreError, match="Redis Cluster is not supported"):
+            store.claim("key", ttl_s=10)
+        assert store.health().cluster
+        store.close()
+
+
+def test_a_connection_that_owes_an_answer_is_not_used_again(own):
+    """Else the next question would be answered with what the last one asked for."""
+    store = RedisStore.from_url(own.url(timeout_s="0.2"))
+    store.put("a", b"one", ttl_s=100)
+    store.put("b", b"two", ttl_s=100)
+    with own.paused(), pytest.raises(StoreError):
+        store.get("a")
+    assert store.get("b") == b"two"
+    store.close()
+
+
+def test_a_full_server_that_evicts_nothing_says_so_and_keeps_what_it_has(own):
+    store = RedisStore.from_url(own.url())
+    store.put("key", b"value", ttl_s=100)
+    with own.client() as client:
+        client.config_set("maxmemory", "1kb")
+    for write in (lambda: store.put("new", b"", ttl_s=10), lambda: store.increment("n", ttl_s=10)):
+        with pytest.raises(StoreError, match="Raise its maxmemory"):
+            write()
+    assert store.get("key") == b"value"
+    store.close()
+
+
+def test_a_full_disk_is_a_store_error_until_it_has_room(tmp_path):
+    with redis_server(tmp_path / "r", options={"appendonly": "yes"}) as server:
+        store = RedisStore.from_url(server.url())
+        store.put("key", b"value", ttl_s=100)
+        with server.full_disk():
+            with pytest.raises(StoreError, match="its disk has room"):
+                fill(store)
+            assert store.get("key") == b"value"
+        until(lambda: writable(store))
+        assert store.get("key") == b"value"
+        store.close()
+
+
+def fill(store: RedisStore) -> None:
+    for number in range(200):
+        store.put(f"fill:{number}", bytes(4_096), ttl_s=100)
+        time.sleep(0.02)
+
+
+def writable(store: RedisStore) -> bool:
+    try:
+        store.put("again", b"", ttl_s=10)
+    except StoreError:
+        return False
+    return True
+
+
+def test_a_replica_is_named_as_one(own, tmp_path):
+    with redis_server(tmp_path / "r2", options={"replicaof": f"127.0.0.1 {own.port}"}) as replica:
+        store = RedisStore.from_url(replica.url())
+        with pytest.raises(StoreError, match="name the primary"):
+            store.claim("c", ttl_s=10)
+        with pytest.raises(StoreError, match="name the primary"):
+            store.put("key", b"", ttl_s=10)
+        assert store.health().replica
+        store.close()
+
+
+def test_a_wrong_password_and_too_few_rights_are_told_apart(tmp_path):
+    with redis_server(tmp_path / "r", port=free_port()) as server:
+        with server.client() as client:
+            client.acl_setuser(
+                "app", enabled=True, passwords=["+right"], keys=["zerotrust:*"], commands=["+get"]
+            )
+        host = f"127.0.0.1:{server.port}"
+        with pytest.raises(StoreError, match="Check user and password"):
+            RedisStore.from_url(f"redis://app:wrong@{host}").get("key")
+        limited = RedisStore.from_url(f"redis://app:right@{host}")
+        assert limited.get("key") is None
+        with pytest.raises(StoreError, match=r"stores\.md lists"):
+            limited.claim("key", ttl_s=10)
+        limited.close()
+
+
+def test_the_rights_that_the_docs_list_are_enough(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "stores.md").read_text()
+    (line,) = (line for line in page.splitlines() if line.strip().startswith("user zerotrust on "))
+    with redis_server(tmp_path / "r", options={"appendonly": "yes"}) as server:
+        with server.client() as client:
+            client.execute_command("ACL", "SETUSER", *line.split()[1:])
+        store = RedisStore.from_url(f"unix://zerotrust:PASSWORD@{server.socket}")
+        store.put("key", b"", ttl_s=10, owner="ada")
+        store.swap("key", old=b"", new=b"1", ttl_s=10, owner="bob")
+        store.claim("claim", ttl_s=10)
+        store.increment("n", ttl_s=10)
+        store.append("log", b"", keep=3, ttl_s=10)
+        assert (store.entries("log"), store.keys("k"), store.disown("bob")) == ([b""], ["key"], 1)
+        store.erase("key")
+        assert store.health().appends
+        store.close()
+
+
+def test_tls_needs_a_certificate_for_the_host_by_a_known_authority(tmp_path):
+    certificate, key = certified(tmp_path, "127.0.0.1")
+    port = free_port()
+    options = {"tls-port": str(port), "tls-cert-file": certificate, "tls-key-file": key}
+    with redis_server(tmp_path / "r", options={**options, "tls-auth-clients": "no"}):
+        url = f"rediss://127.0.0.1:{port}"
+        known = RedisStore.from_url(f"{url}?ssl_ca_certs={certificate}")
+        known.put("key", b"value", ttl_s=10)
+        assert known.get("key") == b"value"
+        with pytest.raises(StoreError, match="certificate"):
+            RedisStore.from_url(url).get("key")
+        with pytest.raises(StoreError, match="certificate"):
+            RedisStore.from_url(f"rediss://localhost:{port}?ssl_ca_certs={certificate}").get("key")
+        known.close()
+
+
+# Its files
+
+
+@pytest.mark.parametrize("options", [{"appendonly": "yes"}, {"save": "3600 1"}])
+def test_nothing_of_what_is_erased_is_left_in_its_files(tmp_path, options):
+    with redis_server(tmp_path / "r", options=options) as server:
+        store, secret = RedisStore.from_url(server.url()), Random(5).randbytes(900)
+        store.put("the-erased-key", secret, ttl_s=100, owner="ada")
+        store.put("other", b"value", ttl_s=100)
+        if "save" in options:
+            with server.client() as client:
+                client.bgsave()
+        written = Path(tmp_path / "r")
+        until(lambda: secret[:300] in on_disk(written))
+        store.erase("the-erased-key")
+        until(lambda: secret[:300] not in on_disk(written) and b"the-erased-key" not in on_disk(written))
+        server.stop()
+        server.start()
+        assert (store.get("the-erased-key"), store.get("other")) == (None, b"value")
+        store.close()
+
+
+def until(holds) -> None:
+    """Wait for what a thread of the server does in the background: it unlinks files there."""
+    end = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def on_disk(folder: Path) -> bytes:
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "log"]
+    return b"".join(path.read_bytes() for path in files)
+
+
+def test_erasing_says_when_the_files_cannot_be_written_anew(own):
+    with own.client() as client:
+        everything_but = ["+@all", "-config", "-info"]
+        client.acl_setuser("app", enabled=True, nopass=True, keys=["*"], commands=everything_but)
+    store = RedisStore.from_url(f"redis://app:x@127.0.0.1:{own.port}")
+    store.put("key", b"value", ttl_s=100)
+    with pytest.raises(StoreError, match="run BGREWRITEAOF and BGSAVE yourself"):
+        store.erase("key")
+    assert store.get("key") is None
+    store.close()
+
+
+# Connections
+
+
+def test_nothing_is_connected_before_it_is_used_and_a_child_has_its_own(own):
+    store = RedisStore.from_url(own.url())
+    with own.client() as client:
+        before = len(client.client_list())
+        store.put("key", b"value", ttl_s=100)
+        assert len(client.client_list()) == before + 1
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if store.get("key") == b"value" else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        # The child's own went with it; the parent's still works.
+        assert store.get("key") == b"value"
+        until(lambda: len(client.client_list()) == before + 1)
+    store.close()
