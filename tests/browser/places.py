@@ -7,7 +7,7 @@ point of the example app, or a template of the extension, has none.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from playwright.sync_api import Page, expect
 
@@ -179,6 +179,61 @@ def recovery_codes(page: Page, bank: Bank) -> None:
     recovery(page, bank)
     page.get_by_role("button", name="Make new codes").press("Enter")
     page.get_by_role("link", name="kept them").wait_for()
+
+
+@place("zerotrust.factors")
+def factors(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/zerotrust/factors")
+    answer_challenge(page, bank)
+    page.wait_for_url("**/factors")
+
+
+@place("zerotrust.add_contact")
+def number(page: Page, bank: Bank) -> None:
+    factors(page, bank)
+    page.goto(bank.url + "/zerotrust/factors/add/sms?new=1")
+
+
+@place("zerotrust.add_contact")
+def address_sent(page: Page, bank: Bank) -> None:
+    factors(page, bank)
+    page.goto(bank.url + "/zerotrust/factors/add/email?new=1")
+    page.fill("#zt-contact", "ada@elsewhere.example")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[name=code]")
+
+
+@place("zerotrust.add_contact")
+def address_failed(page: Page, bank: Bank) -> None:
+    address_sent(page, bank)
+    page.fill("[name=code]", "no code")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+@place("zerotrust.factor")
+def factor(page: Page, bank: Bank) -> None:
+    factors(page, bank)
+    change = page.get_by_role("link", name="Change")
+    if not change.count():
+        page.goto(bank.url + "/zerotrust/factors/add/email?new=1")
+        page.fill("#zt-contact", "ada@work.example")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[name=code]")
+        page.fill("[name=code]", read_phone(page, bank))
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/factors?news=added")
+    change.first.press("Enter")
+    page.wait_for_selector("#zt-name")
+
+
+@place("zerotrust.add_passkey", stranger=True)
+def passkey(page: Page, bank: Bank) -> None:
+    named = replace(bank, url=bank.url.replace("127.0.0.1", "localhost"))
+    log_in(page, named)
+    page.goto(named.url + "/zerotrust/factors/add/passkey")
+    answer_challenge(page, named)
+    page.get_by_role("button", name="Add it").wait_for()
 
 
 @place("bank.card")

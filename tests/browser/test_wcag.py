@@ -30,7 +30,8 @@ PARTS = {"base", "dialog", "parts"}
 def patient_bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     """A bank that sends as many codes as the tests ask for."""
     folder = tmp_path_factory.mktemp("bank")
-    often = dict.fromkeys(("ZEROTRUST_SMS_PER_NUMBER_HOUR", "ZEROTRUST_SMS_PER_USER_HOUR"), 1_000)
+    budgets = ("SMS_PER_NUMBER", "SMS_PER_USER", "EMAIL_PER_ADDRESS", "EMAIL_PER_USER")
+    often = {f"ZEROTRUST_{name}_HOUR": 1_000 for name in budgets}
     with serve_bank(folder, ZEROTRUST_RESEND_S=0, **often) as bank:
         yield bank
 
