@@ -126,6 +126,9 @@ function show(dialog, html) {
   dialog.replaceChildren(inside);
   const title = dialog.querySelector("h1, h2");
   if (title) title.id = TITLE;
+  if (dialog.querySelector("form[data-passkey]")) {
+    import("./passkey.js").then((module) => module.servePasskeys(dialog)).catch(() => {});
+  }
   focusInside(dialog);
 }
 

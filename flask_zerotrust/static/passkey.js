@@ -38,7 +38,9 @@ function serve(form) {
   const news = form.querySelector("[data-passkey-news]");
   const button = form.querySelector("button");
   form.addEventListener("submit", async (event) => {
+    if (form.elements.code.value) return; // answered: goes its way, to the server or to the dialog
     event.preventDefault();
+    event.stopPropagation();
     button.disabled = true;
     try {
       const publicKey = read(form.dataset.question);
@@ -50,12 +52,17 @@ function serve(form) {
       button.focus();
       return;
     }
-    form.submit();
+    button.disabled = false;
+    form.requestSubmit();
   });
   form.hidden = false;
 }
 
-if (window.PublicKeyCredential && navigator.credentials) {
-  document.querySelectorAll("form[data-passkey]").forEach(serve);
-  document.querySelectorAll("[data-passkey-missing]").forEach((text) => text.remove());
+// Serve the forms in a part of the page: the page itself, or what challenge.js has put into its dialog.
+export function servePasskeys(root) {
+  if (!window.PublicKeyCredential || !navigator.credentials) return;
+  root.querySelectorAll("form[data-passkey][hidden]").forEach(serve);
+  root.querySelectorAll("[data-passkey-missing]").forEach((text) => text.remove());
 }
+
+servePasskeys(document);

@@ -121,6 +121,22 @@ def test_the_pages_fit_a_small_screen(page: Page, bank: Bank) -> None:
     assert page.evaluate(FITS)
 
 
+def test_a_passkey_answers_in_the_dialog_of_an_app_that_stays_on_its_page(page: Page, bank: Bank) -> None:
+    Virtual(page)
+    log_in(page, bank)
+    add_passkey(page, bank)
+    page.goto(bank.url + "/")
+    page.get_by_role("button", name="Log out").click()
+    log_in(page, bank)
+    page.goto(bank.url + "/card")
+    page.get_by_role("button", name="Show my PIN").press("Enter")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("link", name="Passkey").click()
+    dialog.get_by_role("button", name="Use it now").click()
+    expect(dialog.locator("[data-zt-retry]")).to_be_visible()
+    assert page.url.endswith("/card")
+
+
 @pytest.fixture
 def scriptless(browser: Browser) -> Iterator[Page]:
     """A browser with JavaScript switched off."""
