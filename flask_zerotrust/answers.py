@@ -154,7 +154,8 @@ def no_factor(action: str, *, may_enrol: bool) -> Response:
     """Tell a person without a factor what to do about it."""
     enrol_url = url_for("zerotrust.enrol") if may_enrol else None
     if is_htmx():
-        return _fragment(gettext(MESSAGES["no_factor"]), 403, goes_to=enrol_url)
+        text = MESSAGES["no_factor"]
+        return _fragment(gettext(text), 403, goes_to=enrol_url)
     if wants_json():
         return problem(
             403,
