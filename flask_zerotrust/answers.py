@@ -154,8 +154,8 @@ def no_factor(action: str, *, may_enrol: bool, choice: bool = False) -> Response
     """Tell a person without a factor what to do about it; ``choice``: there is more than apps to enrol."""
     enrol_url = url_for("zerotrust.factors" if choice else "zerotrust.enrol") if may_enrol else None
     if is_htmx():
-        reason = "no_factor"  # apart: what stands inside gettext() is collected as a text
-        return _fragment(gettext(MESSAGES[reason]), 403, goes_to=enrol_url)
+        text = MESSAGES["no_factor"]
+        return _fragment(gettext(text), 403, goes_to=enrol_url)
     if wants_json():
         return problem(
             403,

@@ -244,8 +244,8 @@ def _shown(factor: Factor) -> dict[str, Any]:
 def _said(error: ChallengeError | SenderError | None, factor: Factor) -> str | None:
     """Return the sentence, which speaks of codes only where there are codes."""
     if isinstance(factor, Questioned) and getattr(error, "reason", None) in ("wrong", "shape"):
-        reason = "key"  # apart: what stands inside gettext() is collected as a text
-        return gettext(MESSAGES[reason])
+        text = MESSAGES["key"]
+        return gettext(text)
     return sentence(error)
 
 
