@@ -76,7 +76,7 @@ texts: $(VENV)/.dev ## collect the texts again, bring the translations up to dat
 		--ignore-pot-creation-date --no-fuzzy-matching
 	@$(BIN)/pybabel -q compile -D flask_zerotrust -d $(TEXTS) --statistics
 
-evaluate: system $(VENV)/.dev ## measure what ships against every target, on all data and in browsers (hours)
+evaluate: system-tools $(VENV)/.dev ## measure what ships against every target, on all data and in browsers (hours)
 	@$(MEASURE) --refit
 	@$(REPLAYS)
 	@$(IDENTITY)
@@ -112,7 +112,7 @@ replay: system $(VENV)/.dev ## replay twenty recorded people to the example app:
 	@ZEROTRUST_TEST_PEOPLE=20 ZEROTRUST_TEST_PEOPLE_FILE=docs/people.json $(PYTEST) -q tests/browser/test_people.py
 	@$(MAKE) --no-print-directory docs
 
-tools: system $(VENV)/.dev ## let automation tools visit the example app (needs node, npm, chromium-driver)
+tools: system-tools $(VENV)/.dev ## let automation tools visit the example app
 	@$(PIP) "selenium>=4.20"
 	@$(BIN)/python -m tests.browser.tools
 	@$(MAKE) --no-print-directory docs
@@ -124,9 +124,12 @@ clean: ## remove the environment and everything else that was made
 	@rm -rf $(VENV) *.egg-info build dist docs/_build .coverage .coverage.* htmlcov
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: system
+.PHONY: system system-tools
 system:
 	@.ci/system-packages $(PYTHON) tests
+
+system-tools:
+	@.ci/system-packages $(PYTHON) tools
 
 $(BIN)/python:
 	@.ci/system-packages $(PYTHON)

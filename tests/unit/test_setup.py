@@ -41,7 +41,8 @@ class Machine:
 
     def apt(self) -> None:
         """Put an apt-get there that notes its words and installs empty programs."""
-        named = f'p="${{p/xvfb/Xvfb}}"; p="{self.bin}/${{p/-light/}}"'
+        named = 'p="${p/xvfb/Xvfb}"; p="${p/nodejs/node}"; p="${p/chromium-driver/chromedriver}"'
+        named += f'; p="{self.bin}/${{p/-light/}}"'
         make = f'for p in "$@"; do {named}; touch "$p"; chmod +x "$p"; done'
         self.command(
             "apt-get",
@@ -53,6 +54,13 @@ class Machine:
         env = {"PATH": str(self.bin), "HOME": "/", **variables}
         run = subprocess.run([SCRIPT, *words], env=env, capture_output=True, text=True, check=False)
         return run.returncode, run.stderr
+
+
+def test_the_automation_tools_are_installed_only_where_they_are_wanted(tmp_path):
+    machine = Machine(tmp_path, root=True, has=EVERYTHING)
+    assert machine.set_up("python", "tests") == (0, "")
+    code, said = machine.set_up("python", "tools")
+    assert (code, said) == (0, "Installing with apt-get: nodejs npm chromium-driver\n")
 
 
 def test_a_machine_that_has_everything_is_left_alone(tmp_path):
