@@ -291,6 +291,7 @@ def test_answers_that_are_missed_now_and_then_stop_nobody():
 
 def test_a_node_of_a_cluster_is_named_as_one(tmp_path):
     options = {"cluster-enabled": "yes", "cluster-config-file": str(tmp_path / "nodes.conf")}
+    options["cluster-port"] = str(free_port())  # else 10,000 above its own, which may be no port
     with redis_server(tmp_path / "r", port=free_port(), options=options) as server:
         store = RedisStore.from_url(server.url())
         with pytest.raises(StoreError, match="Redis Cluster is not supported"):
