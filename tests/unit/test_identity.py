@@ -56,6 +56,43 @@ def test_the_owner_is_told_from_another(background):
     assert own.mean() < 0 < other.mean()
 
 
+def told(background, profile, *, interval):
+    """Return what strokes of the owner, and of somebody else, say in the mean with some mouse."""
+    return [
+        identity.compare(
+            profile, strokes(background, 40, seed=1, at=at, interval=interval), background=background
+        ).mean()
+        for at in (1.5, -1.5)
+    ]
+
+
+def test_the_owner_is_known_with_another_mouse_though_less_surely(background):
+    """What was learnt with one instrument says something of the person, and more of the two together."""
+    profile = learnt(background, at=1.5)
+    own, other = told(background, profile, interval=6.0)
+    assert own < 0 < other
+    assert other < told(background, profile, interval=4.0)[1]
+
+
+def test_another_mouse_is_learnt_beside_the_first_and_not_over_it(background):
+    profile = learnt(background, at=1.5)
+    first = profile.instruments[0].mean
+    after = identity.learn(
+        profile, strokes(background, 40, seed=3, at=2.5, interval=6.0), now=1.0, background=background
+    )
+    assert [found.kind[0] for found in after.instruments] == [4.0, 6.0]
+    assert (after.instruments[0].mean == first).all()
+    assert after.instruments[1].mean[0] > first[0]
+
+
+def test_another_screen_is_the_same_instrument(background):
+    """Its size says how large a window is, which changes by the hour."""
+    seen = strokes(background, 20, seed=3)
+    seen[:, -2:] += 1.0
+    after = identity.learn(learnt(background), seen, now=1.0, background=background)
+    assert len(after.instruments) == 1
+
+
 def test_a_profile_comes_back_as_it_was_kept(background):
     profile = learnt(background)
     again = identity.Profile.from_bytes(profile.to_bytes())
