@@ -105,9 +105,10 @@ def set_learning() -> Response:
     me, choice = current_user.get_id(), request.form.get("choice")
     if choice not in CHOICES:
         abort(400, "Choose one of the buttons of the security page.")
+    # In this order: movement that comes in between would teach a profile again.
+    store.set_consent(me, choice != "switch off")
     if choice != "switch on":
         zt.forget_profile(me)
-    store.set_consent(me, choice != "switch off")
     flash(CHOICES[choice], "success")
     return redirect(url_for("bank.security"), code=303)
 

@@ -13,7 +13,10 @@ from .common import group, json_option, load, new_folder
 @group.command()
 @click.argument("dataset", type=click.Choice(["sapimouse", "balabit"]))
 @click.argument("path", type=click.Path(path_type=str))
-@click.option("--background", help="Folder of a background model; the one that ships if left out.")
+@click.option(
+    "--background",
+    help="Folder of a background model, or data of other people to fit one to; else the one that ships.",
+)
 @json_option
 def evaluate_identity(dataset: str, path: str, background: str | None, as_json: bool) -> None:
     """Measure how well the owner of a profile is told from others."""

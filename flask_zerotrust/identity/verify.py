@@ -123,11 +123,22 @@ def _taught(
                 seen_at=max(now, old.seen_at),
             )
             return (*profile.instruments[:i], new, *profile.instruments[i + 1 :])
-    new = Instrument(kind=kind, strokes=float(len(z)), mean=z.mean(axis=0), seen_at=now)
+    mean, strokes = z.mean(axis=0), float(len(z))
+    if ready(profile):
+        # It begins where the owner is expected with it: a new mouse is no way around the bound. What it
+        # has not moved counts for nothing, so that an owner's new mouse is not soon thought well known.
+        home, _ = _expected(profile, kind, background)
+        step = _bounded(mean - home, background)
+        strokes *= _length(step, background) / max(_length(mean - home, background), 1e-12)
+        mean = home + step
+    new = Instrument(kind=kind, strokes=strokes, mean=mean, seen_at=now)
     latest = sorted(profile.instruments, key=lambda kept: kept.seen_at)[-(MAX_INSTRUMENTS - 1) :]
     return (*latest, new)
 
 
 def _bounded(step: Floats, background: Background) -> Floats:
-    length = float(np.sqrt((step**2 / background.within).mean()))
-    return step * min(1.0, MAX_DRIFT / max(length, 1e-12))
+    return step * min(1.0, MAX_DRIFT / max(_length(step, background), 1e-12))
+
+
+def _length(step: Floats, background: Background) -> float:
+    return float(np.sqrt((step**2 / background.within).mean()))

@@ -376,6 +376,23 @@ def test_what_was_learnt_can_be_erased(app: Flask, ada: FlaskClient, choice: str
         assert store.consents("ada") is agrees
 
 
+def test_consent_ends_before_the_profile_is_erased(
+    app: Flask, ada: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or movement that comes in between would leave one behind."""
+    choose(ada, "switch on")
+    profiles, agreed = app.extensions["zerotrust"].profiles, []
+    forget = profiles.forget
+
+    def watched(user: str) -> None:
+        agreed.append(store.consents(user))
+        forget(user)
+
+    monkeypatch.setattr(profiles, "forget", watched)
+    choose(ada, "switch off")
+    assert agreed == [False]
+
+
 def test_a_thief_without_a_code_switches_nothing_off(app: Flask, ada: FlaskClient) -> None:
     """The session is Ada's, the hand is not."""
     choose(ada, "switch on")

@@ -15,9 +15,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flask_zerotrust import cli, identity
+from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.identity import background
 from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT
-from flask_zerotrust.training.identity import calibrate, evaluate, visits
+from flask_zerotrust.training.identity import calibrate, evaluate, others, visits
 from flask_zerotrust.training.identity.calibrate import Trial
 from flask_zerotrust.training.recordings import Recording
 from flask_zerotrust.training.report import targets
@@ -68,6 +69,8 @@ def test_the_command_makes_the_same_background_twice_of_nobody_held_out(
 
 def test_the_background_that_ships_knows_nobody_who_is_held_out() -> None:
     origin = identity.load_background().manifest["provenance"]
+    assert len(origin["seen"]["sapimouse"]) == 50
+    assert not set(origin["seen"]["sapimouse"]) & set(SAPIMOUSE_HELD_OUT)
     assert origin["held_out"] == {"sapimouse": list(SAPIMOUSE_HELD_OUT)}
     assert origin["people"].endswith("50 people, 2 visits each, in one sitting")
 
@@ -111,6 +114,77 @@ def test_sapimouse_is_judged_on_people_who_are_held_out(
     assert 0.5 < found["as_recorded"]["global_auc"] <= 1.0
 
 
+def test_people_of_any_number_are_judged_unless_the_background_has_seen_them(
+    recorded: list[Recording], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only those whom this project holds out: others have recorded, too."""
+    patch(monkeypatch, renumbered([r for r in recorded if r.user in SAPIMOUSE_HELD_OUT], by=72))
+    told = json.loads(run("evaluate-identity", "sapimouse", "here", "--json").output)
+    assert told["people"] == 3
+    assert set(told["per_user"]) == {str(int(user) + 72) for user in SAPIMOUSE_HELD_OUT[:3]}
+
+
+def test_a_background_is_fitted_to_other_peoples_data(
+    recorded: list[Recording], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is among them is not judged: here, everybody but the three who were added."""
+    known = [r for r in recorded if r.user not in SAPIMOUSE_HELD_OUT]
+    places = {"here": [*known, *renumbered(known[:6], by=72)], "theirs": known}
+    monkeypatch.setattr(visits, "read", lambda dataset, path: places[str(path)])
+    said = run("evaluate-identity", "sapimouse", "here", "--background", "theirs", "--json")
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.output)["people"] == 3
+    shipped = json.loads(run("evaluate-identity", "sapimouse", "here", "--json").output)
+    assert shipped["by_seconds"] != json.loads(said.output)["by_seconds"]
+
+
+def renumbered(found: Iterable[Recording], *, by: int) -> list[Recording]:
+    """Return the recordings as those of people of whom nobody has heard."""
+    return [replace(r, user=str(int(str(r.user)) + by)) for r in found]
+
+
+@pytest.mark.parametrize("background", [(), ("--background", "here")])
+def test_people_whom_the_background_knows_are_not_judged(
+    recorded: list[Recording], monkeypatch: pytest.MonkeyPatch, background: tuple[str, ...]
+) -> None:
+    patch(monkeypatch, [r for r in recorded if r.user not in SAPIMOUSE_HELD_OUT])
+    said = run("evaluate-identity", "sapimouse", "here", *background)
+    assert said.exit_code == 2
+    assert said.output.startswith("Error: 0 of these sapimouse people are new to the background")
+
+
+def test_a_challenge_whose_people_the_background_knows_is_refused(
+    recorded: list[Recording], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {"here": recorded, "theirs": recorded[:4]}
+    monkeypatch.setattr(visits, "read", lambda dataset, path: places[str(path)])
+    monkeypatch.setattr(visits, "ARCHIVES", {"balabit": "balabit.tar"})
+    said = run("evaluate-identity", "balabit", "here", "--background", "theirs")
+    assert (said.exit_code, "has seen people of this challenge" in said.output) == (2, True)
+
+
+def test_a_background_that_says_nobody_is_refused(recorded: list[Recording]) -> None:
+    model = replace(identity.load_background(), manifest={"provenance": {}})
+    with pytest.raises(ConfigError, match="does not say whom it has seen"):
+        others.unseen("sapimouse", recorded, model)
+
+
+@pytest.mark.parametrize("length", ["1min", "3min"])
+def test_half_a_data_set_is_no_report_of_nothing(
+    recorded: list[Recording], monkeypatch: pytest.MonkeyPatch, length: str
+) -> None:
+    patch(monkeypatch, [r for r in recorded if r.session.endswith(length)])
+    for dataset in visits.ARCHIVES:
+        said = run("evaluate-identity", dataset, "here", "--json")
+        assert (said.exit_code, "holds no pair" in said.output) == (2, True)
+
+
+def test_a_place_without_a_background_or_data_says_what_it_lacks(tmp_path: Path) -> None:
+    said = run("evaluate-identity", "sapimouse", tmp_path, "--background", tmp_path)
+    assert said.exit_code == 2
+    assert "neither a model (manifest.json and background.npz) nor sessions" in said.output
+
+
 def test_balabit_is_judged_on_its_labelled_test_sessions(
     recorded: list[Recording], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,7 +202,12 @@ def test_balabit_is_judged_on_its_labelled_test_sessions(
     said = run("evaluate-identity", "balabit", "here", "--json")
     assert said.exit_code == 0, said.output
     told = json.loads(said.output)
-    assert set(told) == {*FIGURES, "people", "protocol", "open_set", "equal_rates", "equal_rates_cohort"}
+    views, parts = {"as_recorded", "re_rendered"}, {"open_set", "equal_rates", "equal_rates_cohort"}
+    assert set(told) == {*FIGURES, *parts, *views, "people", "protocol"}
+    assert all(set(told[view]) == {*FIGURES, *parts} for view in views)
+    assert told["global_auc"] == told["as_recorded"]["global_auc"]
+    assert told["by_strokes"] != told["re_rendered"]["by_strokes"]
+    assert told["re_rendered"]["equal_rates"]["trials"] == told["equal_rates"]["trials"]
     assert told["people"] == 3
     assert told["trials"] == 6
     assert told["equal_rates"]["trials"] == 4

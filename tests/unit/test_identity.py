@@ -14,6 +14,7 @@ import pytest
 from flask_zerotrust import identity
 from flask_zerotrust.errors import ConfigError, StoreError
 from flask_zerotrust.identity import background as model
+from flask_zerotrust.identity import verify
 from flask_zerotrust.identity.evidence import CAP_OTHER, CAP_OWNER, STROKE_CAP, TEMPER, Identity
 from flask_zerotrust.identity.profile import MAX_BYTES
 from flask_zerotrust.identity.verify import (
@@ -54,6 +55,43 @@ def test_the_owner_is_told_from_another(background):
     own = identity.compare(profile, strokes(background, 40, seed=1, at=1.5), background=background)
     other = identity.compare(profile, strokes(background, 40, seed=2, at=-1.5), background=background)
     assert own.mean() < 0 < other.mean()
+
+
+def told(background, profile, *, interval):
+    """Return what strokes of the owner, and of somebody else, say in the mean with some mouse."""
+    return [
+        identity.compare(
+            profile, strokes(background, 40, seed=1, at=at, interval=interval), background=background
+        ).mean()
+        for at in (1.5, -1.5)
+    ]
+
+
+def test_the_owner_is_known_with_another_mouse_though_less_surely(background):
+    """What was learnt with one instrument says something of the person, and more of the two together."""
+    profile = learnt(background, at=1.5)
+    own, other = told(background, profile, interval=6.0)
+    assert own < 0 < other
+    assert other < told(background, profile, interval=4.0)[1]
+
+
+def test_another_mouse_is_learnt_beside_the_first_and_not_over_it(background):
+    profile = learnt(background, at=1.5)
+    first, after = profile.instruments[0].mean, profile
+    for seed in range(40):
+        seen = strokes(background, 7, seed=seed, at=3.0, interval=6.0)
+        after = identity.learn(after, seen, now=1.0, background=background)
+    assert [found.kind[0] for found in after.instruments] == [4.0, 6.0]
+    assert (after.instruments[0].mean == first).all()
+    assert after.instruments[1].mean[0] > first[0] + 0.5
+
+
+def test_another_screen_is_the_same_instrument(background):
+    """Its size says how large a window is, which changes by the hour."""
+    seen = strokes(background, 20, seed=3)
+    seen[:, -2:] += 1.0
+    after = identity.learn(learnt(background), seen, now=1.0, background=background)
+    assert len(after.instruments) == 1
 
 
 def test_a_profile_comes_back_as_it_was_kept(background):
@@ -117,6 +155,20 @@ def test_one_step_moves_a_ready_profile_by_the_bound_and_no_further(background):
     young = learnt(background, n=READY_STROKES - 1)
     after = identity.learn(young, strange, now=1.0, background=background)
     assert moved(young, after, background) > 2 * MAX_DRIFT
+
+
+@pytest.mark.parametrize("seen_with", [4.0, 6.0])
+@pytest.mark.parametrize("n", [1, 10, 200])
+def test_no_instrument_is_a_way_around_the_bound(background, seen_with, n):
+    """One step moves what is expected of the owner little, with every mouse, known or named for this."""
+    profile = learnt(background, n=READY_STROKES)
+    strange = strokes(background, n, at=30.0, interval=seen_with)
+    after = identity.learn(profile, strange, now=1.0, background=background)
+    for judged_with in (2.0, 4.0, 6.0):
+        kind = np.array([judged_with, 10.0, 9.5])
+        before, now = (verify._expected(each, kind, background)[0] for each in (profile, after))
+        # Bound is the mean of an instrument; that more strokes make it surer adds a little.
+        assert np.sqrt(((now - before) ** 2 / background.within).mean()) <= 1.1 * MAX_DRIFT
 
 
 def test_old_strokes_fade(background):

@@ -12,7 +12,7 @@ from ... import identity, risk
 from ...identity.evidence import Identity
 from ...motion import INSTRUMENT_NAMES
 from ...recognition import RECOGNISED
-from . import evaluate, fit, visits
+from . import evaluate, fit, others, visits
 from .fit import Floats
 from .visits import Visit
 
@@ -62,7 +62,7 @@ def fold_trials(
     for k in range(FOLDS):
         left = set(dealt[k::FOLDS].tolist())
         known = [one for views in shown if views[0].user not in left for one in views]
-        model = _uncalibrated(fit.fit(visits.rows(known), dimensions=dimensions))
+        model = others.uncalibrated(fit.fit(visits.rows(known), dimensions=dimensions))
         for view in range(len(VIEWS)):
             trials += pairs([views[view] for views in shown if views[0].user in left], model, view)
     return trials
@@ -125,10 +125,6 @@ def evidence(trial: Trial, slope: float, offset: float) -> Floats:
 
 def _share(values: Sequence[float] | Sequence[np.bool_]) -> float:
     return round(float(np.mean(values)), 4)
-
-
-def _uncalibrated(arrays: dict[str, Floats]) -> identity.Background:
-    return identity.Background(**arrays, slope=1.0, offset=0.0, manifest={"arrays_sha256": ""})
 
 
 def _learnt(visit: Visit, model: identity.Background) -> identity.Profile | None:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from ... import identity
+from ...errors import ConfigError
 from ...motion import INSTRUMENT_NAMES
-from ..datasets import SAPIMOUSE_HELD_OUT
-from . import fit, visits
+from ..recordings import Recording
+from . import fit, others, visits
 from .visits import Visit
 
 Json = dict[str, Any]
@@ -25,21 +26,27 @@ _DEVICE = len(INSTRUMENT_NAMES)
 _FAST_USERS = ("7", "20")
 _FAST = np.log2(30.0)
 
+# How the movement is seen: by the device that each person had, and by one that is the same for everybody.
+_SEEN: dict[str, Callable[[Recording], Recording]] = {
+    "as_recorded": lambda recording: recording,
+    "re_rendered": visits.same_device,
+}
+
 Trial = tuple[Visit, Visit, bool]  # enrolled, tested, somebody else
 Score = Callable[[Visit, Visit], float]
 
 
 def sapimouse(path: str | Path, *, background: str | Path | None = None) -> Json:
-    """Enrol held-out people on their 3-minute visit and test everybody's 1-minute visit against them."""
-    model = identity.load_background(background)
-    people = [r for r in visits.read("sapimouse", path) if r.user in SAPIMOUSE_HELD_OUT]
+    """Enrol people new to the background on their 3-minute visit; test everybody's 1-minute visit."""
+    model = others.chosen(background)
+    people = others.unseen("sapimouse", visits.read("sapimouse", path), model)
     report: Json = {"people": len({r.user for r in people}), "protocol": sapimouse.__doc__}
-    for name, seen in (("as_recorded", lambda r: r), ("re_rendered", visits.same_device)):
+    for name, seen in _SEEN.items():
         shown = [visits.visit(seen(r)) for r in people]
         enrolled = [v for v in shown if v.session.endswith("3min")]
         tested = [v for v in shown if v.session.endswith("1min")]
         trials = [(e, t, e.user != t.user) for e in enrolled for t in tested]
-        report[name] = figures(trials, lambda e, t: ratio(model, e, t))
+        report[name] = figures(_both_kinds(trials), lambda e, t: ratio(model, e, t))
     return {**report["re_rendered"], "open_set": report["re_rendered"]["by_strokes"], **report}
 
 
@@ -49,20 +56,32 @@ def balabit(path: str | Path, *, background: str | Path | None = None) -> Json:
     The global figures are of a model fitted to the training sessions of all these users, impostors
     included, and to nobody else. The open set is of the background model, which knows none of them.
     """
-    model = identity.load_background(background)
-    shown = [visits.visit(r) for r in visits.read("balabit", path)]
+    model = others.chosen(background)
+    found = visits.read("balabit", path)
+    if len(others.unseen("balabit", found, model)) < len(found):
+        raise ConfigError("The background model has seen people of this challenge. Name another one.")
+    recorded = [visits.visit(r) for r in found]
+    quick = {v.session for v in recorded if v.user in _FAST_USERS and _interval(v) < _FAST}
+    report: Json = {"people": len({v.user for v in recorded}), "protocol": balabit.__doc__}
+    for name, seen in _SEEN.items():
+        shown = recorded if name == "as_recorded" else [visits.visit(seen(r)) for r in found]
+        report[name] = _challenge(shown, model, quick)
+    return {**report["as_recorded"], **report}
+
+
+def _challenge(shown: list[Visit], model: identity.Background, quick: set[str]) -> Json:
     training = [v for v in shown if "-training-" in v.session and len(v.ended_s)]
     tested = [v for v in shown if "-test-" in v.session and v.label]
-    cohort = _fitted(model, visits.rows(training))
     enrolled = {
         user: _joined([v for v in training if v.user == user]) for user in {v.user for v in training}
     }
-    trials = [(enrolled[t.user], t, t.label == "impostor") for t in tested if t.user in enrolled]
-    quick = [t for t in tested if t.label == "human" and t.user in _FAST_USERS and _interval(t) < _FAST]
-    fast = [(enrolled[u], t, t.user != u) for u in _FAST_USERS if u in enrolled for t in quick]
+    trials = _both_kinds(
+        [(enrolled[t.user], t, t.label == "impostor") for t in tested if t.user in enrolled]
+    )
+    cohort = _fitted(model, visits.rows(training))
+    alike = [t for t in tested if t.label == "human" and t.session in quick]
+    fast = [(enrolled[u], t, t.user != u) for u in _FAST_USERS if u in enrolled for t in alike]
     return {
-        "people": len(enrolled),
-        "protocol": balabit.__doc__,
         **figures(trials, lambda e, t: ratio(cohort, e, t)),
         "open_set": figures(trials, lambda e, t: ratio(model, e, t)),
         "equal_rates": figures(fast, lambda e, t: ratio(model, e, t)),
@@ -113,6 +132,16 @@ def figures(trials: list[Trial], score: Score) -> Json:
             for n in STROKES
         },
     }
+
+
+def _both_kinds(trials: list[Trial]) -> list[Trial]:
+    kinds = {other for e, t, other in trials if len(e.ended_s) and len(t.ended_s)}
+    if len(kinds) == 2:
+        return trials
+    raise ConfigError(
+        "This data holds no pair of a long and a short visit of one person beside one of two people "
+        "(for Balabit: no training sessions with labelled test sessions of both kinds)."
+    )
 
 
 def _both(trials: list[Trial], score: Score) -> Json:

@@ -12,13 +12,11 @@ from ..datasets import SAPIMOUSE_HELD_OUT
 from . import bundle, calibrate, fit, visits
 from .visits import Visit
 
-SEED = 20261122
-
 
 def shown(path: str | Path, *, held_out: bool = False) -> list[tuple[Visit, ...]]:
     """Return the visits of the background people of SapiMouse, or of those who are held out."""
     people = [r for r in visits.read("sapimouse", path) if (r.user in SAPIMOUSE_HELD_OUT) == held_out]
-    return visits.views(people, seed=SEED)
+    return visits.views(people, seed=visits.SEED)
 
 
 def make(path: str | Path, out: str | Path) -> str:
@@ -30,10 +28,11 @@ def make(path: str | Path, out: str | Path) -> str:
         slope, offset, told = calibrated(seen)
     arrays |= {"slope": np.array(slope), "offset": np.array(offset)}
     provenance = {
-        "seed": SEED,
+        "seed": visits.SEED,
         "people": "SapiMouse (Antal, Fejér and Buza, 2021), no licence stated, citation requested; "
         f"{len({views[0].user for views in seen})} people, 2 visits each, in one sitting",
         "views": list(calibrate.VIEWS),
+        "seen": {"sapimouse": sorted({str(views[0].user) for views in seen}, key=int)},
         "held_out": {"sapimouse": list(SAPIMOUSE_HELD_OUT)},
         "calibration": told,
     }
@@ -43,7 +42,7 @@ def make(path: str | Path, out: str | Path) -> str:
 def calibrated(seen: list[tuple[Visit, ...]]) -> tuple[float, float, dict[str, Any]]:
     """Return slope and offset by cross-validation over the people, and what comes of them."""
     deals = range(calibrate.DEALS)
-    trials = [t for deal in deals for t in calibrate.fold_trials(seen, seed=SEED + deal)]
+    trials = [t for deal in deals for t in calibrate.fold_trials(seen, seed=visits.SEED + deal)]
     slope, offset = calibrate.line(trials)
     told = {"folds": calibrate.FOLDS, "deals": calibrate.DEALS, "slope": slope, "offset": offset}
     return slope, offset, told | {"outcome": calibrate.outcome(trials, slope, offset)}

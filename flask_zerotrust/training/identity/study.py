@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from ... import identity
-from . import calibrate, evaluate, recipe
+from . import calibrate, evaluate, recipe, visits
 from .calibrate import VIEWS, Trial
 from .visits import Visit
 
@@ -51,7 +51,7 @@ def tried(shown: list[tuple[Visit, ...]]) -> Json:
     """Return, by number of dimensions and view, how strokes added up and strokes taken together do."""
     told: Json = {}
     for dimensions in DIMENSIONS:
-        trials = calibrate.fold_trials(shown, seed=recipe.SEED, dimensions=dimensions)
+        trials = calibrate.fold_trials(shown, seed=visits.SEED, dimensions=dimensions)
         told[str(dimensions)] = {
             name: _both([t for t in trials if t.view == view]) for view, name in enumerate(VIEWS)
         }

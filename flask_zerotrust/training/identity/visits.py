@@ -20,6 +20,8 @@ from .fit import Floats, Rows
 Reader = Callable[..., Iterable[Recording]]
 #: The archives as they are looked for in a folder of data sets.
 ARCHIVES = {"sapimouse": recipe.SAPIMOUSE, "balabit": recipe.BALABIT}
+#: Of the devices that visits are shown on.
+SEED = 20261122
 # Strokes of one visit that a background is fitted on: Balabit's visits run to hours.
 MOST_STROKES = 300
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ...console import Bar, needed, one_line
-from .. import recipe
+from .. import recipe, visits
 from . import study
 from .stretches import LENGTHS
 
@@ -43,7 +43,7 @@ identity is half a bare request a batch ([Performance](performance.md)).
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="JSON file.")
-@click.option("--seed", default=recipe.SEED, show_default=True)
+@click.option("--seed", default=visits.SEED, show_default=True)
 @click.option("--deals", default=study.DEALS, show_default=True, type=click.IntRange(1))
 def main(data: Path, out: Path, seed: int, deals: int) -> None:
     """Compare methods on the background people in DATA; writes OUT and the same as tables beside it."""
