@@ -13,7 +13,7 @@ Found = dict[str, dict[str, float]]
 class Figure:
     """One row: what it is, how it follows from the medians, and what it should be at most or at least.
 
-    ``needs`` names a group of medians without which the row is left out: what was not installed, or not timed.
+    ``needs`` names a group of medians without which the row is left out: not installed, or not timed.
     """
 
     name: str
