@@ -28,6 +28,7 @@ def tab_to(page: Page, selector: str, *, most: int = 40) -> None:
 def test_the_keyboard_alone_does_everything(page: Page, live_bank: Bank) -> None:
     """Log in, find the form, send, have a code sent, answer, confirm: without one pointer event."""
     page.goto(live_bank.url + "/login")
+    expect(page.locator("#username")).to_be_focused()
     page.keyboard.type("grace")
     page.keyboard.press("Tab")
     page.keyboard.type("nanosecond")

@@ -6,10 +6,12 @@ import re
 import shutil
 import sqlite3
 import stat
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from itertools import pairwise
+from multiprocessing import get_context
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -97,11 +99,19 @@ def test_the_secret_key_is_made_once_and_for_the_owner_only(instance: Path) -> N
 
 def test_workers_that_start_together_share_one_key_and_one_database(tmp_path: Path) -> None:
     """Whoever comes second takes what is there, complete."""
-    make = [{"TESTING": True, "INSTANCE": tmp_path / "fresh"}] * 4
-    with ThreadPoolExecutor(4) as pool:
-        apps = list(pool.map(create_app, make))
-    assert len({app.secret_key for app in apps}) == 1
-    assert len({pence(app, "ada") for app in apps}) == 1
+    processes = get_context("spawn")
+    with processes.Manager() as manager, ProcessPoolExecutor(4, mp_context=processes) as pool:
+        gate = manager.Barrier(4)
+        starts = [pool.submit(start_worker, tmp_path / "fresh", gate) for _ in range(4)]
+        seen = {start.result(timeout=60) for start in starts}
+    assert len(seen) == 1
+
+
+def start_worker(instance: Path, gate: Barrier) -> tuple[Any, int]:
+    """Start the app in a process of its own, when all are ready; return its key and Ada's balance."""
+    gate.wait(timeout=60)
+    app = create_app({"TESTING": True, "INSTANCE": instance})
+    return app.secret_key, pence(app, "ada")
 
 
 def test_a_second_start_keeps_what_happened(app: Flask, instance: Path) -> None:
