@@ -14,7 +14,7 @@ from flask_zerotrust.factors.enrolled import MAX_FACTORS
 from flask_zerotrust.factors.totp import new_secret
 from tests.forms import form_to, form_with
 
-from .sites import NUMBER, SECRET, Site, Visitor, totp
+from .sites import NUMBER, Site, Visitor, enrolled_eve, kinds, totp
 
 FACTORS = "/zerotrust/factors"
 NEW = {"sms": "+447700900456", "email": "eve@post.example"}
@@ -28,22 +28,12 @@ def site(make_site: Callable[..., Site]) -> Site:
 
 @pytest.fixture
 def eve(site: Site) -> Visitor:
-    """Eve has enrolled an app and a number here, besides nothing of the site's own."""
-    site.zt.factors_loader(lambda user: [])
-    enrolled = site.app.extensions["zerotrust"].enrolled
-    enrolled.add_totp("eve", SECRET)
-    enrolled.add_sms("eve", NUMBER)
-    return site.visitor().login("eve").step_up("/admin")
+    return enrolled_eve(site)
 
 
 def outbox(site: Site, kind: str) -> Any:
     guard = site.app.extensions["zerotrust"]
     return (guard.sender if kind == "sms" else guard.mailer).outbox
-
-
-def kinds(site: Site, user: str) -> list[str]:
-    with site.app.test_request_context():
-        return [factor.kind for factor in site.app.extensions["zerotrust"].factors(user)]
 
 
 def add(visitor: Visitor, kind: str, contact: str) -> Any:
