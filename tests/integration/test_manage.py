@@ -185,6 +185,16 @@ def test_a_sender_that_fails_is_a_clear_page(eve: Visitor, site: Site, monkeypat
     assert "could not be sent" in page.text
 
 
+def test_another_code_for_what_was_added_already_asks_what_to_add(eve: Visitor, site: Site) -> None:
+    page = eve.open(add(eve, "email", NEW["email"]).location).text
+    form = form_to(page, "/send")
+    assert eve.fill(page, "code", outbox(site, "email")[-1].code).status_code == 303
+    ended = eve.submit(form.action, form.fields)
+    assert ended.status_code == 404
+    assert 'name="contact"' in ended.text
+    assert len([one for one in outbox(site, "email") if one.code]) == 1
+
+
 def test_there_is_an_end_to_it(eve: Visitor, site: Site) -> None:
     for _ in range(MAX_FACTORS - 2):
         site.app.extensions["zerotrust"].enrolled.add_totp("eve", new_secret())

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from flask import Flask
 
+from flask_zerotrust import signals
 from flask_zerotrust.cli import reach
 from flask_zerotrust.cli.findings import Patient
 from flask_zerotrust.factors.verify import TwilioVerify
 from tests.twilio_server import SID, TOKEN, serve_twilio
 from tests.verify_server import SERVICE, FakeVerify
 
-from .sites import Site, Visitor
+from .sites import Site, Visitor, kinds
 
 
 @pytest.fixture
@@ -77,6 +79,23 @@ def test_a_number_enrolled_here_is_verified_there(site: Site, twilio: FakeVerify
     bob.press_send(asked)
     assert twilio.made[-1].to == "+447700900456"
     assert bob.answer(asked, twilio.code).status_code == 303
+
+
+def test_a_number_whose_code_gets_no_judgement_is_not_added(site: Site, twilio: FakeVerify) -> None:
+    told: list[str] = []
+
+    def hear(sender: Flask, reason: str, **_: object) -> None:
+        told.append(reason)
+
+    ada = site.visitor().login().step_up("/admin")
+    asked = ada.open("/zerotrust/factors/add/sms?new=1").text
+    waiting = ada.open(ada.fill(asked, "contact", "+447700900456").location).text
+    twilio.broken = (500, b"<html>")
+    with signals.enrolment_failed.connected_to(hear, site.app):
+        page = ada.fill(waiting, "code", twilio.code)
+    assert (page.status_code, told) == (503, ["unchecked"])
+    assert "We can’t check codes at the moment" in page.text
+    assert kinds(site, "ada") == ["totp"]
 
 
 def test_doctor_looks_at_verifys_own_host(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
