@@ -4,6 +4,9 @@
 
 Three lines add it to an app: ``ZeroTrust(app)``, ``{{ zerotrust_script() }}`` in the base template,
 and ``@step_up_required`` below ``@app.route`` of every view worth protecting.
+
+Where to read on: a protected view goes through ``decorators``, ``enforce`` and ``risk.decide``; movement
+comes in through ``views/collector``, ``ingest`` and ``assess``; ``extension`` connects both to an app.
 """
 
 from __future__ import annotations

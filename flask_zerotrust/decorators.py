@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeGuard, TypeVar, overload
 
 from flask import current_app, request
 
+from . import placement
 from .enforce import enforce
 from .errors import ConfigError
 from .guard import this_guard
@@ -19,9 +19,6 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 # As for ZEROTRUST_GRANT_S: nobody is still the same person at the keyboard a day later.
 MAX_AGE_S = 86_400
-
-# Guards that exist in this process, so that a misplaced one is found; see find_misplaced.
-_guards: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
 
 
 @overload
@@ -77,69 +74,11 @@ def step_up_required(
                 return answer
             return current_app.ensure_sync(inner)(*args, **kwargs)
 
-        _guards.add(guarded)
+        placement.note(guarded)
         # A view of the same signature, which functools.wraps cannot tell mypy.
         return guarded  # type: ignore[return-value]
 
     return guard_view if view is None else guard_view(view)
-
-
-def find_misplaced(
-    views: Iterable[Callable[..., Any]], elsewhere: Iterable[Callable[..., Any]] = ()
-) -> None:
-    """Refuse views whose guard stands above ``@app.route``, where it protects nothing.
-
-    Parameters
-    ----------
-    views, elsewhere : iterable of callable
-        What the routes of this app, and of the other apps in this process, lead to.
-
-    Raises
-    ------
-    ConfigError
-        Naming the function.
-    """
-    guards = {id(guarded): guarded for guarded in list(_guards)}
-    bare: set[int] = set()
-    reached: set[int] = set()
-    for way in (way for view in views for way in _ways(view)):
-        ids = list(map(id, way))
-        reached.update(ids)
-        if guards.keys().isdisjoint(ids):
-            bare.update(ids)
-    reached.update(id(function) for view in elsewhere for way in _ways(view) for function in way)
-    for guarded in (guards[i] for i in guards.keys() - reached):
-        # Set by functools.wraps.
-        inner: Callable[..., Any] = guarded.__wrapped__  # type: ignore[attr-defined]
-        if not bare.isdisjoint(map(id, _chain(inner))):
-            named = getattr(inner, "view_class", inner)
-            raise ConfigError(
-                f"@step_up_required on {named.__module__}.{named.__qualname__} guards nothing, because "
-                "it stands above @app.route. Put @step_up_required below it, next to the function."
-            )
-
-
-def is_guarded(view: Callable[..., Any]) -> bool:
-    """Say whether this view, or a method of this view class, stands behind a guard."""
-    guards = {id(guarded) for guarded in list(_guards)}
-    return any(not guards.isdisjoint(map(id, way)) for way in _ways(view))
-
-
-def _ways(view: Callable[..., Any]) -> list[list[Callable[..., Any]]]:
-    """Return the view with what it wraps; for a view class, that of each method, too."""
-    found = [_chain(view)]
-    view_class = getattr(view, "view_class", None)
-    for _, method in inspect.getmembers(view_class, inspect.isfunction) if view_class else ():
-        found.append(_chain(method))
-    return found
-
-
-def _chain(function: Callable[..., Any]) -> list[Callable[..., Any]]:
-    """Return the function and everything it wraps, outermost first."""
-    found = [function]
-    while hasattr(found[-1], "__wrapped__"):
-        found.append(found[-1].__wrapped__)
-    return found
 
 
 def _check(view: object, max_risk: object, max_age_s: object) -> None:

@@ -1,45 +1,32 @@
-"""``ZeroTrust.init_app``: puts the parts together for one app; wiring only."""
+"""``ZeroTrust``: what an app calls; ``init_app`` connects the parts to the app, and makes none."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import time
 import weakref
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app, request, url_for
-from markupsafe import Markup
+from flask import Flask, current_app, request
 from werkzeug.local import LocalProxy
 
-from . import audit, catalogues, stores, texts
-from .challenge import Challenges
+from . import audit, catalogues, texts
+from .assembly import assemble
 from .config import Settings
-from .decorators import find_misplaced
 from .errors import ConfigError
 from .factors import webauthn
 from .factors.base import Mailer, Sender, Verifier
 from .factors.email import EmailFactor
-from .factors.enrolled import Enrolled
-from .factors.senders import ConsoleMailer, ConsoleSender, TwilioSender
 from .factors.sms import SmsFactor
-from .factors.smtp import SmtpMailer
-from .factors.totp import TotpFactor
-from .factors.verify import TwilioVerify, VerifiedSmsFactor, sms_factor
+from .factors.verify import VerifiedSmsFactor, sms_factor
 from .formpost import StrippingRequest
 from .guard import CurrentRisk, Guard, this_guard
-from .identity import load_background
-from .keys import KeyRing
-from .memory import ReplayMemory
 from .people import FactorsLoader, IdentityConsent, Loaders, Notify, UserIdLoader, check_source
-from .profiles import Profiles, Progress
-from .recorder import Consent, Recorder
-from .scoring import load_bundle
-from .session import Sessions
-from .tokens import serializer
+from .placement import find_misplaced
+from .profiles import Progress
+from .recorder import Consent
+from .script import zerotrust_script
 from .views import CSRF_EXEMPT, make_blueprint
 
 # Apps of this process, so that a view guarded in one may be plain in another.
@@ -51,8 +38,6 @@ TEXTS = {
     "zt_ngettext": texts.ngettext,
     "zt_language": texts.language,
 }
-
-_SCRIPT = Path(__file__).parent / "static" / "collector.js"
 
 
 def _current_risk() -> CurrentRisk:
@@ -101,12 +86,13 @@ class ZeroTrust:
         settings = Settings.from_mapping(app.config)
         if settings.passkeys:
             webauthn.library()  # or a ConfigError that says what to install
-        app.extensions["zerotrust"] = self._guard(app, settings)
+        app.extensions["zerotrust"] = assemble(app, settings, self._loaders, self._clock)
         app.register_blueprint(make_blueprint(settings.url_prefix))
         app.jinja_env.globals.update(zerotrust_script=zerotrust_script, current_risk=current_risk)
         app.jinja_env.globals.update(TEXTS)
         catalogues.connect()
         app.request_class = type("ZeroTrustRequest", (StrippingRequest, app.request_class), {})
+        # Ahead of what the app registered before, so that nothing runs in an app that is not complete.
         app.before_request_funcs.setdefault(None, []).insert(0, check_complete)
         _follow_logins(app)
         if settings.audit_log:
@@ -209,53 +195,6 @@ class ZeroTrust:
             raise ConfigError("ZEROTRUST_EMAIL_SENDER is 'none': set it to 'console' or 'smtp'.")
         return mailer
 
-    def _guard(self, app: Flask, settings: Settings) -> Guard:
-        secrets = _secret_keys(app)
-        keys = KeyRing(secrets)
-        store = stores.from_url(
-            settings.store, instance_path=app.instance_path, testing=app.testing, clock=self._clock
-        )
-        return Guard(
-            settings=settings,
-            store=store,
-            keys=keys,
-            scorer=load_bundle(settings.model, settings.model_sha256),
-            sessions=Sessions(store, keys, settings),
-            challenges=Challenges(store, keys, settings, totp=TotpFactor),
-            enrolled=Enrolled(store, keys),
-            sender=_sender(app, settings, self._clock),
-            mailer=_mailer(app, settings, self._clock),
-            page_tokens=serializer(secrets, "zerotrust.page", self._clock),
-            form_tokens=serializer(secrets, "zerotrust.form", self._clock),
-            clock=self._clock,
-            loaders=self._loaders,
-            recorder=_recorder(app, settings, keys, self._clock),
-            replays=_replays(settings, store),
-            profiles=Profiles(store, keys, keep_s=settings.profile_days * 86_400.0),
-            background=load_background() if settings.identity and settings.mode != "off" else None,
-        )
-
-
-def _replays(settings: Settings, store: stores.Store) -> ReplayMemory | None:
-    if settings.replay_memory == 0 or settings.mode == "off":
-        return None
-    keep_s = settings.replay_days * 86_400.0
-    return ReplayMemory(store, capacity=settings.replay_memory, keep_s=keep_s)
-
-
-def _recorder(app: Flask, settings: Settings, keys: KeyRing, clock: Callable[[], float]) -> Recorder | None:
-    if settings.record_dir is None or settings.mode == "off":
-        return None
-    folder = Path(app.instance_path) / settings.record_dir
-    if app.static_folder is not None and folder.resolve().is_relative_to(Path(app.static_folder).resolve()):
-        raise ConfigError(
-            f"ZEROTRUST_RECORD_DIR ({str(folder)!r}) lies in the static folder, which everyone can read. "
-            "Name a folder outside of it."
-        )
-    return Recorder(
-        folder, keys, max_bytes=settings.record_max_bytes, keep_s=settings.record_keep_s, clock=clock
-    )
-
 
 def _check_consent(guard: Guard) -> None:
     if guard.background is not None and guard.loaders.identity_consent is None:
@@ -268,80 +207,6 @@ def _check_consent(guard: Guard) -> None:
             "ZEROTRUST_RECORD_DIR is set, but nothing says who agrees to be recorded: name a function with "
             "@zt.record_consent that takes the user's id (or None) and returns True for those who do."
         )
-
-
-def _secret_keys(app: Flask) -> list[str | bytes]:
-    """Return the app's keys, newest first."""
-    if not app.secret_key:
-        raise ConfigError(
-            "SECRET_KEY is not set. Flask-ZeroTrust signs tokens and encrypts secrets with it: set it "
-            "before init_app, for example to the output of `python -c 'import secrets; "
-            "print(secrets.token_hex())'`."
-        )
-    return [app.secret_key, *(app.config.get("SECRET_KEY_FALLBACKS") or [])]
-
-
-def _sender(app: Flask, settings: Settings, clock: Callable[[], float]) -> Sender | Verifier | None:
-    if settings.sms_sender == "console":
-        return ConsoleSender(enabled=app.debug or app.testing, clock=clock)
-    if settings.sms_sender == "twilio":
-        return TwilioSender(
-            settings.twilio_account_sid or "",
-            settings.twilio_auth_token or "",
-            settings.twilio_from or "",
-            timeout_s=settings.twilio_timeout_s,
-        )
-    if settings.sms_sender == "twilio-verify":
-        return TwilioVerify(
-            settings.twilio_account_sid or "",
-            settings.twilio_auth_token or "",
-            settings.twilio_verify_service or "",
-            timeout_s=settings.twilio_timeout_s,
-        )
-    return None
-
-
-def _mailer(app: Flask, settings: Settings, clock: Callable[[], float]) -> Mailer | None:
-    if settings.email_sender == "console":
-        return ConsoleMailer(enabled=app.debug or app.testing, clock=clock)
-    if settings.email_sender == "smtp":
-        return SmtpMailer(
-            host=settings.smtp_host or "",
-            port=settings.smtp_port,
-            security=settings.smtp_security,
-            user=settings.smtp_user,
-            password=settings.smtp_password,
-            from_=settings.smtp_from or "",
-            timeout_s=settings.smtp_timeout_s,
-        )
-    return None
-
-
-def zerotrust_script(nonce: str | None = None) -> Markup:
-    """Return the script tag of the collector, for the base template.
-
-    It holds no token, so pages that carry it can be cached; the script fetches its own.
-
-    Parameters
-    ----------
-    nonce : str, optional
-        The page's Content-Security-Policy nonce, where scripts need one.
-    """
-    guard = this_guard()
-    if guard.settings.mode == "off":
-        return Markup("")
-    guard.current()
-    source = url_for("zerotrust.static", filename=_SCRIPT.name, v=_script_version())
-    prefix = url_for("zerotrust.events").removesuffix("/events")
-    extra = Markup(' nonce="{}"').format(nonce) if nonce else Markup("")
-    return Markup('<script type="module" src="{}" data-zerotrust="{}"{}></script>').format(
-        source, prefix, extra
-    )
-
-
-@cache
-def _script_version() -> str:
-    return hashlib.sha256(_SCRIPT.read_bytes()).hexdigest()[:12]
 
 
 def check_complete() -> None:

@@ -23,9 +23,32 @@ from .record import Record
 from .recorder import Recorder
 from .session import Entry, Sessions, short_id
 from .stores.base import Store
+from .timeline import Timeline
 from .tokens import Tokens
 
 log = logging.getLogger("flask_zerotrust")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a batch shows, worked out once: folding it in runs again after every lost race."""
+
+    batch: events.EventBatch
+    integrity: motion.Integrity
+    heard: assess.Heard
+    sight: recognition.Sight | None
+    moved: Rows | None
+    hits: assess.Hits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What came of a batch: whether it latches the session, ends its grant (why), may be learnt from."""
+
+    result: assess.Assessment
+    latches: bool
+    revoked: str | None
+    teaches: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,74 +112,58 @@ class Intake:
 
     def _count(self, batch: events.EventBatch, entry: Entry, user: str | None) -> None:
         now = self.clock()
-        # Outside of step, which runs again after every lost race.
-        strokes, seen = motion.split(batch), motion.inspect(batch)
-        features = motion.extract(strokes)
-        heard = assess.rate(features, scorer=self.scorer)
-        sight = self._look(user, batch, strokes, features)
-        moved, hits = self._look_up(strokes, entry, now=now)
-        found: list[assess.Assessment] = []
-        newly: list[bool] = []
-        teaches, revoked = False, None  # what the last run of step, the one that won, made of it
+        seen = self._see(batch, entry, user, now=now)
+        outcome: _Outcome | None = None  # of the last run of step, the one that won
 
         def step(before: Record) -> Record:
-            nonlocal teaches, revoked
-            timeline = before.timeline.add(batch, now=now)
-            believed = timeline.believable(batch, now=now)
-            result = assess.fold(
-                heard,
-                before.state,
-                seen=seen,
-                hits=hits,
-                others=sight.said if sight is not None else (),
-                scorer=self.scorer,
-                now=now,
-                half_life_s=self.settings.half_life_s,
-                believed=believed,
-            )
-            found.append(result)
-            newly.append(result.level == "high" and not before.latched)
-            against = _revokes(result.state)
-            revoked = against if before.grant is not None else None
-            after = replace(
-                before,
-                state=result.state,
-                timeline=timeline,
-                strokes=before.strokes + len(result.strokes),
-                latched=before.latched or result.level == "high",
-                suspect=before.suspect or result.level in ("elevated", "high"),
-                # A code that was passed before another person, or a recording, began answers nothing.
-                grant=None if against else before.grant,
-            )
-            if sight is not None:
-                teaches = believed and recognition.may_teach(after, result, sight, now=now)
+            nonlocal outcome
+            after, outcome = self._fold(before, seen, now=now)
             return after
 
         records_read().pop(entry.id, None)
         if self.sessions.change(entry, user, step) is None:
             raise PayloadError("token", "is of a session that has moved on", status=401)
-        self._remember(moved)
-        if teaches and sight is not None and self.background is not None:
-            recognition.teach(self.profiles, sight, now=now, background=self.background)
-        result = found[-1]
-        signals.risk_assessed.send(
-            this_app(),
-            user=user,
-            level=result.level,
-            risk=result.value,
-            strokes=len(result.strokes),
-            reasons=result.reasons,
+        assert outcome is not None
+        self._remember(seen.moved)
+        if outcome.teaches and seen.sight is not None and self.background is not None:
+            recognition.teach(self.profiles, seen.sight, now=now, background=self.background)
+        _announce(outcome, entry, user)
+
+    def _see(self, batch: events.EventBatch, entry: Entry, user: str | None, *, now: float) -> _Seen:
+        strokes, integrity = motion.split(batch), motion.inspect(batch)
+        features = motion.extract(strokes)
+        heard = assess.rate(features, scorer=self.scorer)
+        sight = self._look(user, batch, strokes, features)
+        moved, hits = self._look_up(strokes, entry, now=now)
+        return _Seen(batch, integrity, heard, sight, moved, hits)
+
+    def _fold(self, before: Record, seen: _Seen, *, now: float) -> tuple[Record, _Outcome]:
+        """Return the record with a batch in it, and what came of that."""
+        timeline = before.timeline.add(seen.batch, now=now)
+        believed = timeline.believable(seen.batch, now=now)
+        result = assess.fold(
+            seen.heard,
+            before.state,
+            seen=seen.integrity,
+            hits=seen.hits,
+            others=seen.sight.said if seen.sight is not None else (),
+            scorer=self.scorer,
+            now=now,
+            half_life_s=self.settings.half_life_s,
+            believed=believed,
         )
-        if newly[-1]:
-            signals.session_latched.send(this_app(), user=user, level=result.level, reasons=result.reasons)
-        if revoked is not None:
-            signals.grant_revoked.send(
-                this_app(),
-                user=user,
-                session=short_id(entry.id),
-                reason=revoked,
-                latch_lifted=False,
-            )
+        against = _revokes(result.state)
+        after = _after(before, result, timeline, against)
+        teaches = False
+        if seen.sight is not None:
+            teaches = believed and recognition.may_teach(after, result, seen.sight, now=now)
+        outcome = _Outcome(
+            result=result,
+            latches=result.level == "high" and not before.latched,
+            revoked=against if before.grant is not None else None,
+            teaches=teaches,
+        )
+        return after, outcome
 
     def _look(
         self,
@@ -189,6 +196,43 @@ class Intake:
             self.replays.remember(moved)
         except StoreError:
             log.exception("the memory of movement could not be written; these strokes are not in it")
+
+
+def _after(before: Record, result: assess.Assessment, timeline: Timeline, against: str | None) -> Record:
+    """Return the record as a batch leaves it."""
+    return replace(
+        before,
+        state=result.state,
+        timeline=timeline,
+        strokes=before.strokes + len(result.strokes),
+        latched=before.latched or result.level == "high",
+        suspect=before.suspect or result.level in ("elevated", "high"),
+        # A code that was passed before another person, or a recording, began answers nothing.
+        grant=None if against else before.grant,
+    )
+
+
+def _announce(outcome: _Outcome, entry: Entry, user: str | None) -> None:
+    """Send the signals of a batch that counted."""
+    app, result = this_app(), outcome.result
+    signals.risk_assessed.send(
+        app,
+        user=user,
+        level=result.level,
+        risk=result.value,
+        strokes=len(result.strokes),
+        reasons=result.reasons,
+    )
+    if outcome.latches:
+        signals.session_latched.send(app, user=user, level=result.level, reasons=result.reasons)
+    if outcome.revoked is not None:
+        signals.grant_revoked.send(
+            app,
+            user=user,
+            session=short_id(entry.id),
+            reason=outcome.revoked,
+            latch_lifted=False,
+        )
 
 
 def _revokes(state: risk.RiskState) -> str | None:

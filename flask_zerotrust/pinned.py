@@ -46,6 +46,18 @@ def names_sha256(names: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
+def where(
+    path: str | Path | None, sha256: str | None, *, shipped: Path, shipped_sha256: str
+) -> tuple[Path, str | None]:
+    """Return a bundle's folder, the one that ships without a path, and what its manifest must hash to.
+
+    The bundle that ships is always checked; another one only where somebody names its hash.
+    """
+    if path is not None:
+        return Path(path), sha256
+    return shipped, shipped_sha256 if sha256 is None else sha256
+
+
 def read_bundle(folder: Path, kind: Kind, *, sha256: str | None) -> tuple[dict[str, Any], bytes]:
     """Return the manifest, and the bytes of the arrays that it vouches for.
 

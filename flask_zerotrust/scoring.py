@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .errors import ConfigError
 from .motion import FEATURE_NAMES, manner
-from .pinned import MANIFEST, Kind, names_sha256, read_bundle
+from .pinned import MANIFEST, Kind, names_sha256, read_bundle, where
 from .risk import Policy
 
 Floats = NDArray[np.float64]
@@ -260,8 +260,7 @@ def load_bundle(path: str | Path | None = None, sha256: str | None = None) -> Bu
     ConfigError
         Saying which file does not fit, and what to do.
     """
-    pinned = DEFAULT_SHA256 if path is None and sha256 is None else sha256
-    folder = DEFAULT if path is None else Path(path)
+    folder, pinned = where(path, sha256, shipped=DEFAULT, shipped_sha256=DEFAULT_SHA256)
     kind = replace(_KIND, trust=_REINSTALL) if path is None else _KIND
     return _scorer(folder, *read_bundle(folder, kind, sha256=pinned))
 

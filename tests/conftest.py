@@ -13,13 +13,16 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from flask_zerotrust.factors.verify import TwilioVerify, VerifiedSmsFactor
 from flask_zerotrust.stores import MemoryStore, SQLiteStore, Store
 from flask_zerotrust.training.datasets import sapimouse
 from flask_zerotrust.training.recordings import Recording
 from tests.browser.os_input import may_hurry
 from tests.clock import Clock
-from tests.desk import Desk
+from tests.desk import NUMBER, Desk
 from tests.servers import RedisServer, empty_redis, redis_server
+from tests.twilio_server import SID, TOKEN, serve_twilio
+from tests.verify_server import SERVICE, FakeVerify
 
 # The same examples every time, and no clock that decides on a busy machine.
 settings.register_profile("same-everywhere", derandomize=True, deadline=None)
@@ -119,3 +122,23 @@ def every_store(request: pytest.FixtureRequest, folder: Path) -> Iterator[tuple[
 def desk(make_desk: Callable[..., Desk]) -> Desk:
     """Challenges with the default settings."""
     return make_desk()
+
+
+@pytest.fixture
+def twilio(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> Iterator[FakeVerify]:
+    """Twilio Verify on loopback, by the clock of the challenges."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with serve_twilio(FakeVerify(clock=desk.clock)) as fake:
+        yield fake
+
+
+@pytest.fixture
+def verify(twilio: FakeVerify) -> TwilioVerify:
+    """A service there."""
+    return TwilioVerify(SID, TOKEN, SERVICE, 5.0, twilio.client())
+
+
+@pytest.fixture
+def sms(verify: TwilioVerify) -> VerifiedSmsFactor:
+    """Ada's number, whose codes that service makes and checks."""
+    return VerifiedSmsFactor(NUMBER, verify)

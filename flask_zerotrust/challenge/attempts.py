@@ -6,11 +6,9 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from ..config import Settings
 from ..errors import ChallengeError
 from ..factors.base import Factor
-from ..keys import KeyRing
-from ..stores.base import Store
+from .kept import Kept
 from .pending import Pending
 
 # NIST SP 800-63B, 5.2.2: at most 100 consecutive failed attempts on one account.
@@ -35,20 +33,8 @@ class Try:
     of_factor: int
 
 
-class Attempts:
-    """The counters of one app; all in the store, where no client can rewind them.
-
-    Parameters
-    ----------
-    store : Store
-    keys : KeyRing
-    settings : Settings
-    """
-
-    def __init__(self, store: Store, keys: KeyRing, settings: Settings) -> None:
-        self._store = store
-        self._keys = keys
-        self._settings = settings
+class Attempts(Kept):
+    """The counters of one app."""
 
     def check_open(self, user: str, factor: Factor, *, now: float) -> None:
         """Raise ChallengeError ``factor_paused`` while the factor pauses."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 
-from ..config import Settings
 from ..errors import ChallengeError
 from ..factors.base import Factor
-from ..keys import KeyRing
-from ..stores.base import Store, update
+from ..stores.base import update
+from .kept import Kept
 
 _HOUR_S = 3_600.0
 # Messages are added up by five minutes, so a budget looks back 60 to 65 minutes.
@@ -22,21 +21,8 @@ _PREFIX_DIGITS = 6
 NOTICES_HOUR = 12
 
 
-class Budgets:
-    """Messages spent, by number or address, user, prefix of a number and altogether.
-
-    Parameters
-    ----------
-    store : Store
-    keys : KeyRing
-        Numbers and addresses are counted under their HMAC.
-    settings : Settings
-    """
-
-    def __init__(self, store: Store, keys: KeyRing, settings: Settings) -> None:
-        self._store = store
-        self._keys = keys
-        self._settings = settings
+class Budgets(Kept):
+    """Messages spent, by number or address (under its HMAC), user, prefix of a number and altogether."""
 
     def check_allowed(self, factor: Factor) -> None:
         """Raise ChallengeError ``not_allowed`` for a number outside the configured prefixes."""

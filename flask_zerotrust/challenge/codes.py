@@ -7,11 +7,9 @@ import re
 import secrets
 from dataclasses import asdict, dataclass
 
-from ..config import Settings
 from ..errors import ChallengeError
 from ..factors.base import Factor, OwnShape, ProviderCodes
-from ..keys import KeyRing
-from ..stores.base import Store
+from .kept import Kept
 from .pending import Pending
 
 _DIGITS = 6
@@ -36,20 +34,8 @@ class SentCode:
     reference: str | None = None
 
 
-class SentCodes:
-    """The newest sent code of each challenge.
-
-    Parameters
-    ----------
-    store : Store
-    keys : KeyRing
-    settings : Settings
-    """
-
-    def __init__(self, store: Store, keys: KeyRing, settings: Settings) -> None:
-        self._store = store
-        self._keys = keys
-        self._settings = settings
+class SentCodes(Kept):
+    """The newest sent code of each challenge."""
 
     def make(self, pending: Pending, factor: Factor, *, now: float) -> str:
         """Return a new code; the one before is void from here on."""

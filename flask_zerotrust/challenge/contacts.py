@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
-from ..config import Settings
-from ..errors import ChallengeError, StoreError
-from ..keys import KeyRing
-from ..stores.base import Store
-
-_PURPOSE = "adding-contact"
+from ..errors import ChallengeError
+from .kept import Sealed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,37 +28,19 @@ class Contact:
     at: float
 
 
-class Contacts:
-    """Contacts being added, one a session and kind, encrypted.
+class Contacts(Sealed):
+    """Contacts being added, one a session and kind."""
 
-    Parameters
-    ----------
-    store : Store
-    keys : KeyRing
-    settings : Settings
-    """
-
-    def __init__(self, store: Store, keys: KeyRing, settings: Settings) -> None:
-        self._store = store
-        self._keys = keys
-        self._life_s = settings.challenge_s
+    purpose = "adding-contact"
 
     def put(self, contact: Contact, session_id: str) -> None:
         """Keep a contact; the session's one before of this kind is forgotten."""
-        sealed = self._keys.encrypt(_PURPOSE, json.dumps(asdict(contact)).encode()).encode()
-        key = _key(session_id, contact.user, contact.kind)
-        self._store.put(key, sealed, ttl_s=self._life_s, owner="user:" + contact.user)
+        self._put(_key(session_id, contact.user, contact.kind), contact, user=contact.user)
 
     def get(self, user: str, session_id: str, kind: str, *, now: float) -> Contact:
         """Return the contact that this session is adding, or raise ChallengeError ``gone``."""
-        raw = self._store.get(_key(session_id, user, kind))
-        if raw is None:
-            raise ChallengeError("gone")
-        try:
-            contact = Contact(**json.loads(self._keys.decrypt(_PURPOSE, raw.decode())))
-        except StoreError as error:  # SECRET_KEY was replaced: adding simply starts again
-            raise ChallengeError("gone") from error
-        if (contact.user, contact.kind) != (user, kind) or now - contact.at >= self._life_s:
+        contact = Contact(**self._members(self._store.get(_key(session_id, user, kind))))
+        if (contact.user, contact.kind) != (user, kind) or now - contact.at >= self._settings.challenge_s:
             raise ChallengeError("gone")
         return contact
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from ..config import Settings
-from ..errors import ChallengeError, ConfigError, StoreError
+from ..errors import ChallengeError, ConfigError
 from ..factors.base import Factor, new_secret
 from ..keys import KeyRing
 from ..stores.base import Store
 from .codes import normalise
+from .kept import Sealed
 from .uses import claim_use
-
-_PURPOSE = "enrolling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +26,8 @@ class _Begun:
     at: float
 
 
-class Enrolment:
-    """Secrets being enrolled, one a session, encrypted.
+class Enrolment(Sealed):
+    """Secrets being enrolled, one a session.
 
     Parameters
     ----------
@@ -40,12 +38,12 @@ class Enrolment:
         Makes a knowing factor of a secret; passed in, so that challenges know no kind of factor.
     """
 
+    purpose = "enrolling"
+
     def __init__(
         self, store: Store, keys: KeyRing, settings: Settings, *, totp: Callable[[str], Factor] | None
     ) -> None:
-        self._store = store
-        self._keys = keys
-        self._settings = settings
+        super().__init__(store, keys, settings)
         self._totp = totp
 
     def begin(self, user: str, session_id: str, *, now: float) -> str:
@@ -74,22 +72,11 @@ class Enrolment:
 
     def _start(self, user: str, session_id: str, *, now: float) -> str:
         begun = _Begun(id=secrets.token_hex(8), user=user, secret=new_secret(), at=now)
-        self._store.put(
-            _key(user, session_id),
-            self._keys.encrypt(_PURPOSE, json.dumps(asdict(begun)).encode()).encode(),
-            ttl_s=self._settings.challenge_s,
-            owner="user:" + user,
-        )
+        self._put(_key(user, session_id), begun, user=user)
         return begun.secret
 
     def _find(self, user: str, session_id: str, *, now: float) -> _Begun:
-        raw = self._store.get(_key(user, session_id))
-        if raw is None:
-            raise ChallengeError("gone")
-        try:
-            begun = _Begun(**json.loads(self._keys.decrypt(_PURPOSE, raw.decode())))
-        except StoreError as error:  # SECRET_KEY was replaced: enrolling simply starts again
-            raise ChallengeError("gone") from error
+        begun = _Begun(**self._members(self._store.get(_key(user, session_id))))
         if begun.user != user or now - begun.at >= self._settings.challenge_s:
             raise ChallengeError("gone")
         return begun

@@ -6,13 +6,12 @@ import json
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from ..config import Settings
-from ..errors import ChallengeError, StoreError
-from ..keys import KeyRing
-from ..stores.base import Store, update
+from ..errors import ChallengeError
+from ..stores.base import update
+from .kept import Sealed, owner_of
 from .parking import Parked
 
 # Eight tabs asking at once is a lot; the ninth drops the oldest (decisions.md).
@@ -22,7 +21,6 @@ MAX_PARKED_A_USER = 40
 
 _ID_BYTES = 16
 _ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
-_PURPOSE = "pending-challenge"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,26 +66,14 @@ class Pending:
         return (self.opened_at if self.passed_at is None else self.passed_at) + life_s
 
 
-class PendingStore:
-    """Pending challenges in the store, encrypted: parked forms are personal.
+class PendingStore(Sealed):
+    """Pending challenges in the store: parked forms are personal."""
 
-    Parameters
-    ----------
-    store : Store
-    keys : KeyRing
-    settings : Settings
-    """
-
-    def __init__(self, store: Store, keys: KeyRing, settings: Settings) -> None:
-        self._store = store
-        self._keys = keys
-        self._life_s = settings.challenge_s
+    purpose = "pending-challenge"
 
     def add(self, pending: Pending) -> None:
         """Keep a new challenge; the session's oldest goes when there are too many."""
-        self._store.put(
-            _key(pending.id), self._sealed(pending), ttl_s=self._life_s, owner=_owner(pending.user)
-        )
+        self._put(_key(pending.id), pending, user=pending.user)
         self._index(pending)
 
     def get(self, challenge_id: str, *, now: float) -> Pending:
@@ -102,9 +88,9 @@ class PendingStore:
         def step(raw: bytes | None) -> bytes:
             return self._sealed(change(self._opened(raw, now)))
 
-        ends_at = change(pending).ends_at(life_s=self._life_s)
+        ends_at = change(pending).ends_at(life_s=self._settings.challenge_s)
         raw = update(
-            self._store, _key(pending.id), step, ttl_s=max(0.0, ends_at - now), owner=_owner(pending.user)
+            self._store, _key(pending.id), step, ttl_s=max(0.0, ends_at - now), owner=owner_of(pending.user)
         )
         changed = self._opened(raw, now)
         if changed.session_id != pending.session_id:
@@ -125,23 +111,15 @@ class PendingStore:
             return json.dumps(ids[-MAX_A_SESSION:]).encode()
 
         name = "challenges-of:" + pending.session_id
-        update(self._store, name, step, ttl_s=self._life_s, owner=_owner(pending.user))
+        update(self._store, name, step, ttl_s=self._settings.challenge_s, owner=owner_of(pending.user))
         for challenge_id in dropped:
             self._store.delete(_key(challenge_id))
 
     def _opened(self, raw: bytes | None, now: float) -> Pending:
-        if raw is None:
-            raise ChallengeError("gone")
-        try:
-            pending = _from_dict(json.loads(self._keys.decrypt(_PURPOSE, raw.decode())))
-        except StoreError as error:  # SECRET_KEY was replaced: the person can simply start again
-            raise ChallengeError("gone") from error
-        if pending.ends_at(life_s=self._life_s) <= now:
+        pending = _from_dict(self._members(raw))
+        if pending.ends_at(life_s=self._settings.challenge_s) <= now:
             raise ChallengeError("gone")
         return pending
-
-    def _sealed(self, pending: Pending) -> bytes:
-        return self._keys.encrypt(_PURPOSE, json.dumps(asdict(pending)).encode()).encode()
 
 
 def new_id() -> str:
@@ -166,7 +144,3 @@ def _parked(data: dict[str, Any]) -> Parked:
 
 def _key(challenge_id: str) -> str:
     return "challenge:" + challenge_id
-
-
-def _owner(user: str) -> str:
-    return "user:" + user

@@ -13,10 +13,10 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from ..decorators import is_guarded
 from ..errors import StoreError, ZeroTrustError
 from ..extension import check_complete
 from ..pinned import MANIFEST
+from ..placement import is_guarded
 from ..scoring import DEFAULT
 from ..stores import redis_url
 from . import redis_health

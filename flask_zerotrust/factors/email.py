@@ -7,7 +7,7 @@ import re
 from ..errors import ConfigError
 from ..texts import gettext
 from .base import Mailer
-from .sms import one_line
+from .sending import SendingFactor, one_line
 
 KIND = "email"
 # RFC 5321, 4.5.3.1: 64 octets before the at sign, 254 in all (256 with the angle brackets of a path).
@@ -20,7 +20,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+", re.ASCII)
 
 
-class EmailFactor:
+class EmailFactor(SendingFactor):
     """An e-mail address that the app has verified.
 
     Parameters
@@ -40,28 +40,15 @@ class EmailFactor:
     """
 
     kind = KIND
-    sends = True
 
     def __init__(self, address: str, mailer: Mailer, id: str = "email", label: str | None = None) -> None:
-        self.address = canonical_address(address)
+        super().__init__(canonical_address(address), id, label)
         self.mailer = mailer
-        self.id = id
-        self._label = label
 
     @property
-    def label(self) -> str:
-        """Return what the person reads, in the language of the request."""
-        if self._label is not None:
-            return self._label
-        return gettext("E-mail to %(address)s", address=masked(self.address))
-
-    def __repr__(self) -> str:
-        return f"EmailFactor(id={self.id!r})"
-
-    @property
-    def recipient(self) -> str:
-        """Return the address."""
-        return self.address
+    def address(self) -> str:
+        """Return where codes go."""
+        return self.recipient
 
     def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - the protocol's shape
         """Send the code, and with it what it is for.
@@ -74,9 +61,8 @@ class EmailFactor:
         """Send a mail without a code."""
         self.mailer.send(self.address, gettext("Your account"), text + "\n")
 
-    def check(self, code: str, *, now: float) -> str | None:  # noqa: ARG002 - the protocol's shape
-        """Return None: the server made the code and checks it itself."""
-        return None
+    def _masked(self) -> str:
+        return gettext("E-mail to %(address)s", address=masked(self.address))
 
 
 def message(code: str, *, action: str) -> str:

@@ -7,15 +7,31 @@ import re
 from ..errors import ConfigError
 from ..texts import gettext
 from .base import Sender
+from .sending import SendingFactor, one_line
 
 # E.164: at most fifteen digits; no country has fewer than seven.
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _PUNCTUATION = re.compile(r"[\s().\-/]+")
-# One message holds 160 characters; the sentence, the host and the code need the rest.
-_MAX_ACTION = 50
 
 
-class SmsFactor:
+class NumberFactor(SendingFactor):
+    """A mobile number, whoever makes the codes that go there; see :class:`SmsFactor`."""
+
+    kind = "sms"
+
+    def __init__(self, number: str, id: str, label: str | None) -> None:
+        super().__init__(canonical_number(number), id, label)
+
+    @property
+    def number(self) -> str:
+        """Return where codes go: ``+`` and digits."""
+        return self.recipient
+
+    def _masked(self) -> str:
+        return gettext("Text message to the number ending in %(digits)s", digits=self.number[-2:])
+
+
+class SmsFactor(NumberFactor):
     """A mobile number that the app has verified.
 
     Parameters
@@ -34,29 +50,9 @@ class SmsFactor:
         For a number that is not in international form.
     """
 
-    kind = "sms"
-    sends = True
-
     def __init__(self, number: str, sender: Sender, id: str = "sms", label: str | None = None) -> None:
-        self.number = canonical_number(number)
+        super().__init__(number, id, label)
         self.sender = sender
-        self.id = id
-        self._label = label
-
-    @property
-    def label(self) -> str:
-        """Return what the person reads, in the language of the request."""
-        if self._label is not None:
-            return self._label
-        return gettext("Text message to the number ending in %(digits)s", digits=self.number[-2:])
-
-    def __repr__(self) -> str:
-        return f"SmsFactor(id={self.id!r})"
-
-    @property
-    def recipient(self) -> str:
-        """Return the number."""
-        return self.number
 
     def send(self, code: str, *, action: str, host: str) -> None:
         """Send the code, and with it what it is for."""
@@ -65,10 +61,6 @@ class SmsFactor:
     def tell(self, text: str) -> None:
         """Send a message without a code."""
         self.sender.send(self.number, text)
-
-    def check(self, code: str, *, now: float) -> str | None:  # noqa: ARG002 - the protocol's shape
-        """Return None: the server made the code and checks it itself."""
-        return None
 
 
 def message(code: str, *, action: str, host: str) -> str:
@@ -93,13 +85,6 @@ def canonical_number(number: str) -> str:
             f"country code and in all 7 to 15 digits. The number given has {len(plain)} characters."
         )
     return plain
-
-
-def one_line(action: str) -> str:
-    """Keep what an action is called from adding lines, quotes or a second code line."""
-    words = "".join(c if c.isprintable() and c not in '"@#' else " " for c in action).split()
-    short = " ".join(words)
-    return short if len(short) <= _MAX_ACTION else short[: _MAX_ACTION - 3].rstrip() + "..."
 
 
 def _without_port(host: str) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ChallengeError, ConfigError
-from ..texts import gettext
 from . import twilio_api
 from .base import Sender, Verifier
-from .sms import SmsFactor, canonical_number
+from .sms import NumberFactor, SmsFactor
 from .twilio_api import Refusal
 
 # twilio.com/docs/api/errors: the most checks and the most sends of one verification, and one that is not
@@ -76,7 +75,7 @@ class TwilioVerify:
                 raise
 
 
-class VerifiedSmsFactor:
+class VerifiedSmsFactor(NumberFactor):
     """A mobile number whose codes a provider makes and checks.
 
     Parameters
@@ -86,37 +85,13 @@ class VerifiedSmsFactor:
     verifier : Verifier
     """
 
-    kind = SmsFactor.kind
-    sends = True
-
     def __init__(self, number: str, verifier: Verifier, id: str = "sms", label: str | None = None) -> None:
-        self.number = canonical_number(number)
+        super().__init__(number, id, label)
         self.verifier = verifier
-        self.id = id
-        self._label = label
-
-    @property
-    def label(self) -> str:
-        """Return what the person reads, in the language of the request."""
-        if self._label is not None:
-            return self._label
-        return gettext("Text message to the number ending in %(digits)s", digits=self.number[-2:])
-
-    def __repr__(self) -> str:
-        return f"VerifiedSmsFactor(id={self.id!r})"
-
-    @property
-    def recipient(self) -> str:
-        """Return the number."""
-        return self.number
 
     def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - the protocol's shape
         """Refuse: the provider makes the codes."""
         raise ConfigError(f"Codes of factor {self.id!r} are made by its provider: call start().")
-
-    def check(self, code: str, *, now: float) -> str | None:  # noqa: ARG002 - the protocol's shape
-        """Return None: the provider checks its codes, see :meth:`approves`."""
-        return None
 
     def start(self, *, before: str | None) -> str:
         """Have a new code sent to the number."""

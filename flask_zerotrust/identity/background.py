@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError
 from ..motion import HABIT_NAMES
-from ..pinned import MANIFEST, Kind, names_sha256, read_bundle
+from ..pinned import MANIFEST, Kind, names_sha256, read_bundle, where
 
 Floats = NDArray[np.float64]
 
@@ -88,22 +88,8 @@ def features_sha256() -> str:
 
 
 def load_background(path: str | Path | None = None, sha256: str | None = None) -> Background:
-    """Read a background model and check it against everything that could make it mean nothing.
-
-    Parameters
-    ----------
-    path : str or Path, optional
-        Folder of the bundle; the one that ships by default.
-    sha256 : str, optional
-        What the manifest must hash to. The bundle that ships is always checked.
-
-    Raises
-    ------
-    ConfigError
-        Saying which file does not fit, and what to do.
-    """
-    pinned = DEFAULT_SHA256 if path is None and sha256 is None else sha256
-    folder = DEFAULT if path is None else Path(path)
+    """Read a background model and check it; as :func:`flask_zerotrust.scoring.load_bundle` does a model."""
+    folder, pinned = where(path, sha256, shipped=DEFAULT, shipped_sha256=DEFAULT_SHA256)
     return _background(folder, *read_bundle(folder, _KIND, sha256=pinned))
 
 

@@ -8,11 +8,7 @@ apart by ``(source, user)``.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import lzma
-import tarfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, RecordingError
 from . import recordings
+from .archives import plain_text, tell, texts
 from .recordings import Label, OnBad, Recording
 
 #: Twenty SapiMouse people that nothing is ever trained on: the first twenty of the 70 ids, sorted as
@@ -99,7 +96,7 @@ def sapimouse(path: str | Path, *, on_bad: OnBad | None = None) -> Iterator[Reco
     Times and positions are those of the recording web page; the viewport, which was not recorded,
     is what the pointer reached.
     """
-    for name, text in _texts(path, wanted=".csv", on_bad=on_bad):
+    for name, text in texts(path, wanted=".csv", on_bad=on_bad):
         place = PurePosixPath(name)
         user = _user(place)
         if not place.stem.startswith("session_") or user is None:
@@ -121,7 +118,7 @@ def balabit(path: str | Path, *, on_bad: OnBad | None = None) -> Iterator[Record
     sessions are named ``balabit-test-...``.
     """
     illegal: dict[str, Label] = {}
-    for name, text in _texts(path, wanted="", on_bad=on_bad):
+    for name, text in texts(path, wanted="", on_bad=on_bad):
         place = PurePosixPath(name)
         user = _user(place)
         if place.name == "public_labels.csv":
@@ -152,12 +149,12 @@ def slider(path: str | Path, *, on_bad: OnBad | None = None) -> Iterator[Recordi
 
     A line is ``id x,y,t;x,y,t;... target_x,target_y label``, with label 1 for human and 0 for bot.
     """
-    for number, line in enumerate(_plain_text(Path(path)).splitlines(), 1):
+    for number, line in enumerate(plain_text(Path(path)).splitlines(), 1):
         try:
             yield _drag(line)
         except (ValueError, KeyError) as error:
             problem = f"must be 'id x,y,t;... target_x,target_y label', label 0 or 1, t {_CLOCK}"
-            _tell(on_bad, RecordingError(str(path), problem, line=number), error)
+            tell(on_bad, RecordingError(str(path), problem, line=number), error)
 
 
 #: Parts of data sets that the project keeps apart: data set and part to (users, whether they are in it).
@@ -185,12 +182,6 @@ def part(dataset: str, name: str, found: Iterable[Recording]) -> Iterator[Record
         raise ConfigError(f"{dataset} has no part {name!r}; it has {', '.join(known)}.")
     users, inside = PARTS[dataset, name]
     yield from (recording for recording in found if (recording.user in users) == inside)
-
-
-def _tell(on_bad: OnBad | None, error: RecordingError, cause: Exception | None = None) -> None:
-    if on_bad is None:
-        raise error from cause
-    on_bad(error)
 
 
 def _drag(line: str) -> Recording:
@@ -232,14 +223,14 @@ def _table(
         if len(row) == len(columns) and _STATES.get(row[-3]):
             rows.append((number, row))
         else:
-            _tell(on_bad, RecordingError(name, f"must be {','.join(columns)}", line=number))
+            tell(on_bad, RecordingError(name, f"must be {','.join(columns)}", line=number))
     planes = _numeric([row for _, row in rows], columns, tick_ms)
     if planes is None:
         rows = [pair for pair in rows if _readable(name, *pair, columns, on_bad, tick_ms)]
         planes = _numeric([row for _, row in rows], columns, tick_ms)
         assert planes is not None
     if not rows:
-        _tell(on_bad, RecordingError(name, "holds no events"))
+        tell(on_bad, RecordingError(name, "holds no events"))
         return None
     planes["letter"] = np.array([ord(_STATES[row[-3]]) for _, row in rows], dtype=np.float64)
     return planes
@@ -266,7 +257,7 @@ def _readable(
     if _numeric([row], columns, tick_ms) is not None:
         return True
     problem = f"time and position must be finite numbers, the time {_CLOCK}"
-    _tell(on_bad, RecordingError(name, problem, line=number))
+    tell(on_bad, RecordingError(name, problem, line=number))
     return False
 
 
@@ -340,7 +331,7 @@ def _public_labels(name: str, text: str, on_bad: OnBad | None) -> dict[str, Labe
         if len(row) == 2 and row[1] in ("0", "1"):
             labels[row[0]] = "impostor" if row[1] == "1" else "human"
         elif row and row[0] != "filename":
-            _tell(on_bad, RecordingError(name, "must be filename,is_illegal (0 or 1)", line=number))
+            tell(on_bad, RecordingError(name, "must be filename,is_illegal (0 or 1)", line=number))
     return labels
 
 
@@ -348,56 +339,3 @@ def _user(place: PurePosixPath) -> str | None:
     """Return the number in the folder ``userN``."""
     name = place.parent.name
     return name[4:] if name.startswith("user") and name[4:].isdecimal() else None
-
-
-def _texts(path: str | Path, *, wanted: str, on_bad: OnBad | None) -> Iterator[tuple[str, str]]:
-    """Yield name and content of the files of a folder, an archive or a single file, by name."""
-    path = Path(path)
-    try:
-        source = (
-            _folder(path)
-            if path.is_dir()
-            else _archive(path)
-            if _is_tar(path)
-            else [(path, path.read_bytes())]
-        )
-        for name, data in source:
-            if str(name).endswith(wanted):
-                yield from _decoded(str(name), data, on_bad)
-    except (OSError, tarfile.TarError, lzma.LZMAError, EOFError, zlib.error) as error:
-        raise RecordingError(str(path), f"cannot be read: {error}") from error
-
-
-def _decoded(name: str, data: bytes, on_bad: OnBad | None) -> Iterator[tuple[str, str]]:
-    try:
-        yield name, data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        _tell(on_bad, RecordingError(name, "must be text in UTF-8"), error)
-
-
-def _is_tar(path: Path) -> bool:
-    return ".tar" in path.name or path.suffix in (".tgz", ".txz")
-
-
-def _folder(path: Path) -> Iterator[tuple[Path, bytes]]:
-    for file in sorted(f for f in path.rglob("*") if f.is_file()):
-        yield file, file.read_bytes()
-
-
-def _archive(path: Path) -> list[tuple[PurePosixPath, bytes]]:
-    """Return every file of an archive: packed in any order, wanted by name."""
-    with tarfile.open(path) as tar:
-        files = []
-        for member in tar:
-            content = tar.extractfile(member) if member.isfile() else None
-            if content is not None:
-                files.append((PurePosixPath(path.name) / member.name, content.read()))
-    return sorted(files)
-
-
-def _plain_text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("ascii")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise RecordingError(str(path), f"cannot be read: {error}") from error

@@ -36,6 +36,25 @@ class Place:
         self.walk(page, bank)
 
 
+def enter(page: Page, field: str, text: str) -> None:
+    """Fill a field and send its form."""
+    page.fill(field, text)
+    page.keyboard.press("Enter")
+
+
+def refused(page: Page, field: str, text: str) -> None:
+    """Send a form with something in it that is not accepted."""
+    enter(page, field, text)
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def ask_for_mail(page: Page, bank: Bank, address: str) -> None:
+    """Have a code sent to an address that is to be added."""
+    page.goto(bank.url + "/zerotrust/factors/add/email?new=1")
+    enter(page, "#zt-contact", address)
+    page.wait_for_selector("[name=code]")
+
+
 PLACES: list[Place] = []
 
 
@@ -58,9 +77,7 @@ def login(page: Page, bank: Bank) -> None:
 def login_refused(page: Page, bank: Bank) -> None:
     page.goto(bank.url + "/login")
     page.fill("#username", "ada")
-    page.fill("#password", "not hers")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_be_visible()
+    refused(page, "#password", "not hers")
 
 
 @place("bank.account")
@@ -128,9 +145,7 @@ def challenge_sent(page: Page, bank: Bank) -> None:
 @place("zerotrust.challenge")
 def challenge_failed(page: Page, bank: Bank) -> None:
     challenge_sent(page, bank)
-    page.fill("[name=code]", "no code")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_be_visible()
+    refused(page, "[name=code]", "no code")
 
 
 @place("zerotrust.challenge")
@@ -162,9 +177,7 @@ def enrol(page: Page, bank: Bank) -> None:
 @place("zerotrust.enrol")
 def enrol_failed(page: Page, bank: Bank) -> None:
     enrol(page, bank)
-    page.fill("[name=code]", "000000")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_be_visible()
+    refused(page, "[name=code]", "000000")
 
 
 @place("zerotrust.recovery")
@@ -197,18 +210,13 @@ def number(page: Page, bank: Bank) -> None:
 @place("zerotrust.add_contact")
 def address_sent(page: Page, bank: Bank) -> None:
     factors(page, bank)
-    page.goto(bank.url + "/zerotrust/factors/add/email?new=1")
-    page.fill("#zt-contact", "ada@elsewhere.example")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("[name=code]")
+    ask_for_mail(page, bank, "ada@elsewhere.example")
 
 
 @place("zerotrust.add_contact")
 def address_failed(page: Page, bank: Bank) -> None:
     address_sent(page, bank)
-    page.fill("[name=code]", "no code")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_be_visible()
+    refused(page, "[name=code]", "no code")
 
 
 @place("zerotrust.factor")
@@ -216,12 +224,8 @@ def factor(page: Page, bank: Bank) -> None:
     factors(page, bank)
     change = page.get_by_role("link", name="Change")
     if not change.count():
-        page.goto(bank.url + "/zerotrust/factors/add/email?new=1")
-        page.fill("#zt-contact", "ada@work.example")
-        page.keyboard.press("Enter")
-        page.wait_for_selector("[name=code]")
-        page.fill("[name=code]", read_phone(page, bank))
-        page.keyboard.press("Enter")
+        ask_for_mail(page, bank, "ada@work.example")
+        enter(page, "[name=code]", read_phone(page, bank))
         page.wait_for_url("**/factors?news=added")
     change.first.press("Enter")
     page.wait_for_selector("#zt-name")
@@ -252,15 +256,12 @@ def card_dialog(page: Page, bank: Bank) -> None:
 def card_dialog_failed(page: Page, bank: Bank) -> None:
     card_dialog(page, bank)
     send_code(page)
-    page.fill("[name=code]", "no code")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_be_visible()
+    refused(page, "[name=code]", "no code")
 
 
 @place("bank.card")
 def card_dialog_passed(page: Page, bank: Bank) -> None:
     card_dialog(page, bank)
     send_code(page)
-    page.fill("[name=code]", read_phone(page, bank))
-    page.keyboard.press("Enter")
+    enter(page, "[name=code]", read_phone(page, bank))
     expect(page.get_by_role("button", name="Yes: see your PIN")).to_be_visible()

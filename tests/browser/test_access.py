@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pyotp
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from .harness import Bank
 from .steps import answer_challenge, challenged, finish_transfer, log_in
@@ -67,15 +65,6 @@ def test_the_first_tab_offers_to_skip_to_the_content(page: Page, live_bank: Bank
     expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
-
-
-@pytest.fixture
-def scriptless(browser: Browser) -> Iterator[Page]:
-    """A browser with JavaScript switched off."""
-    context = browser.new_context(java_script_enabled=False)
-    context.set_default_timeout(15_000)
-    yield context.new_page()
-    context.close()
 
 
 def test_without_scripts_the_way_is_the_same(scriptless: Page, live_bank: Bank) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, CDPSession, Page, expect
+from playwright.sync_api import CDPSession, Page, expect
 
 from .harness import Bank
 from .steps import answer_challenge, challenged, log_in
@@ -135,15 +134,6 @@ def test_a_passkey_answers_in_the_dialog_of_an_app_that_stays_on_its_page(page: 
     dialog.get_by_role("button", name="Use it now").click()
     expect(dialog.locator("[data-zt-retry]")).to_be_visible()
     assert page.url.endswith("/card")
-
-
-@pytest.fixture
-def scriptless(browser: Browser) -> Iterator[Page]:
-    """A browser with JavaScript switched off."""
-    context = browser.new_context(java_script_enabled=False)
-    context.set_default_timeout(15_000)
-    yield context.new_page()
-    context.close()
 
 
 def test_without_scripts_the_page_says_so_and_offers_the_other_ways(

@@ -23,7 +23,7 @@ from flask_zerotrust.memory import ReplayMemory
 from flask_zerotrust.profiles import Profiles
 from flask_zerotrust.session import Sessions
 from tests.clock import Clock
-from tests.forms import form_with
+from tests.forms import form_to, form_with
 
 #: Flask itself reads sessions signed with an older key from 3.1 on.
 reads_older_sessions = pytest.mark.skipif(
@@ -170,6 +170,11 @@ class Visitor:
         form = form_with(html, name)
         return self.submit(form.action, {**form.fields, name: value, **fields})
 
+    def press_send(self, url: str, **fields: str) -> Any:
+        """Open a challenge page and have the code sent."""
+        form = form_to(self.open(url).text, "/send")
+        return self.submit(form.action, {**form.fields, **fields})
+
     def step_up(self, path: str = "/secret") -> Visitor:
         """Ask for a protected page and pass its challenge, with a code not used before."""
         self.site.clock.tick(30)
@@ -203,6 +208,23 @@ class Visitor:
     def put_back(self, cookie: str) -> Visitor:
         self.client.set_cookie("session", cookie)
         return self
+
+
+def enrolled_eve(site: Site, *, mail: str | None = None) -> Visitor:
+    """Return Eve, who has enrolled an app and a number here, besides nothing of the site's own."""
+    site.zt.factors_loader(lambda user: [])
+    enrolled = site.app.extensions["zerotrust"].enrolled
+    enrolled.add_totp("eve", SECRET)
+    enrolled.add_sms("eve", NUMBER)
+    if mail is not None:
+        enrolled.add_email("eve", mail)
+    return site.visitor().login("eve").step_up("/admin")
+
+
+def kinds(site: Site, user: str) -> list[str]:
+    """Return what kinds of factors a user has."""
+    with site.app.test_request_context():
+        return [factor.kind for factor in site.app.extensions["zerotrust"].factors(user)]
 
 
 def totp(now: float, secret: str = SECRET) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from flask_zerotrust.cli import reach
 from flask_zerotrust.cli.findings import Patient
 from flask_zerotrust.errors import ConfigError
-from tests.forms import form_to
 from tests.mailbox import FROM, Mailbox, serve_mail
 
 from .sites import ADDRESS, Site, Visitor
@@ -40,11 +38,6 @@ def mia(site: Site) -> Visitor:
     return site.visitor().login("mia")
 
 
-def press_send(mia: Visitor, url: str) -> Any:
-    form = form_to(mia.open(url).text, "/send")
-    return mia.submit(form.action, form.fields)
-
-
 def code(box: Mailbox) -> str:
     found = re.search(r"^([0-9]{6})$", box.text(), re.MULTILINE)
     assert found is not None
@@ -57,7 +50,7 @@ def test_the_whole_way(mia: Visitor, box: Mailbox) -> None:
     assert "E-mail to m…@post.example" in page
     assert ADDRESS not in page
     assert box.mails == []
-    sent = press_send(mia, asked.location)
+    sent = mia.press_send(asked.location)
     assert (sent.status_code, sent.location) == (303, asked.location + "?factor=email")
     assert box.envelopes[-1].rcpt_tos == [ADDRESS]
     assert "send a transfer" in box.text()
@@ -67,11 +60,11 @@ def test_the_whole_way(mia: Visitor, box: Mailbox) -> None:
 
 def test_a_new_code_voids_the_one_before(mia: Visitor, box: Mailbox, site: Site) -> None:
     asked = mia.open("/secret").location
-    press_send(mia, asked)
+    mia.press_send(asked)
     first = code(box)
-    assert press_send(mia, asked).status_code == 429
+    assert mia.press_send(asked).status_code == 429
     site.clock.tick(31)
-    press_send(mia, asked)
+    mia.press_send(asked)
     if code(box) != first:
         assert mia.answer(asked, first).status_code == 422
     assert mia.answer(asked, code(box)).status_code == 303
@@ -79,7 +72,7 @@ def test_a_new_code_voids_the_one_before(mia: Visitor, box: Mailbox, site: Site)
 
 def test_a_code_of_five_minutes_ago_is_too_old(mia: Visitor, box: Mailbox, site: Site) -> None:
     asked = mia.open("/secret").location
-    press_send(mia, asked)
+    mia.press_send(asked)
     site.clock.tick(301)
     assert "too old" in mia.answer(asked, code(box)).text
 
@@ -92,7 +85,7 @@ def test_a_server_that_refuses_is_a_clear_page_and_the_code_is_void(
 ) -> None:
     box.refuse_rcpt = answer
     asked = mia.open("/secret").location
-    page = press_send(mia, asked)
+    page = mia.press_send(asked)
     assert page.status_code == 503
     assert words in page.text
     assert 'name="code"' not in page.text

@@ -14,7 +14,7 @@ from flask_zerotrust.factors.enrolled import MAX_FACTORS
 from flask_zerotrust.factors.totp import new_secret
 from tests.forms import form_with
 
-from .sites import Site, Visitor, totp
+from .sites import Site, Visitor, kinds, totp
 
 ENROL = "/zerotrust/enrol"
 
@@ -33,11 +33,6 @@ def shown_secret(page: Any) -> str:
     found = re.search(r'class="zt-secret">([A-Z2-7 ]+)<', page.text)
     assert found is not None
     return found[1].replace(" ", "")
-
-
-def kinds(site: Site, user: str) -> list[str]:
-    with site.app.test_request_context():
-        return [factor.kind for factor in site.app.extensions["zerotrust"].factors(user)]
 
 
 def test_a_first_use_from_qr_code_to_step_up(bob: Visitor, open_site: Site) -> None:

@@ -14,7 +14,7 @@ from flask_zerotrust.factors.enrolled import MAX_FACTORS
 from flask_zerotrust.factors.totp import new_secret
 from tests.forms import form_to, form_with
 
-from .sites import NUMBER, SECRET, Site, Visitor, totp
+from .sites import NUMBER, Site, Visitor, enrolled_eve, kinds, totp
 
 FACTORS = "/zerotrust/factors"
 NEW = {"sms": "+447700900456", "email": "eve@post.example"}
@@ -28,22 +28,12 @@ def site(make_site: Callable[..., Site]) -> Site:
 
 @pytest.fixture
 def eve(site: Site) -> Visitor:
-    """Eve has enrolled an app and a number here, besides nothing of the site's own."""
-    site.zt.factors_loader(lambda user: [])
-    enrolled = site.app.extensions["zerotrust"].enrolled
-    enrolled.add_totp("eve", SECRET)
-    enrolled.add_sms("eve", NUMBER)
-    return site.visitor().login("eve").step_up("/admin")
+    return enrolled_eve(site)
 
 
 def outbox(site: Site, kind: str) -> Any:
     guard = site.app.extensions["zerotrust"]
     return (guard.sender if kind == "sms" else guard.mailer).outbox
-
-
-def kinds(site: Site, user: str) -> list[str]:
-    with site.app.test_request_context():
-        return [factor.kind for factor in site.app.extensions["zerotrust"].factors(user)]
 
 
 def add(visitor: Visitor, kind: str, contact: str) -> Any:
@@ -193,6 +183,16 @@ def test_a_sender_that_fails_is_a_clear_page(eve: Visitor, site: Site, monkeypat
     page = add(eve, "email", NEW["email"])
     assert page.status_code == 503
     assert "could not be sent" in page.text
+
+
+def test_another_code_for_what_was_added_already_asks_what_to_add(eve: Visitor, site: Site) -> None:
+    page = eve.open(add(eve, "email", NEW["email"]).location).text
+    form = form_to(page, "/send")
+    assert eve.fill(page, "code", outbox(site, "email")[-1].code).status_code == 303
+    ended = eve.submit(form.action, form.fields)
+    assert ended.status_code == 404
+    assert 'name="contact"' in ended.text
+    assert len([one for one in outbox(site, "email") if one.code]) == 1
 
 
 def test_there_is_an_end_to_it(eve: Visitor, site: Site) -> None:

@@ -7,7 +7,6 @@ been seen, the guarded view is asked for.
 
 from __future__ import annotations
 
-import json
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +17,6 @@ from typing import Any
 import pytest
 
 from flask_zerotrust import motion
-from flask_zerotrust.events import EventBatch, encode_planes
 from flask_zerotrust.scoring import load_bundle
 from flask_zerotrust.training.batching import batches
 from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT, balabit
@@ -26,7 +24,8 @@ from flask_zerotrust.training.evaluate import upper_bound
 from flask_zerotrust.training.recordings import Recording
 from tests.clock import Clock
 
-from .sites import Site, Visitor, build_app
+from .recorded import envelope
+from .sites import Site, build_app
 
 COUNTS = (3, 5, 10, 20)
 #: Balabit's test sessions are many and alike; so many of each of the seven users are enough.
@@ -56,23 +55,6 @@ def bank() -> Site:
     """A site with the model that ships and a clock that the recordings move."""
     scorer: Any = load_bundle()
     return build_app(Clock(), scorer, ZEROTRUST_EXPOSE_RISK=True)
-
-
-def envelope(visitor: Visitor, token: str, batch: EventBatch) -> str:
-    """Return the batch as the collector would post it."""
-    t0_ms = float(batch.t_ms[0])
-    data = {
-        "v": 1,
-        "token": token,
-        "nonce": visitor.nonce,
-        "seq": visitor.seq,
-        "t0": t0_ms,
-        "sent": batch.sent_ms,
-        "viewport": list(batch.viewport),
-        "planes": encode_planes(batch, t0_ms=t0_ms),
-    }
-    visitor.seq += 1
-    return json.dumps(data)
 
 
 def live(site: Site, recording: Recording) -> Iterator[tuple[int, bool]]:

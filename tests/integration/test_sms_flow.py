@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -29,17 +28,12 @@ def outbox(site: Site) -> list[Message]:
     return list(site.app.extensions["zerotrust"].sender.outbox)
 
 
-def press_send(sue: Visitor, url: str, **fields: str) -> Any:
-    form = form_to(sue.open(url).text, "/send")
-    return sue.submit(form.action, {**form.fields, **fields})
-
-
 def test_the_whole_way(sue: Visitor, site: Site) -> None:
     asked = sue.open("/transfer")
     page = sue.open(asked.location).text
     assert "Send the code" in page
     assert 'name="code"' not in page
-    sent = press_send(sue, asked.location)
+    sent = sue.press_send(asked.location)
     assert (sent.status_code, sent.location) == (303, asked.location + "?factor=sms")
     page = sue.open(sent.location).text
     assert 'name="code"' in page
@@ -73,7 +67,7 @@ def test_a_button_of_another_site_sends_nothing(sue: Visitor, site: Site) -> Non
 
 def test_the_number_is_nowhere_on_the_page(sue: Visitor) -> None:
     asked = sue.open("/secret")
-    press_send(sue, asked.location)
+    sue.press_send(asked.location)
     page = sue.open(asked.location).text
     assert NUMBER[1:] not in page
     assert "ending in 23" in page
@@ -81,14 +75,14 @@ def test_the_number_is_nowhere_on_the_page(sue: Visitor) -> None:
 
 def test_a_second_code_comes_after_a_pause_and_voids_the_first(sue: Visitor, site: Site) -> None:
     asked = sue.open("/secret")
-    press_send(sue, asked.location)
-    page = press_send(sue, asked.location)
+    sue.press_send(asked.location)
+    page = sue.press_send(asked.location)
     assert page.status_code == 429
     assert "You can try again in 30 seconds" in page.text
     assert page.headers["Retry-After"] == "30"
     assert 'name="code"' in page.text
     site.clock.tick(31)
-    assert press_send(sue, asked.location).status_code == 303
+    assert sue.press_send(asked.location).status_code == 303
     first, second = (message.code for message in outbox(site))
     assert sue.answer(asked.location, first).status_code == 422
     assert sue.answer(asked.location, second).status_code == 303
@@ -96,7 +90,7 @@ def test_a_second_code_comes_after_a_pause_and_voids_the_first(sue: Visitor, sit
 
 def test_a_code_of_five_minutes_ago_is_too_old(sue: Visitor, site: Site) -> None:
     asked = sue.open("/secret")
-    press_send(sue, asked.location)
+    sue.press_send(asked.location)
     site.clock.tick(301)
     page = sue.answer(asked.location, outbox(site)[-1].code)
     assert page.status_code == 422
@@ -105,9 +99,9 @@ def test_a_code_of_five_minutes_ago_is_too_old(sue: Visitor, site: Site) -> None
 
 def test_a_code_is_of_its_own_challenge(sue: Visitor, site: Site) -> None:
     first, second = sue.open("/secret"), sue.open("/secret")
-    press_send(sue, first.location)
+    sue.press_send(first.location)
     site.clock.tick(31)
-    press_send(sue, second.location)
+    sue.press_send(second.location)
     code = outbox(site)[0].code
     assert sue.answer(second.location, code).status_code == (303 if code == outbox(site)[1].code else 422)
 
@@ -116,7 +110,7 @@ def test_too_many_messages_are_refused(sue: Visitor, site: Site) -> None:
     asked = sue.open("/secret")
     answers = []
     for _ in range(7):
-        answers.append(press_send(sue, asked.location).status_code)
+        answers.append(sue.press_send(asked.location).status_code)
         site.clock.tick(31)
     assert answers[0] == 303
     assert answers[-1] == 429
@@ -126,7 +120,7 @@ def test_too_many_messages_are_refused(sue: Visitor, site: Site) -> None:
 def test_an_authenticator_app_has_nothing_to_send(site: Site) -> None:
     tess = site.visitor().login("tess")
     asked = tess.open("/secret")
-    page = press_send(tess, asked.location + "?factor=sms", factor="totp")
+    page = tess.press_send(asked.location + "?factor=sms", factor="totp")
     assert page.status_code == 422
     assert "Nothing needs to be sent" in page.text
     assert outbox(site) == []
@@ -135,7 +129,7 @@ def test_an_authenticator_app_has_nothing_to_send(site: Site) -> None:
 def test_the_other_factor_opens_the_same_challenge(site: Site) -> None:
     tess = site.visitor().login("tess")
     asked = tess.open("/secret")
-    press_send(tess, asked.location + "?factor=sms")
+    tess.press_send(asked.location + "?factor=sms")
     assert tess.answer(asked.location + "?factor=totp").status_code == 303
 
 
@@ -154,7 +148,7 @@ class BrokenSender:
 )
 def test_a_provider_that_fails_is_a_clear_page(site: Site, sue: Visitor, blocked: bool, words: str) -> None:
     site.zt.factors_loader(lambda user: [SmsFactor(NUMBER, BrokenSender(blocked=blocked))])
-    page = press_send(sue, sue.open("/secret").location)
+    page = sue.press_send(sue.open("/secret").location)
     assert page.status_code == 503
     assert words in page.text
     assert 'role="alert"' in page.text
@@ -165,8 +159,8 @@ def test_nobody_is_told_of_a_code_that_never_went_out(site: Site, sue: Visitor) 
     """The pause holds after a failure, too, and for the person's other challenges."""
     site.zt.factors_loader(lambda user: [SmsFactor(NUMBER, BrokenSender(blocked=False))])
     asked = sue.open("/secret").location
-    press_send(sue, asked)
-    again = press_send(sue, asked)
+    sue.press_send(asked)
+    again = sue.press_send(asked)
     assert again.status_code == 429
     assert "A code was asked for a moment ago" in again.text
 

@@ -39,6 +39,13 @@ def test_a_protected_view_answers_503(ada: Visitor, site: Site, path: str) -> No
     assert "Nothing was done" in answer.text
 
 
+def test_no_recovery_codes_are_made(ada: Visitor, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    ada.step_up("/zerotrust/recovery")
+    die(site)
+    assert ada.open("/zerotrust/recovery").status_code == 503
+    assert "no recovery codes were made" in caplog.text
+
+
 def test_a_program_gets_503_problem_json(ada: Visitor, site: Site) -> None:
     die(site)
     answer = ada.fetch("/secret")

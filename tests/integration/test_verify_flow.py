@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
+from flask import Flask
 
+from flask_zerotrust import signals
 from flask_zerotrust.cli import reach
 from flask_zerotrust.cli.findings import Patient
 from flask_zerotrust.factors.verify import TwilioVerify
-from tests.forms import form_to
 from tests.twilio_server import SID, TOKEN, serve_twilio
 from tests.verify_server import SERVICE, FakeVerify
 
-from .sites import Site, Visitor
+from .sites import Site, Visitor, kinds
 
 
 @pytest.fixture
@@ -43,15 +43,10 @@ def sue(site: Site) -> Visitor:
     return site.visitor().login("sue")
 
 
-def press_send(sue: Visitor, url: str) -> Any:
-    form = form_to(sue.open(url).text, "/send")
-    return sue.submit(form.action, form.fields)
-
-
 def test_the_whole_way(twilio: FakeVerify, sue: Visitor) -> None:
     asked = sue.open("/transfer").location
     assert twilio.requests == []
-    sent = press_send(sue, asked)
+    sent = sue.press_send(asked)
     assert (sent.status_code, sent.location) == (303, asked + "?factor=sms")
     assert sue.answer(sent.location, twilio.wrong_code()).status_code == 422
     assert sue.answer(sent.location, twilio.code).location == "/transfer"
@@ -60,7 +55,7 @@ def test_the_whole_way(twilio: FakeVerify, sue: Visitor) -> None:
 
 def test_a_check_that_gets_no_judgement_is_a_clear_page(twilio: FakeVerify, sue: Visitor) -> None:
     asked = sue.open("/secret").location
-    press_send(sue, asked)
+    sue.press_send(asked)
     twilio.broken = (500, b"<html>")
     page = sue.answer(asked, twilio.code)
     assert page.status_code == 503
@@ -72,7 +67,7 @@ def test_a_check_that_gets_no_judgement_is_a_clear_page(twilio: FakeVerify, sue:
 
 def test_too_many_sends_say_when_to_come_back(twilio: FakeVerify, sue: Visitor) -> None:
     twilio.broken = (429, {"code": 60203, "status": 429, "message": "no"})
-    page = press_send(sue, sue.open("/secret").location)
+    page = sue.press_send(sue.open("/secret").location)
     assert page.status_code == 429
     assert "about 10 minutes" in page.text
 
@@ -81,9 +76,26 @@ def test_a_number_enrolled_here_is_verified_there(site: Site, twilio: FakeVerify
     site.app.extensions["zerotrust"].enrolled.add_sms("bob", "+447700900456")
     bob = site.visitor().login("bob")
     asked = bob.open("/secret").location
-    press_send(bob, asked)
+    bob.press_send(asked)
     assert twilio.made[-1].to == "+447700900456"
     assert bob.answer(asked, twilio.code).status_code == 303
+
+
+def test_a_number_whose_code_gets_no_judgement_is_not_added(site: Site, twilio: FakeVerify) -> None:
+    told: list[str] = []
+
+    def hear(sender: Flask, reason: str, **_: object) -> None:
+        told.append(reason)
+
+    ada = site.visitor().login().step_up("/admin")
+    asked = ada.open("/zerotrust/factors/add/sms?new=1").text
+    waiting = ada.open(ada.fill(asked, "contact", "+447700900456").location).text
+    twilio.broken = (500, b"<html>")
+    with signals.enrolment_failed.connected_to(hear, site.app):
+        page = ada.fill(waiting, "code", twilio.code)
+    assert (page.status_code, told) == (503, ["unchecked"])
+    assert "We can’t check codes at the moment" in page.text
+    assert kinds(site, "ada") == ["totp"]
 
 
 def test_doctor_looks_at_verifys_own_host(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,32 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
-from flask_zerotrust.factors.verify import TwilioVerify, VerifiedSmsFactor
-from tests.desk import NUMBER, Desk
-from tests.twilio_server import SID, TOKEN, serve_twilio
-from tests.verify_server import SERVICE, FakeVerify
-
-
-@pytest.fixture
-def twilio(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> Iterator[FakeVerify]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    with serve_twilio(FakeVerify(clock=desk.clock)) as fake:
-        yield fake
-
-
-@pytest.fixture
-def verify(twilio: FakeVerify) -> TwilioVerify:
-    return TwilioVerify(SID, TOKEN, SERVICE, 5.0, twilio.client())
-
-
-@pytest.fixture
-def sms(verify: TwilioVerify) -> VerifiedSmsFactor:
-    return VerifiedSmsFactor(NUMBER, verify)
+from flask_zerotrust.factors.verify import VerifiedSmsFactor
+from tests.desk import NUMBER
+from tests.verify_server import FakeVerify
 
 
 def checks(twilio: FakeVerify) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from flask_zerotrust.errors import ChallengeError, SenderError
 from tests.forms import form_to, form_with
-from tests.integration.sites import NUMBER, SECRET, Site, Visitor
+from tests.integration.sites import NUMBER, SECRET, Site, Visitor, enrolled_eve
 
 FACTORS = "/zerotrust/factors"
 MAIL = "eve@post.example"
@@ -23,12 +23,7 @@ def site(make_site: Callable[..., Site]) -> Site:
 
 @pytest.fixture
 def eve(site: Site) -> Visitor:
-    site.zt.factors_loader(lambda user: [])
-    enrolled = site.app.extensions["zerotrust"].enrolled
-    enrolled.add_totp("eve", SECRET)
-    enrolled.add_sms("eve", NUMBER)
-    enrolled.add_email("eve", MAIL)
-    return site.visitor().login("eve").step_up("/admin")
+    return enrolled_eve(site, mail=MAIL)
 
 
 def guard_of(site: Site) -> Any:

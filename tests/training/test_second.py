@@ -34,15 +34,21 @@ def test_it_finds_programs_that_repeat_themselves_where_single_strokes_say_nothi
     assert (runs.together[~runs.bot] < 0).mean() > 0.9
 
 
-def test_runs_are_judged_by_a_model_that_saw_nobody_of_their_fold(made, monkeypatch):
-    table, said, fold = made
-    taught = []
+@pytest.fixture
+def taught(monkeypatch):
+    """Of every model that is fitted, the groups that taught it."""
+    groups = []
     fitted = second._fitted
     monkeypatch.setattr(
         second,
         "_fitted",
-        lambda rows, bot, group, **kw: taught.append(set(group)) or fitted(rows, bot, group, **kw),
+        lambda rows, bot, group, **kw: groups.append(set(group)) or fitted(rows, bot, group, **kw),
     )
+    return groups
+
+
+def test_runs_are_judged_by_a_model_that_saw_nobody_of_their_fold(made, taught):
+    table, said, fold = made
     seconds = second.train(table, said, fold, seed=1, trees=2)
     for k in range(3):
         assert not taught[k] & set(table.group[fold == k])
@@ -52,16 +58,9 @@ def test_runs_are_judged_by_a_model_that_saw_nobody_of_their_fold(made, monkeypa
     np.testing.assert_array_equal(seconds.held_out(run).together, own)
 
 
-def test_what_runs_all_other_families_teaches_no_model_of_a_fold(made, monkeypatch):
+def test_what_runs_all_other_families_teaches_no_model_of_a_fold(made, taught):
     table, said, fold = made
     group = np.where(table.group == "family0", simulate.ALL_IN_ONE, table.group)
-    taught = []
-    fitted = second._fitted
-    monkeypatch.setattr(
-        second,
-        "_fitted",
-        lambda rows, bot, group, **kw: taught.append(set(group)) or fitted(rows, bot, group, **kw),
-    )
     second.train(Table(table.features, table.bot, group, table.visit), said, fold, seed=1, trees=2)
     assert [simulate.ALL_IN_ONE in one for one in taught] == [False, False, False, True]
 

@@ -184,6 +184,17 @@ def test_the_command_of_the_docs_is_enough(
     assert load_bundle(tmp_path / "zerotrust-model", sha256).manifest["calibration"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"), [(9, ["Warning: looser", "If these"]), (10, ["Simulated bots"])]
+)
+def test_looser_cut_offs_that_cost_nothing_come_with_the_figures_alone(asked: int, said: list[str]) -> None:
+    nobody = thresholds.Count(0, 0, 0, 0, 0.0, 1.0)
+    found = thresholds.Calibration(POLICY, 0.5, 0.05, nobody, nobody, nobody, 0)
+    old, new = ({"bots": 20, "after_5": 10, "at_end": 20}, {"bots": 20, "after_5": asked, "at_end": 20})
+    lines = thresholds.warnings(found, [old, new])
+    assert [line.startswith(words) for line, words in zip(lines, said, strict=True)] == [True] * len(said)
+
+
 def test_looser_cut_offs_come_with_a_warning(site: Path, tmp_path: Path) -> None:
     words = [site, "--max-false-step-ups", 0.05, "--bots", 42, "--out", tmp_path / "mine"]
     result = CliRunner().invoke(group, ["calibrate", *map(str, words)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,32 +11,15 @@ import pytest
 from flask_zerotrust.errors import ChallengeError, ConfigError, SenderError
 from flask_zerotrust.factors.sms import SmsFactor
 from flask_zerotrust.factors.verify import TwilioVerify, VerifiedSmsFactor, sms_factor
-from tests.desk import NUMBER, Desk, Phone
-from tests.twilio_server import SID, TOKEN, describe, problems, serve_twilio
-from tests.verify_server import SERVICE, FakeVerify
+from tests.desk import NUMBER, Phone
+from tests.twilio_server import SID, TOKEN, describe, problems
+from tests.verify_server import SERVICE
 
 PATHS = {
     "start": "/v2/Services/{ServiceSid}/Verifications",
     "check": "/v2/Services/{ServiceSid}/VerificationCheck",
     "cancel": "/v2/Services/{ServiceSid}/Verifications/{Sid}",
 }
-
-
-@pytest.fixture
-def twilio(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> Iterator[FakeVerify]:
-    monkeypatch.setenv("NO_PROXY", "*")
-    with serve_twilio(FakeVerify(clock=desk.clock)) as fake:
-        yield fake
-
-
-@pytest.fixture
-def verify(twilio: FakeVerify) -> TwilioVerify:
-    return TwilioVerify(SID, TOKEN, SERVICE, 5.0, twilio.client())
-
-
-@pytest.fixture
-def sms(verify: TwilioVerify) -> VerifiedSmsFactor:
-    return VerifiedSmsFactor(NUMBER, verify)
 
 
 # The wire

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...errors import ConfigError
 from ..recordings import Recording
 from .reaches import log_uniform
 from .shapes import Floats, gradient_noise
+from .visits import known
 
 Rng = np.random.Generator
 #: Changes times and places, shape (3, n).
@@ -38,12 +38,7 @@ def morphs(
     ConfigError
         For a kind that does not exist.
     """
-    names = list(MORPHS) if kinds is None else list(kinds)
-    unknown = [name for name in names if name not in MORPHS]
-    if unknown or not names:
-        raise ConfigError(
-            f"{(unknown or ['(none)'])[0]} is no kind of morph; there are {', '.join(MORPHS)}."
-        )
+    names = known(kinds, MORPHS, "kind of morph")
     for recording in recordings:
         name = names[int(rng.integers(len(names)))]
         yield _made_over(recording, MORPHS[name], f"morph-{name}", rng)

@@ -7,12 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...errors import ConfigError
 from ..recordings import Recording
 from . import motor, noises, progress, shapes, walks
 from .reaches import Maker, Reach, any_timing, fitts, recipe
 from .shapes import Floats
-from .visits import habits, named, visit
+from .visits import habits, known, named, visit
 
 Rng = np.random.Generator
 
@@ -309,12 +308,7 @@ def bots(
     ConfigError
         For a family that does not exist.
     """
-    names = list(FAMILIES) if families is None else list(families)
-    unknown = [name for name in names if name not in FAMILIES]
-    if unknown or not names:
-        raise ConfigError(
-            f"{(unknown or ['(none)'])[0]} is no family of bots; there are {', '.join(FAMILIES)}."
-        )
+    names = known(families, FAMILIES, "family of bots")
     for number, name in enumerate(named(names, n), 1):
         yield visit(
             FAMILIES[name](rng),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...errors import ConfigError
 from ..recordings import Label, Recording
 from .reaches import Maker, Reach, log_uniform
 from .shapes import Floats
@@ -150,6 +151,21 @@ def _after(habits: Habits, rng: np.random.Generator) -> tuple[Floats, str]:
         notches = int(rng.integers(1, 9))
         return np.cumsum(rng.uniform(15.0, 160.0, notches)) + 200.0, "w" * notches
     return np.empty(0), ""
+
+
+def known(wanted: Sequence[str] | None, there: Collection[str], what: str) -> list[str]:
+    """Return the wanted names, or all that there are.
+
+    Raises
+    ------
+    ConfigError
+        For a name that there is not, or for none at all.
+    """
+    names = list(there) if wanted is None else list(wanted)
+    unknown = [name for name in names if name not in there]
+    if unknown or not names:
+        raise ConfigError(f"{(unknown or ['(none)'])[0]} is no {what}; there are {', '.join(there)}.")
+    return names
 
 
 def named(families: Sequence[str], n: int) -> list[str]:

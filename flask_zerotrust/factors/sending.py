@@ -1,0 +1,62 @@
+"""What factors that send codes have in common, wherever the codes go and whoever makes them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+# One text message holds 160 characters; the sentence, the host and the code need the rest.
+_MAX_ACTION = 50
+
+
+class SendingFactor(ABC):
+    """A number or an address that the app has verified; a subclass says how a code gets there.
+
+    Parameters
+    ----------
+    recipient : str
+        In its one canonical form: codes are bound to it, and messages counted under it.
+    id : str
+        Name among the person's factors.
+    label : str or None
+        What the person reads; without one, a sentence with the masked recipient.
+    """
+
+    kind: str
+    sends = True
+
+    def __init__(self, recipient: str, id: str, label: str | None) -> None:
+        self._recipient = recipient
+        self.id = id
+        self._label = label
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(id={self.id!r})"
+
+    @property
+    def label(self) -> str:
+        """Return what the person reads, in the language of the request."""
+        return self._masked() if self._label is None else self._label
+
+    @property
+    def recipient(self) -> str:
+        """Return where codes go."""
+        return self._recipient
+
+    @abstractmethod
+    def send(self, code: str, *, action: str, host: str) -> None:
+        """Send a code, and with it what it is for."""
+
+    def check(self, code: str, *, now: float) -> str | None:  # noqa: ARG002 - the protocol's shape
+        """Return None: the server, or a provider, made the code and checks it."""
+        return None
+
+    @abstractmethod
+    def _masked(self) -> str:
+        """Return a sentence by which only its owner knows the recipient."""
+
+
+def one_line(action: str) -> str:
+    """Keep what an action is called from adding lines, quotes or a second code line."""
+    words = "".join(c if c.isprintable() and c not in '"@#' else " " for c in action).split()
+    short = " ".join(words)
+    return short if len(short) <= _MAX_ACTION else short[: _MAX_ACTION - 3].rstrip() + "..."
