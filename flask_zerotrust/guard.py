@@ -86,8 +86,8 @@ class Guard(Intake):
 
         None, too, at a bare IP address: browsers make keys for domains only.
 
-        A made-up Host header gains nothing: a key signs for the domain that it was made for, and the
-        browser writes the origin.
+        A made-up Host header gains nothing: a key signs for the domain that it was made for, the browser
+        writes the origin, and without a name for the origins the two have to agree.
         """
         s = self.settings
         if not s.passkeys or not has_request_context():
@@ -97,7 +97,8 @@ class Guard(Intake):
         origins = s.webauthn_origins or (f"{request.scheme}://{request.host.lower()}",)
         if s.webauthn_rp_id is None and _IP.fullmatch(domain):
             return None
-        return RelyingParty(s.webauthn_rp_id or domain, s.issuer or current_app.name, origins)
+        name, named = s.issuer or current_app.name, bool(s.webauthn_origins)
+        return RelyingParty(s.webauthn_rp_id or domain, name, origins, named=named)
 
     def first_use(self, user: str) -> bool:
         """Say whether a login is enough to enrol, for a user for whom :meth:`factors` is empty.

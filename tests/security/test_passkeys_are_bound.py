@@ -170,6 +170,34 @@ def test_a_made_up_host_gains_nothing(site: Site) -> None:
         assert refused.status_code == 422, rp_id
 
 
+def test_a_host_below_the_domain_gains_nothing(site: Site) -> None:
+    """Somebody has taken over evil.bank.example: browsers let it sign with keys of bank.example."""
+    at_home = {"base_url": "http://bank.example"}
+    ada, key = site.visitor(), Authenticator(origin="http://bank.example")
+    ada.submit("/login", {"username": "ada"}, **at_home)
+    form = form_with(ada.open(ada.open(ADD, **at_home).location, **at_home).text, "code")
+    ada.submit(form.action, {**form.fields, "code": ada.code()}, **at_home)
+    page = ada.open(ADD, **at_home).text
+    made = {**form_with(page, "code").fields, "code": key.create(question(page))}
+    assert ada.submit(ADD, made, **at_home).status_code == 303
+    site.clock.tick(301)
+    url = ada.open("/admin", **at_home).location + "?factor=webauthn"
+    page, key.origin = ada.open(url, **at_home).text, "http://evil.bank.example"
+    form = form_with(page, "code")
+    cookie = ada.client.get_cookie("session", domain="bank.example")
+    assert cookie is not None
+    refused = site.app.test_client(use_cookies=False).post(
+        form.action,
+        data={**form.fields, "code": key.get(question(page))},
+        base_url="http://evil.bank.example",
+        headers={"Cookie": f"session={cookie.value}", "Sec-Fetch-Site": "same-origin"},
+    )
+    assert refused.status_code == 422
+    page, key.origin = ada.open(url, **at_home).text, "http://bank.example"
+    said = {**form_with(page, "code").fields, "code": key.get(question(page))}
+    assert ada.submit(form.action, said, **at_home).status_code == 303
+
+
 def test_another_sessions_key_cannot_be_finished_here(site: Site) -> None:
     """The thief makes a key for the question of one session, and the owner's browser posts it."""
     thief: Visitor = site.visitor().login().step_up(ADD)
