@@ -213,6 +213,10 @@ class Guard(Intake):
         """Return the binding of challenges for a client whose session must not be written now."""
         return "user:" + user
 
+    def part(self, user: str) -> None:
+        """Part this browser from whoever holds a copy of its cookie."""
+        self.sessions.part(session, user)
+
     def grant(self, *, user: str, factor_id: str) -> None:
         """Let this user's session through protected views for a while, under a new id."""
         entry = self.sessions.start(session, user)

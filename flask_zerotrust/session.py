@@ -42,8 +42,8 @@ class Entry:
     """What the signed session holds: ids and a copy of the risk, under 300 bytes encoded.
 
     ``id`` names the store record and changes at login, logout and step-up. ``thread`` ties
-    pending challenges to this browser; it changes at login and logout only, so that a second
-    tab's parked form survives the first tab's step-up. ``user_tag`` is a digest of the user id.
+    pending challenges to this browser; it changes at login and logout, and before a first factor
+    is made, but not at a step-up, so that a second tab's parked form survives the first's. ``user_tag`` is a digest of the user id.
     """
 
     id: str
@@ -114,6 +114,14 @@ class Sessions:
             self._move(found.id, fresh.id, user=user, keep=True)
         else:
             return found
+        session[SESSION_KEY] = fresh.to_session()
+        return fresh
+
+    def part(self, session: MutableMapping[str, Any], user: str | None) -> Entry:
+        """Give this session an id and a thread that no copy of its cookie has; its record goes along."""
+        found = self.start(session, user)
+        fresh = replace(found, id=_new_id(), thread=_new_id())
+        self._move(found.id, fresh.id, user=user, keep=True)
         session[SESSION_KEY] = fresh.to_session()
         return fresh
 

@@ -40,6 +40,9 @@ def enrol(guard: Guard, user: str) -> ResponseReturnValue:
 
 
 def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> ResponseReturnValue:
+    if not guard.factors(user) and not _begun(guard, user):
+        # No step-up has changed the id yet, and a copied cookie would be shown the same secret.
+        guard.part(user)
     secret = guard.challenges.enrol_begin(user, guard.thread(user), now=guard.clock())
     issuer = guard.settings.issuer or current_app.name
     uri = TotpFactor(secret).provisioning_uri(account=user, issuer=issuer)
@@ -55,6 +58,14 @@ def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> Resp
         app_csrf=app_csrf(),
         submit_url=url_for(".enrol"),
     )
+
+
+def _begun(guard: Guard, user: str) -> bool:
+    try:
+        guard.challenges.enrol_secret(user, guard.thread(user), now=guard.clock())
+    except ChallengeError:
+        return False
+    return True
 
 
 def _sentence(error: ChallengeError | None) -> str | None:

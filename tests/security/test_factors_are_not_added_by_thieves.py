@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -72,6 +73,29 @@ def test_another_sessions_secret_cannot_be_confirmed(make_site: Callable[..., Si
     crossed = thief.submit("/zerotrust/enrol", fields, headers={"Sec-Fetch-Site": "cross-site"})
     assert crossed.status_code == 403
     assert factors(site, "bob") == 0
+
+
+@pytest.mark.parametrize("first", ["thief", "owner"])
+def test_a_copied_cookie_shows_no_secret_that_the_owner_enrols(
+    make_site: Callable[..., Site], first: str
+) -> None:
+    """The thief would wait in silence for the owner to enrol the secret that both of them saw."""
+    site = make_site(ZEROTRUST_ENROL="first-use")
+    owner = site.visitor().login("bob")
+    thief = site.visitor().put_back(owner.cookie())
+    pages: dict[str, str] = {}
+    for name, visitor in sorted({"thief": thief, "owner": owner}.items(), reverse=first == "thief"):
+        pages[name] = visitor.open("/zerotrust/enrol").text
+    assert shown_secret(pages["thief"]) != shown_secret(pages["owner"])
+    assert shown_secret(owner.open("/zerotrust/enrol").text) == shown_secret(pages["owner"])
+    code = totp(site.clock.now, shown_secret(pages["owner"]))
+    assert owner.fill(pages["owner"], "code", code).status_code == 200
+    assert thief.open("/zerotrust/enrol").status_code == 303
+
+
+def shown_secret(page: str) -> str:
+    (found,) = re.findall(r"(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}", page)
+    return str(found).replace(" ", "")
 
 
 def test_the_owner_is_told(make_site: Callable[..., Site]) -> None:
