@@ -42,8 +42,9 @@ class Entry:
     """What the signed session holds: ids and a copy of the risk, under 300 bytes encoded.
 
     ``id`` names the store record and changes at login, logout and step-up. ``thread`` ties
-    pending challenges to this browser; it changes at login and logout, and before a first factor
-    is made, but not at a step-up, so that a second tab's parked form survives the first's. ``user_tag`` is a digest of the user id.
+    pending challenges to this browser; it changes at login and logout and before a first factor
+    is made, but not at a step-up, so that a second tab's parked form survives the first tab's.
+    ``user_tag`` is a digest of the user id.
     """
 
     id: str

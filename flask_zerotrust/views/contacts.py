@@ -89,8 +89,8 @@ def confirm(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
     taken = [one.id for one in before]
     keep = guard.enrolled.add_sms if kind == "sms" else guard.enrolled.add_email
     factor_id = keep(user, contact.recipient, avoid=taken)
-    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=kind)
     notices.added(guard, user, kind, before)
+    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=kind)
     return answers.go(url_for(".factors", news="added"))
 
 

@@ -86,8 +86,8 @@ def _take(guard: Guard, user: str) -> ResponseReturnValue:
         return _offer(guard, user, error)
     before = guard.factors(user)
     factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=[factor.id for factor in before])
-    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
     notices.added(guard, user, "totp", before)
+    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
     back = url_for(".factors") if before else request.script_root + "/"
     return answers.page("enrolled", return_url=back)
 

@@ -54,8 +54,8 @@ def _make(guard: Guard, user: str) -> ResponseReturnValue:
     before = guard.factors(user)
     codes = guard.enrolled.make_recovery(user, avoid=[factor.id for factor in before])
     factor_id = guard.enrolled.factors(user)[-1].id
-    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=codes_of.KIND)
     notices.added(guard, user, codes_of.KIND, before)
+    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=codes_of.KIND)
     return _page(guard, user, codes)
 
 
