@@ -26,6 +26,10 @@ __all__ = ["CurrentRisk", "Guard", "log", "this_app", "this_guard"]
 
 log = logging.getLogger("flask_zerotrust")
 
+# A step-up this old changes no factors, however long the site lets one count elsewhere: who sits down at a
+# browser left open would add their own. As long as a challenge may take (ZEROTRUST_CHALLENGE_S).
+CHANGE_S = 900.0
+
 _IP = re.compile(r"[0-9.]+|\[.*\]")
 
 
@@ -203,6 +207,10 @@ class Guard(Intake):
             unknown_grant_s=self.settings.unknown_grant_s if max_age_s is None else max_age_s,
             always=always,
         )
+
+    def change_terms(self) -> risk.Terms:
+        """Return what a change of factors takes: a step-up of the last minutes, whatever the risk."""
+        return self.terms(max_risk=None, max_age_s=min(self.settings.grant_s, CHANGE_S), always=True)
 
     def thread(self, user: str) -> str:
         """Return what a challenge is bound to: this browser, or the user alone without a session."""

@@ -48,7 +48,7 @@ def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., Re
 def refused(guard: Guard, user: str, action: str) -> ResponseReturnValue | None:
     """Return what somebody gets who may not change factors now; None for who may."""
     if guard.factors(user):
-        return demand(guard, guard.terms(max_risk=None, max_age_s=None, always=True), action)
+        return demand(guard, guard.change_terms(), action)
     if guard.first_use(user) and fresh_login():
         return None
     return answers.no_factor(action, may_enrol=False)

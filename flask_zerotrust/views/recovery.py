@@ -46,7 +46,7 @@ def _refusal(guard: Guard, user: str) -> ResponseReturnValue | None:
         return answers.no_factor(
             gettext(_ACTION), may_enrol=guard.first_use(user), choice=guard.has_choice()
         )
-    return demand(guard, guard.terms(max_risk=None, max_age_s=None, always=True), gettext(_ACTION))
+    return demand(guard, guard.change_terms(), gettext(_ACTION))
 
 
 def _make(guard: Guard, user: str) -> ResponseReturnValue:

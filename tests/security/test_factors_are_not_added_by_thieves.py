@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.forms import form_with
-from tests.integration.sites import Site, Visitor, totp
+from tests.integration.sites import SECRET, Site, Visitor, totp
 
 
 def factors(site: Site, user: str) -> int:
@@ -30,6 +30,23 @@ def test_switched_off_it_enrols_nobody(make_site: Callable[..., Site]) -> None:
     site = make_site(ZEROTRUST_MODE="off", ZEROTRUST_ENROL="first-use")
     ada = site.visitor().login()
     assert "svg" not in ada.open("/zerotrust/enrol").text
+
+
+@pytest.mark.parametrize("path", ["enrol", "recovery", "factors/totp", "factors/add/email"])
+def test_a_step_up_of_this_morning_changes_nothing(make_site: Callable[..., Site], path: str) -> None:
+    """However long the site lets it count elsewhere: somebody sits down at a browser left open."""
+    site = make_site(
+        ZEROTRUST_GRANT_S=86_400, ZEROTRUST_UNKNOWN_GRANT_S=86_400, ZEROTRUST_EMAIL_SENDER="console"
+    )
+    site.zt.factors_loader(lambda user: [])
+    site.app.extensions["zerotrust"].enrolled.add_totp("ada", SECRET)
+    ada = site.visitor().login().step_up("/admin")
+    site.clock.tick(900)
+    assert ada.open(f"/zerotrust/{path}").status_code == 200
+    site.clock.tick(1)
+    assert ada.asked(f"/zerotrust/{path}")
+    assert "/zerotrust/challenge/" in ada.submit(f"/zerotrust/{path}", {}).location
+    assert not ada.asked("/admin")
 
 
 def test_a_first_factor_comes_from_the_app_by_default(site: Site) -> None:
