@@ -254,6 +254,16 @@ class Guard(Intake):
             log.exception("the risk store did not answer at logout")
             session.pop(SESSION_KEY, None)
 
+    def settle(self) -> None:
+        """Forget the session where the app has logged its person out, or cleared it, in its own way.
+
+        Nothing tells of that but what is left at the end of a request. A grant would wait in the browser
+        for the next login, and in every copy of its cookie.
+        """
+        kept = Entry.from_session(session.get(SESSION_KEY))
+        if kept is None or (kept.user_tag and self.entry() is None):
+            self.logged_out()
+
 
 def this_guard() -> Guard:
     """Return the guard of the current app.
