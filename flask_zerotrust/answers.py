@@ -166,6 +166,22 @@ def no_factor(action: str, *, may_enrol: bool, choice: bool = False) -> Response
     return page("no_factor", 403, action=action, enrol_url=enrol_url, choice=choice)
 
 
+def log_in_again(action: str) -> ResponseReturnValue:
+    """Ask for the password of a person whose login is too old; the app may have a page for that."""
+    manager: Any = current_app.login_manager  # type: ignore[attr-defined]
+    if manager.needs_refresh_callback or (manager.refresh_view and not wants_json()):
+        # Flask-Login comes without types.
+        answer: ResponseReturnValue = manager.needs_refresh()
+        return answer
+    if wants_json():
+        return problem(403, "Log in again", "This takes a login of the last minutes.")
+    title = gettext("Please log in again")
+    text = gettext(
+        "Before you %(action)s, log out and in again: your last login was a while ago.", action=action
+    )
+    return message(title, text, 403, (gettext("Back"), request.script_root + "/"))
+
+
 def unavailable() -> Response:
     """Say that the step-up cannot be judged right now; protected views never open by accident."""
     text = gettext(

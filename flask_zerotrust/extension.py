@@ -373,9 +373,10 @@ def _follow_logins(app: Flask) -> None:
     app.after_request_funcs.setdefault(None, []).insert(0, _settle)
     if importlib.util.find_spec("flask_login") is None:
         return
-    from flask_login import user_logged_in, user_logged_out  # noqa: PLC0415 - optional package
+    from flask_login import user_logged_in, user_logged_out, user_login_confirmed  # noqa: PLC0415 - optional
 
     user_logged_in.connect(_logged_in, app)
+    user_login_confirmed.connect(_logged_in, app)
     user_logged_out.connect(_logged_out, app)
 
 

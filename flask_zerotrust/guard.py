@@ -19,16 +19,12 @@ from .ingest import Intake, records_read, this_app
 from .keys import KeyRing
 from .people import current_user_id
 from .record import Record
-from .session import SESSION_KEY, Entry
+from .session import CHANGE_S, SESSION_KEY, Entry
 from .tokens import Tokens
 
 __all__ = ["CurrentRisk", "Guard", "log", "this_app", "this_guard"]
 
 log = logging.getLogger("flask_zerotrust")
-
-# A step-up this old changes no factors, however long the site lets one count elsewhere: who sits down at a
-# browser left open would add their own. As long as a challenge may take (ZEROTRUST_CHALLENGE_S).
-CHANGE_S = 900.0
 
 _IP = re.compile(r"[0-9.]+|\[.*\]")
 
@@ -111,6 +107,17 @@ class Guard(Intake):
         that this version does not know. A thief of the password would else replace it.
         """
         return self.settings.enrol == "first-use" and not self.enrolled.count(user)
+
+    def password_typed(self, user: str) -> bool:
+        """Say whether this session's user has typed their password in the last minutes.
+
+        True, too, where no login would have been seen: switched off, and without Flask-Login.
+        """
+        if self.settings.mode == "off" or not hasattr(current_app, "login_manager"):
+            return True
+        entry = self.entry_of(user)
+        typed_at = None if entry is None else self.sessions.password_at(entry)
+        return typed_at is not None and abs(self.clock() - typed_at) < CHANGE_S
 
     def has_choice(self) -> bool:
         """Say whether people can enrol more here than an authenticator app."""
@@ -240,7 +247,9 @@ class Guard(Intake):
         try:
             if before is not None and not before.user_tag:
                 self.ingest_form(entry=before, user=None)
-            self.sessions.start(session, self.user(), rotate=True)
+            entry = self.sessions.start(session, self.user(), rotate=True)
+            if self.settings.enrol == "first-use":
+                self.sessions.note_password(entry, at=self.clock())
         except StoreError:
             log.exception("the risk store did not answer at login; this session starts unknown")
             session.pop(SESSION_KEY, None)

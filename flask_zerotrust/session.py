@@ -33,6 +33,10 @@ ANONYMOUS_S = 3_600.0
 MAX_NEW_ANONYMOUS_A_MINUTE = 6_000
 
 
+# A step-up or a login this old changes no factors, however long the site lets one count elsewhere: who sits
+# down at a browser left open would add their own. As long as a challenge may take (ZEROTRUST_CHALLENGE_S).
+CHANGE_S = 900.0
+
 # People whose tags a process need not make again, 200 bytes each: those at work at one time.
 _KNOWN = 1_024
 
@@ -123,8 +127,20 @@ class Sessions:
         found = self.start(session, user)
         fresh = replace(found, id=_new_id(), thread=_new_id())
         self._move(found.id, fresh.id, user=user, keep=True)
+        typed_at = self.password_at(found)
+        if typed_at is not None:
+            self.note_password(fresh, at=typed_at)
         session[SESSION_KEY] = fresh.to_session()
         return fresh
+
+    def note_password(self, entry: Entry, *, at: float) -> None:
+        """Keep when a password was typed in this session, for as long as that may count."""
+        self._store.put(_password_key(entry.id), repr(at).encode(), ttl_s=CHANGE_S)
+
+    def password_at(self, entry: Entry) -> float | None:
+        """Return when a password was last typed in this session; None where that is too long ago."""
+        raw = self._store.get(_password_key(entry.id))
+        return None if raw is None else float(raw)
 
     def drop(self, session: MutableMapping[str, Any]) -> None:
         """Forget this session's entry and bury its record (at logout)."""
@@ -346,6 +362,10 @@ def _new_id() -> str:
 
 def _key(session_id: str) -> str:
     return "session:" + session_id
+
+
+def _password_key(session_id: str) -> str:
+    return "password-typed:" + session_id
 
 
 def _ledger_key(user: str) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from flask_login import confirm_login
 
 from tests.forms import form_with
 from tests.integration.sites import SECRET, Site, Visitor, totp
@@ -62,6 +63,44 @@ def test_a_remembered_login_is_not_fresh_enough(make_site: Callable[..., Site]) 
     bob.client.delete_cookie("session")
     assert bob.open("/zerotrust/enrol").status_code == 403
     bob.login("bob")
+    assert bob.open("/zerotrust/enrol").status_code == 200
+
+
+@pytest.mark.parametrize(("age_s", "status"), [(899, 200), (900, 403)])
+def test_a_stolen_cookie_of_an_older_login_enrols_nothing(
+    make_site: Callable[..., Site], age_s: float, status: int
+) -> None:
+    site = make_site(ZEROTRUST_ENROL="first-use")
+    thief = site.visitor().put_back(site.visitor().login("bob").cookie())
+    site.clock.tick(age_s)
+    page = thief.open("/zerotrust/enrol")
+    assert page.status_code == status
+    if status == 403:
+        assert "log out and in again" in page.text
+        assert thief.submit("/zerotrust/enrol", {"code": "123456"}).status_code == 403
+        assert thief.fetch("/zerotrust/enrol").json["title"] == "Log in again"
+        assert site.visitor().login("bob").open("/zerotrust/enrol").status_code == 200
+
+
+def test_enrolling_takes_as_long_as_it_takes_from_one_login(make_site: Callable[..., Site]) -> None:
+    """The page parts the session from copies of its cookie; what the login is worth goes along."""
+    site = make_site(ZEROTRUST_ENROL="first-use")
+    bob = site.visitor().login("bob")
+    page = bob.open("/zerotrust/enrol").text
+    site.clock.tick(600)
+    code = totp(site.clock.now, shown_secret(page))
+    assert bob.fill(page, "code", code).status_code == 200
+
+
+def test_the_sites_own_page_asks_for_the_password(make_site: Callable[..., Site]) -> None:
+    """And typing it there is a login, for Flask-Login tells of it."""
+    site = make_site(ZEROTRUST_ENROL="first-use")
+    site.app.login_manager.refresh_view = "again"  # type: ignore[attr-defined]
+    site.app.add_url_rule("/again", "again", lambda: str(confirm_login()), methods=["GET", "POST"])
+    bob = site.visitor().login("bob")
+    site.clock.tick(901)
+    assert bob.open("/zerotrust/enrol").location == "/again?next=%2Fzerotrust%2Fenrol"
+    bob.submit("/again", {})
     assert bob.open("/zerotrust/enrol").status_code == 200
 
 
