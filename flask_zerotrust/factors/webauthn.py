@@ -99,6 +99,8 @@ class WebAuthnFactor:
     kind: str = field(default=KIND, init=False)
     sends: bool = field(default=False, init=False)
     recipient: None = field(default=None, init=False)
+    # RSA of 2,048 bits, the weakest that authenticators make (NIST SP 800-57, part 1, table 2).
+    answer_bits: int = field(default=112, init=False)
 
     def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - the protocol's shape
         """Refuse: there is nowhere to send to."""
