@@ -247,9 +247,10 @@ class Guard(Intake):
         try:
             if before is not None and not before.user_tag:
                 self.ingest_form(entry=before, user=None)
-            entry = self.sessions.start(session, self.user(), rotate=True)
+            user = self.user()
+            entry = self.sessions.start(session, user, rotate=True)
             if self.settings.enrol == "first-use":
-                self.sessions.note_password(entry, at=self.clock())
+                self.sessions.note_password(entry, user, at=self.clock())
         except StoreError:
             log.exception("the risk store did not answer at login; this session starts unknown")
             session.pop(SESSION_KEY, None)

@@ -117,6 +117,7 @@ class Sessions:
         elif rotate:
             fresh = replace(found, id=_new_id())
             self._move(found.id, fresh.id, user=user, keep=True)
+            self._store.delete(_password_key(found.id))
         else:
             return found
         session[SESSION_KEY] = fresh.to_session()
@@ -129,13 +130,13 @@ class Sessions:
         self._move(found.id, fresh.id, user=user, keep=True)
         typed_at = self.password_at(found)
         if typed_at is not None:
-            self.note_password(fresh, at=typed_at)
+            self.note_password(fresh, user, at=typed_at)
         session[SESSION_KEY] = fresh.to_session()
         return fresh
 
-    def note_password(self, entry: Entry, *, at: float) -> None:
+    def note_password(self, entry: Entry, user: str | None, *, at: float) -> None:
         """Keep when a password was typed in this session, for as long as that may count."""
-        self._store.put(_password_key(entry.id), repr(at).encode(), ttl_s=CHANGE_S)
+        self._store.put(_password_key(entry.id), repr(at).encode(), ttl_s=CHANGE_S, owner=_owner(user))
 
     def password_at(self, entry: Entry) -> float | None:
         """Return when a password was last typed in this session; None where that is too long ago."""
@@ -147,6 +148,7 @@ class Sessions:
         found = Entry.from_session(session.get(SESSION_KEY))
         if found is not None:
             self._bury(found.id)
+            self._store.delete(_password_key(found.id))
             del session[SESSION_KEY]
 
     def fold(self, session: MutableMapping[str, Any], entry: Entry, record: Record, risk: float) -> None:

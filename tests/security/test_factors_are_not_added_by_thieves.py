@@ -82,6 +82,15 @@ def test_a_stolen_cookie_of_an_older_login_enrols_nothing(
         assert site.visitor().login("bob").open("/zerotrust/enrol").status_code == 200
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_copied_cookie_does_not_outlive_its_login(make_site: Callable[..., Site], again: bool) -> None:
+    site = make_site(ZEROTRUST_ENROL="first-use")
+    bob = site.visitor().login("bob")
+    thief = site.visitor().put_back(bob.cookie())
+    bob.login("bob") if again else bob.submit("/logout", {})
+    assert thief.open("/zerotrust/enrol").status_code == 403
+
+
 def test_enrolling_takes_as_long_as_it_takes_from_one_login(make_site: Callable[..., Site]) -> None:
     """The page parts the session from copies of its cookie; what the login is worth goes along."""
     site = make_site(ZEROTRUST_ENROL="first-use")
