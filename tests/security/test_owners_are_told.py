@@ -186,6 +186,19 @@ def test_what_a_removed_factor_has_opened_elsewhere_is_shut(eve: Visitor, site: 
     assert not eve.asked("/admin")
 
 
+def test_what_a_replaced_list_has_opened_elsewhere_is_shut(eve: Visitor, site: Site) -> None:
+    """Somebody has found the paper; the owner makes a new list."""
+    code = guard_of(site).enrolled.make_recovery("eve")[0]
+    thief = site.visitor().login("eve")
+    asked = thief.open("/admin").location + "?factor=recovery"
+    assert thief.answer(asked, code).status_code == 303
+    assert not thief.asked("/admin")
+    form = form_with(eve.open("/zerotrust/recovery").text, "_zerotrust_csrf")
+    eve.submit(form.action, form.fields)
+    assert thief.asked("/admin")
+    assert not eve.asked("/admin")
+
+
 def test_a_code_on_its_way_to_a_removed_factor_is_worth_nothing(eve: Visitor, site: Site) -> None:
     thief = site.visitor().login("eve")
     asked = thief.open("/admin").location + "?factor=sms"
