@@ -75,7 +75,10 @@ def inside(template: str, **context: Any) -> str:
 
 def data(**members: Any) -> Response:
     """Return JSON that nobody keeps, and no other origin is handed."""
-    response = private(jsonify(**members))
+    return _ours(private(jsonify(**members)))
+
+
+def _ours(response: Response) -> Response:
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     return response
 
@@ -103,7 +106,7 @@ def problem(status: int, title: str, detail: str, **members: Any) -> Response:
     response = jsonify(type="about:blank", title=title, status=status, detail=detail, **members)
     response.status_code = status
     response.content_type = PROBLEM_TYPE
-    return private(response)
+    return _ours(private(response))
 
 
 def unauthorized() -> ResponseReturnValue:
