@@ -138,6 +138,10 @@ class Guard(Intake):
         found = self.entry_of(user)
         if found is not None or not _navigating():
             return found
+        if SESSION_KEY not in session:
+            # Never there, or cleared by the app a moment ago: then a copy of the cookie has it still.
+            _recover_entry()
+            self.sessions.drop(session)
         return self.sessions.start(session, user)
 
     def record(self, entry: Entry, user: str | None) -> Record | None:

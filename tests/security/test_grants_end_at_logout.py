@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask, request, session
 
-from flask_zerotrust import Factor, ZeroTrust, step_up_required
+from flask_zerotrust import Factor, ZeroTrust, current_risk, step_up_required
 from flask_zerotrust.factors.totp import TotpFactor
 from tests.clock import Clock
 from tests.forms import form_with
@@ -73,7 +73,12 @@ def _login() -> str:
     return "in"
 
 
-@pytest.fixture(params=[popped, cleared, replaced])
+def cleared_before_a_page() -> None:
+    session.clear()
+    current_risk.level  # noqa: B018 - what a page with the script asks, which starts a new session
+
+
+@pytest.fixture(params=[popped, cleared, replaced, cleared_before_a_page])
 def ada(request: Any) -> Browser:
     browser = Browser(request.param)
     browser.login()
