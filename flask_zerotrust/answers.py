@@ -75,7 +75,10 @@ def inside(template: str, **context: Any) -> str:
 
 def data(**members: Any) -> Response:
     """Return JSON that nobody keeps, and no other origin is handed."""
-    response = private(jsonify(**members))
+    return _ours(private(jsonify(**members)))
+
+
+def _ours(response: Response) -> Response:
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     return response
 
@@ -103,7 +106,7 @@ def problem(status: int, title: str, detail: str, **members: Any) -> Response:
     response = jsonify(type="about:blank", title=title, status=status, detail=detail, **members)
     response.status_code = status
     response.content_type = PROBLEM_TYPE
-    return private(response)
+    return _ours(private(response))
 
 
 def unauthorized() -> ResponseReturnValue:
@@ -164,6 +167,22 @@ def no_factor(action: str, *, may_enrol: bool, choice: bool = False) -> Response
             enrol_url=enrol_url,
         )
     return page("no_factor", 403, action=action, enrol_url=enrol_url, choice=choice)
+
+
+def log_in_again(action: str) -> ResponseReturnValue:
+    """Ask for the password of a person whose login is too old; the app may have a page for that."""
+    manager: Any = current_app.login_manager  # type: ignore[attr-defined]
+    if manager.needs_refresh_callback or (manager.refresh_view and not wants_json()):
+        # Flask-Login comes without types.
+        answer: ResponseReturnValue = manager.needs_refresh()
+        return answer
+    if wants_json():
+        return problem(403, "Log in again", "This takes a login of the last minutes.")
+    title = gettext("Please log in again")
+    text = gettext(
+        "Before you %(action)s, log out and in again: your last login was a while ago.", action=action
+    )
+    return message(title, text, 403, (gettext("Back"), request.script_root + "/"))
 
 
 def unavailable() -> Response:

@@ -146,7 +146,7 @@ class Settings:
     )
     passkeys: bool = _setting(False, "offer passkeys and security keys; needs the extra [webauthn]")
     webauthn_rp_id: str | None = _setting(
-        None, "domain that passkeys are bound to, such as 'bank.example'; None takes the request's host"
+        None, "domain that passkeys are bound to, such as 'bank.example', with origins; None: the host"
     )
     webauthn_origins: tuple[str, ...] = _setting(
         (), "origins that passkeys may be used at, such as 'https://www.bank.example'; none: the request's"
@@ -241,6 +241,11 @@ class Settings:
             raise ConfigError(
                 f"{PREFIX}WEBAUTHN_RP_ID must be a domain in small letters without scheme and port, "
                 f"such as 'bank.example', got {domain!r}."
+            )
+        if domain is not None and not self.webauthn_origins:
+            raise ConfigError(
+                f"{PREFIX}WEBAUTHN_RP_ID also needs {PREFIX}WEBAUTHN_ORIGINS, such as "
+                f"['https://www.{domain}']: browsers let every host below the domain sign with its keys."
             )
         for origin in self.webauthn_origins:
             found = re.fullmatch(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(:[0-9]{1,5})?", origin)

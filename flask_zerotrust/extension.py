@@ -8,7 +8,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, request, session
+from flask.wrappers import Response
 from werkzeug.local import LocalProxy
 
 from . import audit, catalogues, texts
@@ -21,13 +22,14 @@ from .factors.email import EmailFactor
 from .factors.sms import SmsFactor
 from .factors.verify import VerifiedSmsFactor, sms_factor
 from .formpost import StrippingRequest
-from .guard import CurrentRisk, Guard, this_guard
+from .guard import CurrentRisk, Guard, log, this_guard
 from .people import FactorsLoader, IdentityConsent, Loaders, Notify, UserIdLoader, check_source
 from .placement import find_misplaced
 from .profiles import Progress
 from .recorder import Consent
 from .script import zerotrust_script
 from .views import CSRF_EXEMPT, make_blueprint
+from .views.collector import seals
 
 # Apps of this process, so that a view guarded in one may be plain in another.
 _apps: weakref.WeakSet[Flask] = weakref.WeakSet()
@@ -231,13 +233,27 @@ def check_complete() -> None:
 
 
 def _follow_logins(app: Flask) -> None:
-    """Rotate the session's id at login and logout, where Flask-Login is installed."""
+    """Follow logins and logouts: at once with Flask-Login, at the end of the request without."""
+    # The first of these is called last, after what the app itself does.
+    app.after_request_funcs.setdefault(None, []).insert(0, _settle)
     if importlib.util.find_spec("flask_login") is None:
         return
-    from flask_login import user_logged_in, user_logged_out  # noqa: PLC0415 - optional package
+    from flask_login import user_logged_in, user_logged_out, user_login_confirmed  # noqa: PLC0415 - optional
 
     user_logged_in.connect(_logged_in, app)
+    user_login_confirmed.connect(_logged_in, app)
     user_logged_out.connect(_logged_out, app)
+
+
+def _settle(response: Response) -> Response:
+    """Look at a session that the app has written: most requests write none."""
+    if not session.modified or seals(request.environ):
+        return response
+    try:
+        this_guard().settle()
+    except Exception:  # the app's own loader: an answer that is ready stays what it is
+        log.exception("who is logged in could not be told at the end of a request")
+    return response
 
 
 def _logged_in(_app: Flask, **_: Any) -> None:

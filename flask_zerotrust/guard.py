@@ -19,7 +19,7 @@ from .ingest import Intake, records_read, this_app
 from .keys import KeyRing
 from .people import current_user_id
 from .record import Record
-from .session import SESSION_KEY, Entry
+from .session import CHANGE_S, SESSION_KEY, Entry
 from .tokens import Tokens
 
 __all__ = ["CurrentRisk", "Guard", "log", "this_app", "this_guard"]
@@ -86,8 +86,8 @@ class Guard(Intake):
 
         None, too, at a bare IP address: browsers make keys for domains only.
 
-        A made-up Host header gains nothing: a key signs for the domain that it was made for, and the
-        browser writes the origin.
+        A made-up Host header gains nothing: a key signs for the domain that it was made for, the browser
+        writes the origin, and without a name for the origins the two have to agree.
         """
         s = self.settings
         if not s.passkeys or not has_request_context():
@@ -97,7 +97,8 @@ class Guard(Intake):
         origins = s.webauthn_origins or (f"{request.scheme}://{request.host.lower()}",)
         if s.webauthn_rp_id is None and _IP.fullmatch(domain):
             return None
-        return RelyingParty(s.webauthn_rp_id or domain, s.issuer or current_app.name, origins)
+        name, named = s.issuer or current_app.name, bool(s.webauthn_origins)
+        return RelyingParty(s.webauthn_rp_id or domain, name, origins, named=named)
 
     def first_use(self, user: str) -> bool:
         """Say whether a login is enough to enrol, for a user for whom :meth:`factors` is empty.
@@ -106,6 +107,17 @@ class Guard(Intake):
         that this version does not know. A thief of the password would else replace it.
         """
         return self.settings.enrol == "first-use" and not self.enrolled.count(user)
+
+    def password_typed(self, user: str) -> bool:
+        """Say whether this session's user has typed their password in the last minutes.
+
+        True, too, where no login would have been seen: switched off, and without Flask-Login.
+        """
+        if self.settings.mode == "off" or not hasattr(current_app, "login_manager"):
+            return True
+        entry = self.entry_of(user)
+        typed_at = None if entry is None else self.sessions.password_at(entry)
+        return typed_at is not None and abs(self.clock() - typed_at) < CHANGE_S
 
     def has_choice(self) -> bool:
         """Say whether people can enrol more here than an authenticator app."""
@@ -126,6 +138,10 @@ class Guard(Intake):
         found = self.entry_of(user)
         if found is not None or not _navigating():
             return found
+        if SESSION_KEY not in session:
+            # Never there, or cleared by the app a moment ago: then a copy of the cookie has it still.
+            _recover_entry()
+            self.sessions.drop(session)
         return self.sessions.start(session, user)
 
     def record(self, entry: Entry, user: str | None) -> Record | None:
@@ -203,6 +219,10 @@ class Guard(Intake):
             always=always,
         )
 
+    def change_terms(self) -> risk.Terms:
+        """Return what a change of factors takes: a step-up of the last minutes, whatever the risk."""
+        return self.terms(max_risk=None, max_age_s=min(self.settings.grant_s, CHANGE_S), always=True)
+
     def thread(self, user: str) -> str:
         """Return what a challenge is bound to: this browser, or the user alone without a session."""
         entry = self.opened(user)
@@ -211,6 +231,10 @@ class Guard(Intake):
     def user_thread(self, user: str) -> str:
         """Return the binding of challenges for a client whose session must not be written now."""
         return "user:" + user
+
+    def part(self, user: str) -> None:
+        """Part this browser from whoever holds a copy of its cookie."""
+        self.sessions.part(session, user)
 
     def grant(self, *, user: str, factor_id: str) -> None:
         """Let this user's session through protected views for a while, under a new id."""
@@ -227,7 +251,10 @@ class Guard(Intake):
         try:
             if before is not None and not before.user_tag:
                 self.ingest_form(entry=before, user=None)
-            self.sessions.start(session, self.user(), rotate=True)
+            user = self.user()
+            entry = self.sessions.start(session, user, rotate=True)
+            if self.settings.enrol == "first-use":
+                self.sessions.note_password(entry, user, at=self.clock())
         except StoreError:
             log.exception("the risk store did not answer at login; this session starts unknown")
             session.pop(SESSION_KEY, None)
@@ -240,6 +267,16 @@ class Guard(Intake):
         except StoreError:
             log.exception("the risk store did not answer at logout")
             session.pop(SESSION_KEY, None)
+
+    def settle(self) -> None:
+        """Forget the session where the app has logged its person out, or cleared it, in its own way.
+
+        Nothing tells of that but what is left at the end of a request. A grant would wait in the browser
+        for the next login, and in every copy of its cookie.
+        """
+        kept = Entry.from_session(session.get(SESSION_KEY))
+        if kept is None or (kept.user_tag and self.entry() is None):
+            self.logged_out()
 
 
 def this_guard() -> Guard:

@@ -33,6 +33,10 @@ ANONYMOUS_S = 3_600.0
 MAX_NEW_ANONYMOUS_A_MINUTE = 6_000
 
 
+# A step-up or a login this old changes no factors, however long the site lets one count elsewhere: who sits
+# down at a browser left open would add their own. As long as a challenge may take (ZEROTRUST_CHALLENGE_S).
+CHANGE_S = 900.0
+
 # People whose tags a process need not make again, 200 bytes each: those at work at one time.
 _KNOWN = 1_024
 
@@ -42,8 +46,9 @@ class Entry:
     """What the signed session holds: ids and a copy of the risk, under 300 bytes encoded.
 
     ``id`` names the store record and changes at login, logout and step-up. ``thread`` ties
-    pending challenges to this browser; it changes at login and logout only, so that a second
-    tab's parked form survives the first tab's step-up. ``user_tag`` is a digest of the user id.
+    pending challenges to this browser; it changes at login and logout and before a first factor
+    is made, but not at a step-up, so that a second tab's parked form survives the first tab's.
+    ``user_tag`` is a digest of the user id.
     """
 
     id: str
@@ -112,16 +117,38 @@ class Sessions:
         elif rotate:
             fresh = replace(found, id=_new_id())
             self._move(found.id, fresh.id, user=user, keep=True)
+            self._store.delete(_password_key(found.id))
         else:
             return found
         session[SESSION_KEY] = fresh.to_session()
         return fresh
+
+    def part(self, session: MutableMapping[str, Any], user: str | None) -> Entry:
+        """Give this session an id and a thread that no copy of its cookie has; its record goes along."""
+        found = self.start(session, user)
+        fresh = replace(found, id=_new_id(), thread=_new_id())
+        self._move(found.id, fresh.id, user=user, keep=True)
+        typed_at = self.password_at(found)
+        if typed_at is not None:
+            self.note_password(fresh, user, at=typed_at)
+        session[SESSION_KEY] = fresh.to_session()
+        return fresh
+
+    def note_password(self, entry: Entry, user: str | None, *, at: float) -> None:
+        """Keep when a password was typed in this session, for as long as that may count."""
+        self._store.put(_password_key(entry.id), repr(at).encode(), ttl_s=CHANGE_S, owner=_owner(user))
+
+    def password_at(self, entry: Entry) -> float | None:
+        """Return when a password was last typed in this session; None where that is too long ago."""
+        raw = self._store.get(_password_key(entry.id))
+        return None if raw is None else float(raw)
 
     def drop(self, session: MutableMapping[str, Any]) -> None:
         """Forget this session's entry and bury its record (at logout)."""
         found = Entry.from_session(session.get(SESSION_KEY))
         if found is not None:
             self._bury(found.id)
+            self._store.delete(_password_key(found.id))
             del session[SESSION_KEY]
 
     def fold(self, session: MutableMapping[str, Any], entry: Entry, record: Record, risk: float) -> None:
@@ -337,6 +364,10 @@ def _new_id() -> str:
 
 def _key(session_id: str) -> str:
     return "session:" + session_id
+
+
+def _password_key(session_id: str) -> str:
+    return "password-typed:" + session_id
 
 
 def _ledger_key(user: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from ..errors import ChallengeError
-from ..factors.base import Factor
+from ..factors.base import Factor, Unguessable
 from .kept import Kept
 from .pending import Pending
 
@@ -38,6 +38,8 @@ class Attempts(Kept):
 
     def check_open(self, user: str, factor: Factor, *, now: float) -> None:
         """Raise ChallengeError ``factor_paused`` while the factor pauses."""
+        if isinstance(factor, Unguessable):
+            return
         until = self._store.get(_pause(user, factor))
         if until is not None:
             raise ChallengeError("factor_paused", retry_after_s=max(0.0, float(until) - now))
@@ -51,6 +53,8 @@ class Attempts(Kept):
         of_challenge = self._store.increment(_tries(pending), ttl_s=2 * s.challenge_s)
         if of_challenge > s.code_tries:
             raise ChallengeError("too_many")
+        if isinstance(factor, Unguessable):
+            return Try(of_challenge=of_challenge, of_factor=0)
         if self._store.increment(_account(pending.user), ttl_s=_ACCOUNT_S) > ACCOUNT_FAILURES:
             raise ChallengeError("locked")
         of_factor = self._store.increment(_failures(pending.user, factor), ttl_s=_FACTOR_S)

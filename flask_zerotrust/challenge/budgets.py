@@ -17,6 +17,12 @@ _SLOTS = int(_HOUR_S / _SLOT_S)
 _PREFIX_DIGITS = 6
 
 
+#: How the ids of factors begin whose number or address is still to be proven.
+ADDING = "adding:"
+# Messages an hour that these leave to whoever has the number: with an account of their own, anybody can
+# ask for codes to it.
+KEPT_FOR_OWNERS = 2
+
 # A change of factors takes a step-up each, so an hour with more of them is no person's.
 NOTICES_HOUR = 12
 
@@ -50,6 +56,9 @@ class Budgets(Kept):
         """
         s = self._settings
         recipient = factor.recipient or factor.id
+        if factor.id.startswith(ADDING):
+            limit = s.email_per_address_hour if "@" in recipient else s.sms_per_number_hour
+            self._spend("unproven", recipient.lower(), max(1, limit - KEPT_FOR_OWNERS), now)
         if "@" in recipient:
             # Case does not tell mailboxes apart anywhere that matters, and must not earn a new budget.
             self._spend("address", recipient.lower(), s.email_per_address_hour, now)

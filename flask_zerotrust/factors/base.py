@@ -110,6 +110,19 @@ class Tells(Protocol):
 
 
 @runtime_checkable
+class Unguessable(Protocol):
+    """What a factor offers, too, whose right answers nobody finds by trying: wrong ones close nothing.
+
+    Whoever has the password could else keep every way shut that the owner has. NIST SP 800-63B asks for a
+    limit of codes below 64 bits (5.1.2.2), and for none of signatures.
+    """
+
+    @property
+    def answer_bits(self) -> int:
+        """How many bits a right answer has; 64 at least."""
+
+
+@runtime_checkable
 class OwnShape(Protocol):
     """What a factor offers, too, whose codes are not six digits."""
 

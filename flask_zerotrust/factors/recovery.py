@@ -42,6 +42,7 @@ class RecoveryFactor:
     kind: str = field(default=KIND, init=False)
     sends: bool = field(default=False, init=False)
     recipient: None = field(default=None, init=False)
+    answer_bits: int = field(default=8 * _CODE_BYTES, init=False)
 
     def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - the protocol's shape
         """Refuse: the person has the codes."""

@@ -33,11 +33,22 @@ class RelyingParty:
         What the browser shows.
     origins : tuple of str
         Where answers may come from: scheme, host and port.
+    named : bool
+        Whether the site has named them; else they are what the request says of its host.
     """
 
     id: str
     name: str
     origins: tuple[str, ...]
+    named: bool = True
+
+    def vouches_for(self, domain: str) -> bool:
+        """Say whether the origins may answer with keys of a domain.
+
+        Browsers let every host below a domain sign with its keys. Which of those are the site, a request
+        cannot say: a page in between on a host that was taken over would name its own.
+        """
+        return self.named or domain == self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,8 @@ class WebAuthnFactor:
     kind: str = field(default=KIND, init=False)
     sends: bool = field(default=False, init=False)
     recipient: None = field(default=None, init=False)
+    # RSA of 2,048 bits, the weakest that authenticators make (NIST SP 800-57, part 1, table 2).
+    answer_bits: int = field(default=112, init=False)
 
     def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - the protocol's shape
         """Refuse: there is nowhere to send to."""
@@ -116,6 +129,8 @@ class WebAuthnFactor:
 
     def judge(self, answer: str, *, challenge: bytes) -> str | None:
         """Return the use that a right answer to a question makes, None for a wrong one."""
+        if not self.party.vouches_for(self.credential.rp_id):
+            return None
         webauthn = library()
         try:
             said = json.loads(answer)
@@ -199,16 +214,17 @@ def registered(answer: str, party: RelyingParty, *, challenge: bytes) -> Credent
             expected_rp_id=party.id,
             expected_origin=list(party.origins),
         )
-        transports = said["response"].get("transports") or []
+        hints = said["response"].get("transports")
     except _refusals(webauthn):
         return None
-    known = {one.value for one in webauthn.helpers.structs.AuthenticatorTransport}
+    hints = hints if isinstance(hints, list) else []
+    known = [one.value for one in webauthn.helpers.structs.AuthenticatorTransport]
     return Credential(
         id=verified.credential_id,
         public_key=verified.credential_public_key,
         sign_count=verified.sign_count,
         rp_id=party.id,
-        transports=tuple(one for one in transports if one in known) if isinstance(transports, list) else (),
+        transports=tuple(one for one in known if one in hints),
     )
 
 

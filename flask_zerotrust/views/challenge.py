@@ -219,7 +219,10 @@ def _context(
 
 
 # What of the page's context script gets as well: enough for a dialog of the app's own.
-_DATA = ("action", "factors", "factor", "sent", "zerotrust_csrf", "submit_url", "send_url", "retry_after_s")
+_DATA = (
+    *("action", "factors", "factor", "sent", "question"),
+    *("zerotrust_csrf", "submit_url", "send_url", "retry_after_s"),
+)
 
 
 def _data(context: dict[str, Any], error: ChallengeError | SenderError | None) -> Response:

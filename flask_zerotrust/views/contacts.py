@@ -6,7 +6,7 @@ from flask import Blueprint, abort, request, url_for
 from flask.typing import ResponseReturnValue
 
 from .. import answers, signals
-from ..challenge import Pending
+from ..challenge import ADDING, Pending
 from ..errors import ChallengeError, ConfigError, SenderError
 from ..factors.base import Factor
 from ..factors.email import EmailFactor
@@ -89,8 +89,8 @@ def confirm(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
     taken = [one.id for one in before]
     keep = guard.enrolled.add_sms if kind == "sms" else guard.enrolled.add_email
     factor_id = keep(user, contact.recipient, avoid=taken)
-    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=kind)
     notices.added(guard, user, kind, before)
+    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=kind)
     return answers.go(url_for(".factors", news="added"))
 
 
@@ -111,8 +111,8 @@ def _send(guard: Guard, user: str, kind: str, factor: Factor, pending: Pending) 
 def _factor(guard: Guard, kind: str, recipient: str) -> Factor:
     """Return the factor that would be added, under an id that none has: its codes open nothing else."""
     if kind == "sms":
-        return sms_factor(recipient, guard.sender or abort(404), id="adding:sms")
-    return EmailFactor(recipient, guard.mailer or abort(404), id="adding:email")
+        return sms_factor(recipient, guard.sender or abort(404), id=ADDING + "sms")
+    return EmailFactor(recipient, guard.mailer or abort(404), id=ADDING + "email")
 
 
 def _found(guard: Guard, user: str, kind: str) -> tuple[Factor, Pending]:

@@ -40,6 +40,9 @@ def enrol(guard: Guard, user: str) -> ResponseReturnValue:
 
 
 def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> ResponseReturnValue:
+    if not guard.factors(user) and not _begun(guard, user):
+        # No step-up has changed the id yet, and a copied cookie would be shown the same secret.
+        guard.part(user)
     secret = guard.challenges.enrol_begin(user, guard.thread(user), now=guard.clock())
     issuer = guard.settings.issuer or current_app.name
     uri = TotpFactor(secret).provisioning_uri(account=user, issuer=issuer)
@@ -55,6 +58,14 @@ def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> Resp
         app_csrf=app_csrf(),
         submit_url=url_for(".enrol"),
     )
+
+
+def _begun(guard: Guard, user: str) -> bool:
+    try:
+        guard.challenges.enrol_secret(user, guard.thread(user), now=guard.clock())
+    except ChallengeError:
+        return False
+    return True
 
 
 def _sentence(error: ChallengeError | None) -> str | None:
@@ -75,8 +86,8 @@ def _take(guard: Guard, user: str) -> ResponseReturnValue:
         return _offer(guard, user, error)
     before = guard.factors(user)
     factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=[factor.id for factor in before])
-    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
     notices.added(guard, user, "totp", before)
+    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
     back = url_for(".factors") if before else request.script_root + "/"
     return answers.page("enrolled", return_url=back)
 

@@ -79,8 +79,8 @@ def remove(guard: Guard, user: str, factor_id: str) -> ResponseReturnValue:
         return _page(guard, user, found, error=error)
     entry = guard.entry_of(user)
     guard.sessions.revoke_factor(user, factor_id, but=entry.id if entry is not None else None)
-    signals.factor_removed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind)
     notices.removed(guard, user, found.kind, before)
+    signals.factor_removed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind)
     return answers.go(url_for(".factors", news="removed"))
 
 

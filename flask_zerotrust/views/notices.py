@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flask import current_app
 
-from ..errors import SenderError
+from ..errors import SenderError, StoreError
 from ..factors.base import Factor
 from ..guard import Guard, log
 from ..texts import N_, gettext
@@ -50,7 +50,13 @@ def _tell(guard: Guard, user: str, event: str, what: str, before: Sequence[Facto
             log.exception("the function registered with @zt.notify failed")
         return
     for factor in before if guard.settings.tell_owner else ():
-        try:
-            guard.challenges.tell(factor, text, now=guard.clock())
-        except SenderError as error:
-            log.warning("an owner could not be told of a change: %s", error)
+        _tell_by(guard, factor, text)
+
+
+def _tell_by(guard: Guard, factor: Factor, text: str) -> None:
+    try:
+        guard.challenges.tell(factor, text, now=guard.clock())
+    except (SenderError, StoreError) as error:
+        log.warning("an owner could not be told of a change: %s", error)
+    except Exception as error:  # a factor of the app's own: the others are told all the same
+        log.warning("an owner could not be told of a change: %s", type(error).__name__)

@@ -23,7 +23,8 @@ def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., Re
     """Run a view with (guard, user, ...) for a person who may change factors, in every mode.
 
     Someone with a factor has to use it first. Without one, only a site that says so lets a fresh
-    login enrol: a login alone is what a thief of passwords has. ``adds`` says that there must be room.
+    login of the last minutes enrol: an older one may be a thief's who has the cookie. ``adds`` says
+    that there must be room.
     """
 
     def wrap(inner: Callable[..., ResponseReturnValue]) -> View:
@@ -48,9 +49,10 @@ def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., Re
 def refused(guard: Guard, user: str, action: str) -> ResponseReturnValue | None:
     """Return what somebody gets who may not change factors now; None for who may."""
     if guard.factors(user):
-        return demand(guard, guard.terms(max_risk=None, max_age_s=None, always=True), action)
-    if guard.first_use(user) and fresh_login():
-        return None
+        return demand(guard, guard.change_terms(), action)
+    if guard.first_use(user):
+        proven = fresh_login() and guard.password_typed(user)
+        return None if proven else answers.log_in_again(action)
     return answers.no_factor(action, may_enrol=False)
 
 

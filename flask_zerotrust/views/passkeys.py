@@ -35,8 +35,8 @@ def add(guard: Guard, user: str) -> ResponseReturnValue:
     except ChallengeError as error:
         signals.enrolment_failed.send(this_app(), user=user, kind=webauthn.KIND, reason=error.reason)
         return _page(guard, user, party, error=error)
-    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=webauthn.KIND)
     notices.added(guard, user, webauthn.KIND, before)
+    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=webauthn.KIND)
     return answers.go(url_for(".factors", news="added"))
 
 

@@ -46,7 +46,7 @@ def _refusal(guard: Guard, user: str) -> ResponseReturnValue | None:
         return answers.no_factor(
             gettext(_ACTION), may_enrol=guard.first_use(user), choice=guard.has_choice()
         )
-    return demand(guard, guard.terms(max_risk=None, max_age_s=None, always=True), gettext(_ACTION))
+    return demand(guard, guard.change_terms(), gettext(_ACTION))
 
 
 def _make(guard: Guard, user: str) -> ResponseReturnValue:
@@ -54,8 +54,11 @@ def _make(guard: Guard, user: str) -> ResponseReturnValue:
     before = guard.factors(user)
     codes = guard.enrolled.make_recovery(user, avoid=[factor.id for factor in before])
     factor_id = guard.enrolled.factors(user)[-1].id
-    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=codes_of.KIND)
+    entry = guard.entry_of(user)
+    for old in (one.id for one in before if one.kind == codes_of.KIND):
+        guard.sessions.revoke_factor(user, old, but=entry.id if entry is not None else None)
     notices.added(guard, user, codes_of.KIND, before)
+    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=codes_of.KIND)
     return _page(guard, user, codes)
 
 

@@ -134,6 +134,20 @@ def test_a_program_reads_that_a_passkey_would_do(ada: Visitor) -> None:
     assert said["factors"] == ["totp", "webauthn"]
 
 
+def test_a_dialog_of_the_sites_own_reads_the_question(ada: Visitor, key: Authenticator) -> None:
+    json = {"Accept": "application/json"}
+    url = ada.fetch("/admin", headers=json).json["challenge_url"]
+    assert ada.fetch(url, headers=json).json["question"] is None
+    state = ada.fetch(url + "?factor=webauthn", headers=json).json
+    for origin, status in (("https://evil.example", 422), (key.origin, 200)):
+        said = key.get(state["question"], origin=origin)
+        fields = {"_zerotrust_csrf": state["zerotrust_csrf"], "factor": "webauthn", "code": said}
+        answered = ada.fetch(state["submit_url"], "POST", data=fields, headers=json)
+        assert answered.status_code == status
+        state = answered.json
+    assert state["passed"] is True
+
+
 def test_without_the_setting_there_are_none(make_site: Callable[..., Site]) -> None:
     ada = make_site().visitor().login().step_up("/zerotrust/factors")
     assert ada.open(ADD).status_code == 404

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from flask_zerotrust.factors.verify import VerifiedSmsFactor
 from tests.desk import NUMBER
 from tests.verify_server import FakeVerify
@@ -26,6 +28,14 @@ def test_tries_are_counted_here_before_the_provider_is_asked(make_desk, twilio, 
     assert answers == ["wrong", "wrong", "too_many", "too_many", "too_many", "too_many"]
     assert checks(twilio) == 3
     assert desk.reason(desk.check, pending, twilio.code, sms) == "too_many"
+
+
+@pytest.mark.parametrize("typed", ["1234", "1234567", "12345a", "１２３４５６"])
+def test_what_is_no_six_digits_is_not_asked_about(desk, twilio, sms, typed):
+    """Twilio would count it, and a service can be set to other lengths: here it is six."""
+    pending = desk.send(desk.open(), sms)
+    assert desk.reason(desk.check, pending, typed, sms) == "format"
+    assert checks(twilio) == 0
 
 
 def test_one_code_at_once_lets_one_in(desk, twilio, sms):

@@ -6,13 +6,18 @@ import json
 import logging
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flask_zerotrust.errors import StoreError
-from tests.forms import read_forms
+from flask_zerotrust.factors.totp import TotpFactor
+from tests.authenticator import Authenticator, text
+from tests.forms import form_to, read_forms
 from tests.integration.sites import NUMBER, SECRET, Site, Visitor
+from tests.integration.test_passkeys import ADD, answer, question
+from tests.mailbox import FROM, serve_mail
 
 
 @pytest.fixture
@@ -61,6 +66,52 @@ def test_a_day_with_a_phone(make_site: Callable[..., Site], written: Callable[[]
     (message,) = site.app.extensions["zerotrust"].sender.outbox
     assert sue.answer(url, code=message.code).status_code == 303
     assert is_clean(written(), message.code, NUMBER, NUMBER.lstrip("+"), message.text)
+
+
+def test_a_day_with_mail_over_smtp(
+    make_site: Callable[..., Site], written: Callable[[], str], monkeypatch: Any, tmp_path: Path
+) -> None:
+    """Adding an address and removing one, with a server that takes mail, and then with none."""
+    # The server's own log, since it runs in this process.
+    monkeypatch.setattr(logging.getLogger("mail.log"), "propagate", False)
+    with serve_mail(tmp_path) as box:
+        site = make_site(
+            ZEROTRUST_AUDIT_LOG=True,
+            ZEROTRUST_EMAIL_SENDER="smtp",
+            ZEROTRUST_SMTP_HOST="127.0.0.1",
+            ZEROTRUST_SMTP_PORT=box.port,
+            ZEROTRUST_SMTP_SECURITY="none",
+            ZEROTRUST_SMTP_FROM=FROM,
+        )
+        site.zt.factors_loader(lambda user: [TotpFactor(SECRET)])
+        site.app.extensions["zerotrust"].enrolled.add_email("ada", "ada.byron@post.example")
+        ada = site.visitor().login().step_up("/admin")
+        page = ada.open("/zerotrust/factors/add/email?new=1").text
+        page = ada.open(ada.fill(page, "contact", "lady.l@bank.example").location).text
+        code = re.findall(r"^([0-9]{6})$", box.text(), re.MULTILINE)[0]
+        ada.fill(page, "code", "000000")
+        assert ada.fill(page, "code", code).status_code == 303
+    form = form_to(ada.open("/zerotrust/factors/email").text, "/remove")
+    assert ada.submit(form.action, form.fields).status_code == 303
+    assert "could not be told" in written()
+    assert is_clean(written(), code, "ada.byron", "lady.l", "post.example", "bank.example", SECRET)
+
+
+def test_a_day_with_a_passkey(make_site: Callable[..., Site], written: Callable[[], str]) -> None:
+    site = make_site(ZEROTRUST_AUDIT_LOG=True, ZEROTRUST_PASSKEYS=True)
+    key, ada = Authenticator(), site.visitor().login().step_up(ADD)
+    answer(ada, ADD, key.create, origin="https://evil.example")
+    assert answer(ada, ADD, key.create).status_code == 303
+    site.clock.tick(301)
+    url = ada.open("/admin").location + "?factor=webauthn"
+    asked = json.loads(question(ada.open(url).text))["challenge"]
+    assert answer(ada, url, key.get).status_code == 303
+    site.clock.tick(301)
+    key.count = 0
+    url = ada.open("/admin").location + "?factor=webauthn"
+    assert answer(ada, url, key.get).status_code == 422
+    assert "counter did not go up" in written()
+    assert is_clean(written(), key.id.hex(), text(key.id), asked, "evil.example")
 
 
 def test_a_day_with_a_broken_store(

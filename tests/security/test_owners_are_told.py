@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from flask_zerotrust.errors import ChallengeError, SenderError
+from flask_zerotrust import signals
+from flask_zerotrust.errors import ChallengeError, SenderError, StoreError
 from tests.forms import form_to, form_with
 from tests.integration.sites import NUMBER, SECRET, Site, Visitor, enrolled_eve
 
@@ -69,15 +70,44 @@ def test_new_recovery_codes_are_told(eve: Visitor, site: Site) -> None:
     assert {"A list of recovery codes was added" in text for _, text in told(site)} == {True}
 
 
+@pytest.mark.parametrize("error", [SenderError("no"), RuntimeError(f"no {NUMBER}")], ids=repr)
 def test_a_message_that_fails_does_not_stop_the_change_nor_the_others(
-    eve: Visitor, site: Site, monkeypatch: pytest.MonkeyPatch
+    eve: Visitor, site: Site, monkeypatch: pytest.MonkeyPatch, caplog: Any, error: Exception
 ) -> None:
     def fail(*_: str) -> None:
-        raise SenderError("no")
+        raise error
 
     monkeypatch.setattr(guard_of(site).sender, "send", fail)
     assert press_remove(eve, "sms").status_code == 303
     assert [to for to, _ in told(site)] == [MAIL]
+    assert "an owner could not be told" in caplog.text
+    assert NUMBER not in caplog.text
+
+
+def test_a_store_that_fails_just_then_stops_neither(
+    eve: Visitor, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The change has happened: a page that says "nothing was done" would be wrong."""
+    budgets = guard_of(site).challenges._budgets
+    spend = budgets.spend_notice
+
+    def fail_once(*arguments: Any, **keywords: Any) -> None:
+        monkeypatch.setattr(budgets, "spend_notice", spend)
+        raise StoreError("gone for a moment")
+
+    monkeypatch.setattr(budgets, "spend_notice", fail_once)
+    assert press_remove(eve, "sms").status_code == 303
+    assert [to for to, _ in told(site)] == [MAIL]
+
+
+def test_the_owner_is_told_also_where_a_signals_receiver_fails(eve: Visitor, site: Site) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the app's own trouble")
+
+    signals.factor_removed.connect(fail, site.app)
+    with pytest.raises(RuntimeError):
+        press_remove(eve, "sms")
+    assert [to for to, _ in told(site)] == [NUMBER, MAIL]
 
 
 def test_spending_the_budget_for_codes_does_not_silence_them(
@@ -147,6 +177,19 @@ def test_what_a_removed_factor_has_opened_elsewhere_is_shut(eve: Visitor, site: 
     thief = step_up_by_phone(site.visitor().login("eve"), site)
     assert not thief.asked("/admin")
     press_remove(eve, "sms")
+    assert thief.asked("/admin")
+    assert not eve.asked("/admin")
+
+
+def test_what_a_replaced_list_has_opened_elsewhere_is_shut(eve: Visitor, site: Site) -> None:
+    """Somebody has found the paper; the owner makes a new list."""
+    code = guard_of(site).enrolled.make_recovery("eve")[0]
+    thief = site.visitor().login("eve")
+    asked = thief.open("/admin").location + "?factor=recovery"
+    assert thief.answer(asked, code).status_code == 303
+    assert not thief.asked("/admin")
+    form = form_with(eve.open("/zerotrust/recovery").text, "_zerotrust_csrf")
+    eve.submit(form.action, form.fields)
     assert thief.asked("/admin")
     assert not eve.asked("/admin")
 

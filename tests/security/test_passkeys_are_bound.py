@@ -118,17 +118,16 @@ def test_a_copied_key_is_refused_once_the_first_has_signed(desk: Desk, keyed: Ke
     assert desk.reason(desk.check, pending, keyed.sign(pending), keyed.factor) == "wrong"
 
 
-def test_wrong_answers_pause_the_key_and_not_the_account(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(factor_failures=3)
+def test_wrong_answers_end_the_challenge_and_shut_nothing_else(make_desk: Callable[..., Desk]) -> None:
+    """Nobody guesses a signature: a pause would only keep its owner out (row 14)."""
+    desk = make_desk(factor_failures=3, code_tries=3)
     keyed = Keyed(desk)
-    for _ in range(3):
-        pending = desk.open()
-        wrong = keyed.sign(pending, origin="https://evil.example")
-        reason = desk.reason(desk.check, pending, wrong, keyed.factor)
-    assert reason == "factor_paused"
     pending = desk.open()
-    assert desk.reason(desk.check, pending, keyed.sign(pending), keyed.factor) == "factor_paused"
-    desk.check(pending, desk.app_code(), desk.totp)
+    for expected in ("wrong", "wrong", "too_many", "too_many"):
+        wrong = keyed.sign(pending, origin="https://evil.example")
+        assert desk.reason(desk.check, pending, wrong, keyed.factor) == expected
+    pending = desk.open()
+    desk.check(pending, keyed.sign(pending), keyed.factor)
 
 
 def test_public_keys_and_handles_lie_encrypted(desk: Desk, keyed: Keyed) -> None:
@@ -168,6 +167,34 @@ def test_a_made_up_host_gains_nothing(site: Site) -> None:
             },
         )
         assert refused.status_code == 422, rp_id
+
+
+def test_a_host_below_the_domain_gains_nothing(site: Site) -> None:
+    """Somebody has taken over evil.bank.example: browsers let it sign with keys of bank.example."""
+    at_home = {"base_url": "http://bank.example"}
+    ada, key = site.visitor(), Authenticator(origin="http://bank.example")
+    ada.submit("/login", {"username": "ada"}, **at_home)
+    form = form_with(ada.open(ada.open(ADD, **at_home).location, **at_home).text, "code")
+    ada.submit(form.action, {**form.fields, "code": ada.code()}, **at_home)
+    page = ada.open(ADD, **at_home).text
+    made = {**form_with(page, "code").fields, "code": key.create(question(page))}
+    assert ada.submit(ADD, made, **at_home).status_code == 303
+    site.clock.tick(301)
+    url = ada.open("/admin", **at_home).location + "?factor=webauthn"
+    page, key.origin = ada.open(url, **at_home).text, "http://evil.bank.example"
+    form = form_with(page, "code")
+    cookie = ada.client.get_cookie("session", domain="bank.example")
+    assert cookie is not None
+    refused = site.app.test_client(use_cookies=False).post(
+        form.action,
+        data={**form.fields, "code": key.get(question(page))},
+        base_url="http://evil.bank.example",
+        headers={"Cookie": f"session={cookie.value}", "Sec-Fetch-Site": "same-origin"},
+    )
+    assert refused.status_code == 422
+    page, key.origin = ada.open(url, **at_home).text, "http://bank.example"
+    said = {**form_with(page, "code").fields, "code": key.get(question(page))}
+    assert ada.submit(form.action, said, **at_home).status_code == 303
 
 
 def test_another_sessions_key_cannot_be_finished_here(site: Site) -> None:

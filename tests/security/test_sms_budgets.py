@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from flask_zerotrust.challenge import ADDING
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.sms import SmsFactor
 from tests.desk import Desk
@@ -28,6 +29,21 @@ def test_one_number_gets_five_messages_an_hour_whoever_asks(make_desk):
     answers = [press(desk, number(1), user=f"u{n}", n=n) for n in range(7)]
     assert answers == [None] * 5 + ["budget"] * 2
     assert press(desk, number(2)) is None
+
+
+def test_strangers_who_would_add_a_number_leave_its_owner_two_messages(make_desk):
+    """Anybody with an account can type the owner's number there, and have codes sent to it."""
+    desk = make_desk(resend_s=0.0)
+    adding = SmsFactor(number(1), desk.phone, id=ADDING + "sms")
+    answers = [desk.reason(desk.send, desk.open(user=f"u{n}"), adding) for n in range(5)]
+    assert answers == [None] * 3 + ["budget"] * 2
+    assert [press(desk, number(1)) for _ in range(3)] == [None, None, "budget"]
+
+
+def test_a_budget_of_one_still_lets_a_number_be_added(make_desk):
+    desk = make_desk(resend_s=0.0, sms_per_number_hour=1)
+    adding = SmsFactor(number(1), desk.phone, id=ADDING + "sms")
+    assert [desk.reason(desk.send, desk.open(), adding) for _ in range(2)] == [None, "budget"]
 
 
 def test_one_user_gets_six_messages_an_hour_to_whatever_numbers(make_desk):

@@ -77,6 +77,20 @@ def test_what_is_made_is_kept_with_the_transports_that_are_known(key: Authentica
 
 
 @pytest.mark.parametrize(
+    ("said", "kept"),
+    [([["usb"], {}, 5, "nfc"], ("nfc",)), (["usb"] * 500, ("usb",)), ("usb", ()), ({"usb": 1}, ())],
+    ids=str,
+)
+def test_transports_of_any_shape_are_read(key: Authenticator, said: object, kept: tuple[str, ...]) -> None:
+    question = webauthn.registration(PARTY, challenge=CHALLENGE, handle=b"h" * 32, user="ada", existing=[])
+    answered = json.loads(key.create(question))
+    answered["response"]["transports"] = said
+    made = webauthn.registered(json.dumps(answered), PARTY, challenge=CHALLENGE)
+    assert made is not None
+    assert made.transports == kept
+
+
+@pytest.mark.parametrize(
     "changes",
     [{"origin": "https://evil.example"}, {"challenge": text(b"x" * 32)}, {"rp_id": "evil.example"}],
 )
@@ -256,6 +270,7 @@ def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.
         ("bank.example", ["https://notbank.example"], "ORIGINS"),
         ("bank.example", ["https://bank.example/"], "ORIGINS"),
         (None, ["bank.example"], "ORIGINS"),
+        ("bank.example", [], "ORIGINS"),
     ],
 )
 def test_a_domain_or_origin_that_no_key_fits_is_refused(
