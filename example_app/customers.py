@@ -53,7 +53,7 @@ def log_in() -> tuple[str, int] | Response:
     if customer is None or not check_password_hash(
         customer.password_hash, request.form.get("password", "")
     ):
-        return _login_page(username=username, error="That name and password do not go together."), 401
+        return _login_page(username=username, error="That user name and password do not match. Check both and try again."), 401
     wanted = _local_path(request.form.get("next", ""))
     forms.renew_token()
     login_user(customer)
