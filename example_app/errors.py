@@ -1,4 +1,4 @@
-"""What a customer sees when there is no page, or the page cannot be shown: what happened, and the way on."""
+"""What a customer sees where there is no page to show: what happened, and the way on."""
 
 from __future__ import annotations
 
