@@ -140,7 +140,7 @@ def test_the_phone_shows_a_new_code_by_itself(page: Page, live_bank: Bank) -> No
     page.get_by_role("button", name="Send the code").click()
     phone.bring_to_front()
     expect(phone.locator("[data-code]")).to_have_count(1)
-    expect(phone.get_by_role("status")).to_have_text("1 message")
+    expect(phone.locator("[data-news]")).to_have_text("1 message")
 
 
 def test_the_status_line_follows_the_movement(page: Page, live_bank: Bank) -> None:
