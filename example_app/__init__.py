@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.wrappers import Response
 
-from . import customers, forms, pages, store
+from . import customers, errors, forms, pages, store
 from .extensions import login_manager, zt
 
 #: Nothing inline, nothing from elsewhere: the extension works under it too.
@@ -54,6 +54,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     login_manager.init_app(app)
     zt.init_app(app)
     forms.init_app(app)
+    errors.init_app(app)
     app.register_blueprint(customers.blueprint)
     app.register_blueprint(pages.blueprint)
     app.after_request(_harden)

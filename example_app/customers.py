@@ -23,6 +23,8 @@ login_manager.login_view = "customers.login"
 login_manager.login_message = "Log in to go on."
 login_manager.login_message_category = "info"
 
+_REFUSED = "That user name and password do not match. Check both and try again."
+
 
 @zt.factors_loader
 def factors(user_id: str) -> Iterable[Factor]:
@@ -53,7 +55,7 @@ def log_in() -> tuple[str, int] | Response:
     if customer is None or not check_password_hash(
         customer.password_hash, request.form.get("password", "")
     ):
-        return _login_page(username=username, error="That name and password do not go together."), 401
+        return _login_page(username=username, error=_REFUSED), 401
     wanted = _local_path(request.form.get("next", ""))
     forms.renew_token()
     login_user(customer)

@@ -136,15 +136,19 @@ def demo_values() -> dict[str, Any]:
     """Give every page the risk to show; real sites keep it to themselves."""
     if not current_user or not current_user.is_authenticated:
         return {}
+    return {"risk_level": current_risk.level, "risk_text": risk_text()}
+
+
+def risk_text() -> str:
+    """Return the status line as status.js writes it: it is there before scripts run, and without them."""
     risk = current_risk
-    return {"risk_level": risk.level, "risk_text": risk_text(risk.level, risk.value)}
-
-
-def risk_text(level: str, value: float) -> str:
-    """Return the status line as status.js writes it, for browsers that run no scripts."""
-    if level == "unknown":
-        return "unknown - no movement yet"
-    return f"{level} risk {value:.2f}"
+    counted = f"{risk.strokes} stroke{'' if risk.strokes == 1 else 's'}"
+    if risk.level != "unknown":
+        said = f"{risk.level} risk {risk.value:.2f} - {counted}"
+    else:
+        said = f"unknown - {counted}, keep moving" if risk.strokes else "unknown - no movement yet"
+    other = " - moves like someone else" if "different_person" in risk.reasons else ""
+    return said + other + (" - code needed" if risk.latched else "")
 
 
 @blueprint.app_template_filter()

@@ -166,7 +166,8 @@ def no_factor(action: str, *, may_enrol: bool, choice: bool = False) -> Response
             "Enrol a factor first." if may_enrol else "Ask the site to add a factor to your account.",
             enrol_url=enrol_url,
         )
-    return page("no_factor", 403, action=action, enrol_url=enrol_url, choice=choice)
+    back = request.script_root + "/"
+    return page("no_factor", 403, action=action, enrol_url=enrol_url, choice=choice, return_url=back)
 
 
 def log_in_again(action: str) -> ResponseReturnValue:
@@ -193,6 +194,8 @@ def unavailable() -> Response:
     if wants_json():
         response = _fragment(text, 503) if is_htmx() else problem(503, "Step-up unavailable", text)
     else:
-        response = message(gettext("Please try again shortly"), text, 503)
+        # The page itself; a form that was posted comes back by the browser's own button, values and all.
+        links = [(gettext("Try again"), "")] if request.method == "GET" else []
+        response = message(gettext("Please try again shortly"), text, 503, *links)
     response.headers["Retry-After"] = "60"
     return response

@@ -127,7 +127,7 @@ def _return_path() -> str:
     whole = not answers.wants_json() or "HX-Boosted" in request.headers
     if whole and adapter is not None and adapter.test(method="GET"):
         return _own_path()
-    return _path_before() or _local(request.script_root + "/")
+    return path_before() or _local(request.script_root + "/")
 
 
 def _own_path() -> str:
@@ -136,7 +136,7 @@ def _own_path() -> str:
     return f"{path}?{query}" if query else path
 
 
-def _path_before() -> str | None:
+def path_before() -> str | None:
     """Return the page of this site that the request came from, if it says so."""
     here = f"{request.scheme}://{request.host}/"
     referrer = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")

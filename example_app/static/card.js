@@ -9,7 +9,7 @@ async function ask() {
     headers: { Accept: "application/json" },
     body: new URLSearchParams(new FormData(form)),
   });
-  if (!answer.ok) return "Your PIN was not shown.";
+  if (!answer.ok) return "Your PIN was not shown. Press the button to try again.";
   const { pin } = await answer.json();
   return `Your PIN is ${pin}.`;
 }

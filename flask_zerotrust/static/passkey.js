@@ -36,18 +36,22 @@ function write(credential) {
 
 function serve(form) {
   const news = form.querySelector("[data-passkey-news]");
+  const hint = news.textContent;
   const button = form.querySelector("button");
   form.addEventListener("submit", async (event) => {
     if (form.elements.code.value) return; // answered: goes its way, to the server or to the dialog
     event.preventDefault();
     event.stopPropagation();
     button.disabled = true;
+    news.textContent = hint;
+    news.classList.replace("zt-alert", "zt-hint");
     try {
       const publicKey = read(form.dataset.question);
       const credential = await navigator.credentials[form.dataset.passkey]({ publicKey });
       form.elements.code.value = write(credential);
     } catch {
       news.textContent = form.dataset.failed;
+      news.classList.replace("zt-hint", "zt-alert");
       button.disabled = false;
       button.focus();
       return;

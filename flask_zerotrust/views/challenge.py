@@ -34,6 +34,10 @@ STATUS = {
 }
 
 
+# After these no code is taken here any more, so the page offers no field for one.
+_OVER = ("too_many", "locked")
+
+
 def register(blueprint: Blueprint) -> None:
     """Add the challenge's routes."""
     path = "/challenge/<challenge_id>"
@@ -200,6 +204,7 @@ def _context(
 ) -> dict[str, Any]:
     """Return what the page, or script in its place, shows."""
     here = url_for(".challenge", challenge_id=pending.id)
+    reason = None if error is None else _reason(error)
     return {
         "action": pending.action,
         "factors": [_shown(f) for f in guard.factors(pending.user)],
@@ -215,6 +220,8 @@ def _context(
         "choose_url": here,
         "cancel_url": request.script_root + "/",
         "field_name": "code",
+        "over": reason in _OVER,
+        "again_url": pending.return_path if reason == "too_many" else None,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import segno
 from flask import Blueprint, current_app, request, url_for
@@ -12,6 +13,7 @@ from markupsafe import Markup
 from .. import answers, signals
 from ..challenge import MESSAGES
 from ..errors import ChallengeError
+from ..factors.base import Factor
 from ..factors.totp import TotpFactor
 from ..guard import Guard, this_app
 from ..texts import N_, gettext
@@ -57,6 +59,7 @@ def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> Resp
         zerotrust_csrf=form_token(guard, "enrol"),
         app_csrf=app_csrf(),
         submit_url=url_for(".enrol"),
+        return_url=_way_back(guard.factors(user)),
     )
 
 
@@ -88,8 +91,12 @@ def _take(guard: Guard, user: str) -> ResponseReturnValue:
     factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=[factor.id for factor in before])
     notices.added(guard, user, "totp", before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
-    back = url_for(".factors") if before else request.script_root + "/"
-    return answers.page("enrolled", return_url=back)
+    return answers.page("enrolled", return_url=_way_back(before))
+
+
+def _way_back(before: Sequence[Factor]) -> str:
+    """Return where the person came from: the list, or the site where they had nothing to list."""
+    return url_for(".factors") if before else request.script_root + "/"
 
 
 def _svg(uri: str) -> Markup:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from flask import abort, current_app, request
 from itsdangerous import BadSignature
 
 from .. import answers
 from ..challenge import Parked
+from ..enforce import path_before
 from ..guard import Guard
 from ..texts import gettext
 
@@ -27,7 +28,8 @@ def form_token(guard: Guard, purpose: str) -> str:
 def check_form(guard: Guard, purpose: str) -> None:
     """Refuse a form that another site has posted, with 400 or 403."""
     if answers.same_origin() is False:
-        abort(403, gettext("This form was posted from another site."))
+        back = (gettext("Back"), request.script_root + "/")
+        _refuse(403, gettext("This form was posted from another site."), back)
     try:
         said = guard.form_tokens.loads(
             request.form.get(CSRF_FIELD, ""), max_age=int(guard.settings.challenge_s)
@@ -35,7 +37,15 @@ def check_form(guard: Guard, purpose: str) -> None:
     except BadSignature:
         said = None
     if said != [guard.user(), purpose]:
-        abort(400, gettext("This form is too old. Go back, reload the page and try again."))
+        again = (gettext("Load the page again"), path_before() or request.script_root + "/")
+        _refuse(400, gettext("This form is too old. Load the page again and repeat the last step."), again)
+
+
+def _refuse(status: int, text: str, link: tuple[str, str]) -> NoReturn:
+    """End the request with a page that says what to do; programs get what the app says to them."""
+    if answers.prefers_json():
+        abort(status, text)
+    abort(answers.message(gettext("Nothing was done"), text, status, link))
 
 
 def app_csrf() -> str | None:

@@ -59,10 +59,11 @@ def factor(guard: Guard, user: str, factor_id: str) -> ResponseReturnValue:
     if request.method == "GET":
         return _page(guard, user, found)
     check_form(guard, "factor:" + factor_id)
+    typed = request.form.get("label", "")
     try:
-        guard.enrolled.rename(user, factor_id, request.form.get("label", ""))
+        guard.enrolled.rename(user, factor_id, typed)
     except ChallengeError as error:
-        return _page(guard, user, found, error=error)
+        return _page(guard, user, found, typed=typed, error=error)
     signals.factor_renamed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind)
     return answers.go(url_for(".factors", news="renamed"))
 
@@ -101,12 +102,14 @@ def _spare(guard: Guard, user: str, leaving: Factor) -> list[str] | None:
 
 
 def _page(
-    guard: Guard, user: str, found: Factor, *, error: ChallengeError | None = None
+    guard: Guard, user: str, found: Factor, *, typed: str | None = None, error: ChallengeError | None = None
 ) -> ResponseReturnValue:
+    label = gettext(found.label)
     return answers.page(
         "factor",
         200 if error is None else 409 if error.reason == "last_factor" else 422,
-        factor={"id": found.id, "kind": found.kind, "label": gettext(found.label)},
+        factor={"id": found.id, "kind": found.kind, "label": label},
+        typed=label if typed is None else typed[:MAX_LABEL],
         last=_spare(guard, user, found) == [],
         error=None if error is None else gettext(MESSAGES[error.reason]),
         field_error=error is not None and error.reason == "label",

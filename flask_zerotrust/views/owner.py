@@ -62,7 +62,7 @@ def _full(guard: Guard, user: str) -> ResponseReturnValue | None:
         return None
     text = gettext("You have set up as many as you can. Remove one first.")
     back = (gettext("Back"), request.script_root + "/")
-    return answers.message(gettext("That is enough"), text, 409, back)
+    return answers.message(gettext("No room for another"), text, 409, back)
 
 
 def fresh_login() -> bool:

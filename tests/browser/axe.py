@@ -18,6 +18,12 @@ _SCRIPT = Axe().axe_script
 # Off by default in axe-core, though WCAG 2.2 has it (2.5.8).
 _RUN = """tags => axe.run({ runOnly: tags, rules: { "target-size": { enabled: true } },
   resultTypes: ["violations"] })"""
+_BROKEN = """() => [...document.querySelectorAll("h1, h2, label, button, .zt-button")].filter((e) => {
+  e.style.overflowWrap = "normal";
+  const broken = e.checkVisibility() && e.scrollWidth > e.clientWidth;
+  e.style.overflowWrap = "";
+  return broken;
+}).map((e) => e.textContent)"""
 _FITS = "document.documentElement.scrollWidth <= innerWidth"
 
 
@@ -41,6 +47,13 @@ def in_every_look(page: Page) -> dict[str, list[str]]:
             page.set_viewport_size(size)  # type: ignore[arg-type]
             found[f"{scheme}, {name}"] = violations(page)
     return {look: said for look, said in found.items() if said}
+
+
+def broken_words(page: Page) -> list[str]:
+    """Return headings, labels and buttons whose words do not fit 320 px: they are cut anywhere."""
+    page.set_viewport_size(NARROW)  # type: ignore[arg-type]
+    found: list[str] = page.evaluate(_BROKEN)
+    return found
 
 
 def too_wide(page: Page) -> list[str]:

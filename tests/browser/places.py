@@ -9,13 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import pyotp
 from playwright.sync_api import Page, expect
 
 from .harness import Bank
-from .steps import answer_challenge, challenged, log_in, open_challenge, read_phone, send_code
+from .steps import (
+    answer_challenge,
+    challenged,
+    hand_in,
+    log_in,
+    log_out,
+    open_challenge,
+    read_phone,
+    send_code,
+    use_up_tries,
+)
 
 #: End points that answer GET with something else than a page.
 NOT_PAGES = frozenset({"static", "zerotrust.static", "zerotrust.token", "zerotrust.status"})
+
+#: In place of an end point, for pages about what went wrong.
+ERROR = "error"
 
 Walk = Callable[[Page, Bank], None]
 
@@ -80,9 +94,51 @@ def login_refused(page: Page, bank: Bank) -> None:
     refused(page, "#password", "not hers")
 
 
+@place("customers.login", stranger=True)
+def login_on_the_way(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/statements")
+    expect(page.get_by_text("Log in to go on.")).to_be_visible()
+
+
+@place("customers.login")
+def logged_out(page: Page, bank: Bank) -> None:
+    page.get_by_role("button", name="Log out").press("Enter")
+    expect(page.get_by_text("You are logged out.")).to_be_visible()
+
+
+@place(ERROR)
+def no_such_page(page: Page, bank: Bank) -> None:
+    page.goto(bank.url + "/nowhere")
+    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+
+
+@place(ERROR)
+def form_out_of_date(page: Page, bank: Bank) -> None:
+    """The bank's own form, and so its own page."""
+    transfer(page, bank)
+    page.evaluate("document.querySelector('main [name=csrf_token]').value = 'old'")
+    page.get_by_role("button", name="Send money").press("Enter")
+    expect(page.get_by_role("heading", name="That did not work")).to_be_visible()
+
+
+@place(ERROR)
+def factors_form_out_of_date(page: Page, bank: Bank) -> None:
+    recovery(page, bank)
+    page.evaluate("document.querySelector('main [name=_zerotrust_csrf]').value = 'old'")
+    page.get_by_role("button", name="Make new codes").press("Enter")
+    expect(page.get_by_role("heading", name="Nothing was done")).to_be_visible()
+
+
 @place("bank.account")
 def account(page: Page, bank: Bank) -> None:
     page.goto(bank.url + "/")
+
+
+@place("bank.account")
+def account_after_a_transfer(page: Page, bank: Bank) -> None:
+    confirm(page, bank)
+    page.get_by_role("button", name="Confirm and continue").press("Enter")
+    expect(page.get_by_text("is on its way")).to_be_visible()
 
 
 @place("bank.transfer")
@@ -149,6 +205,31 @@ def challenge_failed(page: Page, bank: Bank) -> None:
 
 
 @place("zerotrust.challenge")
+def challenge_by_mail(page: Page, bank: Bank) -> None:
+    """With the page on which it was picked, and the mail on the phone, seen on the way."""
+    open_challenge(page, bank)
+    page.get_by_role("link", name="E-mail to a…@post.example").press("Enter")
+    send_code(page)
+
+
+@place("bank.phone")
+def phone_with_mail(page: Page, bank: Bank) -> None:
+    challenge_by_mail(page, bank)
+    page.goto(bank.url + "/phone")
+    expect(page.locator("[data-code]").first).to_be_visible()
+
+
+@place("zerotrust.challenge")
+def challenge_over(page: Page, bank: Bank) -> None:
+    """Another customer's: wrong codes close a way for a while."""
+    log_out(page)
+    log_in(page, bank, "alan")
+    challenge_sent(page, bank)
+    use_up_tries(page, bank)
+    expect(page.get_by_role("link", name="Start again")).to_be_visible()
+
+
+@place("zerotrust.challenge")
 def challenge_ended(page: Page, bank: Bank) -> None:
     page.goto(bank.url + "/zerotrust/challenge/" + "x" * 22)
     expect(page.get_by_role("heading", name="This check has ended")).to_be_visible()
@@ -172,6 +253,17 @@ def enrol(page: Page, bank: Bank) -> None:
     answer_challenge(page, bank)
     page.wait_for_selector(".zt-qr")
     page.locator("summary", has_text="scan").press("Enter")
+
+
+@place("zerotrust.enrol")
+def enrolled(page: Page, bank: Bank) -> None:
+    log_out(page)
+    log_in(page, bank, "grace")
+    enrol(page, bank)
+    secret = page.locator(".zt-secret").inner_text().replace(" ", "")
+    page.fill("[name=code]", pyotp.TOTP(secret).now())
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="all set")).to_be_visible()
 
 
 @place("zerotrust.enrol")
@@ -208,6 +300,15 @@ def number(page: Page, bank: Bank) -> None:
 
 
 @place("zerotrust.add_contact")
+def number_failed(page: Page, bank: Bank) -> None:
+    number(page, bank)
+    page.fill("#zt-contact", "07700 900123")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.locator("#zt-contact")).to_have_value("07700 900123")
+
+
+@place("zerotrust.add_contact")
 def address_sent(page: Page, bank: Bank) -> None:
     factors(page, bank)
     ask_for_mail(page, bank, "ada@elsewhere.example")
@@ -225,10 +326,27 @@ def factor(page: Page, bank: Bank) -> None:
     change = page.get_by_role("link", name="Change")
     if not change.count():
         ask_for_mail(page, bank, "ada@work.example")
-        enter(page, "[name=code]", read_phone(page, bank))
+        hand_in(page, read_phone(page, bank))
         page.wait_for_url("**/factors?news=added")
     change.first.press("Enter")
     page.wait_for_selector("#zt-name")
+
+
+@place("zerotrust.factor")
+def factor_without_a_name(page: Page, bank: Bank) -> None:
+    factor(page, bank)
+    page.fill("#zt-name", "   ")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+@place("zerotrust.factors")
+def factors_changed(page: Page, bank: Bank) -> None:
+    factor(page, bank)
+    page.keyboard.press("Tab")
+    page.fill("#zt-name", "A mailbox with a name that is as long as names may be, or so")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("The name is changed.")).to_be_visible()
 
 
 @place("zerotrust.add_passkey", stranger=True)
@@ -257,6 +375,24 @@ def card_dialog_failed(page: Page, bank: Bank) -> None:
     card_dialog(page, bank)
     send_code(page)
     refused(page, "[name=code]", "no code")
+
+
+@place("bank.card")
+def card_dialog_over(page: Page, bank: Bank) -> None:
+    log_out(page)
+    log_in(page, bank, "grace")
+    card_dialog(page, bank)
+    page.get_by_role("link", name="E-mail").press("Enter")
+    send_code(page)
+    use_up_tries(page, bank)
+    expect(page.get_by_role("link", name="Start again")).to_be_visible()
+
+
+@place("bank.card")
+def card_with_its_pin(page: Page, bank: Bank) -> None:
+    card_dialog_passed(page, bank)
+    page.get_by_role("button", name="Yes: see your PIN").press("Enter")
+    expect(page.get_by_text("Your PIN is")).to_be_visible()
 
 
 @place("bank.card")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from example_app.seed import PASSWORDS
 
 from .harness import Bank
 
+#: Where codes are handed in: other posts, of movement, are under way at the same time.
+CODE = re.compile(r"/zerotrust/(challenge/[^/]+|enrol|factors/add/\w+/code)$")
+#: As long as an address that did very much is made to wait between two tries, and a little more.
+SLOWED_MS = 3_500
 STATUS = """async () => {
   const answer = await fetch("/zerotrust/status", {headers: {Accept: "application/json"}});
   return answer.json();
@@ -23,6 +28,12 @@ def log_in(page: Page, bank: Bank, name: str = "ada") -> None:
     page.fill("[name=password]", PASSWORDS[name])
     page.keyboard.press("Enter")
     page.wait_for_url(bank.url + "/")
+
+
+def log_out(page: Page) -> None:
+    """Press the button at the top of each page."""
+    page.get_by_role("button", name="Log out").press("Enter")
+    expect(page.get_by_text("You are logged out.")).to_be_visible()
 
 
 def status(page: Page) -> dict[str, Any]:
@@ -69,12 +80,36 @@ def read_phone(page: Page, bank: Bank) -> str:
     return code
 
 
+def hand_in(page: Page, code: str) -> None:
+    """Type a code and press Enter; once more a while later where our many tests are slowed down."""
+    for _ in range(2):
+        page.fill("[name=code]", code)
+        with page.expect_response(_takes_codes) as answered:
+            page.keyboard.press("Enter")
+        if answered.value.status != 429 or "came from your network" not in answered.value.text():
+            page.wait_for_load_state()
+            return
+        page.wait_for_timeout(SLOWED_MS)
+
+
+def _takes_codes(answer: Response) -> bool:
+    return answer.request.method == "POST" and CODE.search(answer.url) is not None
+
+
 def answer_challenge(page: Page, bank: Bank) -> None:
     """Have the code sent, read it from the phone and hand it in."""
     send_code(page)
-    page.fill("[name=code]", read_phone(page, bank))
-    page.keyboard.press("Enter")
+    hand_in(page, read_phone(page, bank))
     page.wait_for_url(lambda url: "/zerotrust/challenge/" not in url or url.endswith("/confirm"))
+
+
+def use_up_tries(page: Page, bank: Bank) -> None:
+    """Hand in wrong codes until no more are taken."""
+    wrong = f"{(int(read_phone(page, bank)) + 1) % 1_000_000:06}"
+    while page.locator("[name=code]").count():
+        hand_in(page, wrong)
+        # A dialog shows the answer a moment after it has come.
+        page.wait_for_function("() => !document.querySelector('dialog[aria-busy]')")
 
 
 def finish_transfer(page: Page, bank: Bank, *, to: str, amount: str) -> None:

@@ -8,7 +8,7 @@ import pyotp
 from playwright.sync_api import Page, expect
 
 from .harness import Bank
-from .steps import answer_challenge, challenged, finish_transfer, log_in
+from .steps import answer_challenge, challenged, finish_transfer, hand_in, log_in, read_phone, send_code
 
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 _COUNTED = re.compile(r"- [1-9]\d* strokes?\b")
@@ -129,6 +129,7 @@ def test_the_phone_shows_a_new_code_by_itself(page: Page, live_bank: Bank) -> No
     page.get_by_role("button", name="Send the code").click()
     phone.bring_to_front()
     expect(phone.locator("[data-code]")).to_have_count(1)
+    expect(phone.locator("[data-news]")).to_have_text("1 message")
 
 
 def test_the_status_line_follows_the_movement(page: Page, live_bank: Bank) -> None:
@@ -140,6 +141,7 @@ def test_the_status_line_follows_the_movement(page: Page, live_bank: Bank) -> No
         page.mouse.move(x, 300, steps=20)
         page.wait_for_timeout(250)
     expect(line).to_have_text(_COUNTED)
+    assert _COUNTED.search(page.request.get(live_bank.url + "/").text()), "nothing jumps at the next page"
     expect(page.locator("#risk-words")).to_contain_text("Now:")
 
 
@@ -167,6 +169,27 @@ def test_pages_fit_a_screen_of_320_px(page: Page, live_bank: Bank) -> None:
     for path in ("/", "/transfer", "/security", "/phone", "/statements"):
         page.goto(live_bank.url + path)
         assert page.evaluate(FITS), path
+
+
+def test_a_small_screen_shows_an_error_and_its_field_together(page: Page, live_bank: Bank) -> None:
+    """The browser scrolls to the field that has the focus: nobody has to look for what was wrong."""
+    page.set_viewport_size({"width": 320, "height": 568})
+    log_in(page, live_bank)
+    page.goto(live_bank.url + "/zerotrust/enrol")
+    send_code(page)
+    code = read_phone(page, live_bank)
+    hand_in(page, "no code")
+    expect_error_in_view(page)
+    hand_in(page, code)
+    page.wait_for_url("**/enrol")
+    hand_in(page, "no code")
+    expect_error_in_view(page)
+
+
+def expect_error_in_view(page: Page) -> None:
+    expect(page.locator("[name=code]")).to_be_focused()
+    for part in (page.get_by_role("alert"), page.locator("[name=code]")):
+        expect(part).to_be_in_viewport(ratio=1)
 
 
 def test_recovery_codes_are_made_by_keyboard_and_fit_a_small_screen(page: Page, live_bank: Bank) -> None:

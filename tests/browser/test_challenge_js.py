@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from .harness import Bank, serve_bank
-from .steps import log_in, read_phone, send_code
+from .steps import log_in, read_phone, send_code, use_up_tries
 from .test_access import tab_to
 
 # Calls as an app's script does, and keeps the outcome where tests find it.
@@ -101,6 +101,32 @@ def test_the_keyboard_alone_goes_through_the_dialog(card: Page, bank: Bank, post
     assert card.url == bank.url + "/card"
 
 
+def test_the_dialog_wears_the_banks_dress_and_leads_to_the_demo_phone(card: Page, bank: Bank) -> None:
+    """The page behind it cannot be reached, its link to the phone neither."""
+    ask(card)
+    colour = "e => getComputedStyle(e).backgroundColor"
+    send = card.get_by_role("dialog").get_by_role("button", name="Send the code")
+    assert send.evaluate(colour) == card.locator("[data-pin] button").evaluate(colour)
+    with card.context.expect_page() as opened:
+        card.get_by_role("dialog").get_by_role("link", name="demo phone").press("Enter")
+    assert opened.value.url == bank.url + "/phone"
+    expect(card.get_by_role("dialog")).to_be_visible()
+
+
+def test_after_too_many_wrong_codes_the_dialog_lets_one_begin_again(card: Page, bank: Bank) -> None:
+    """It closes, and the button opens a new one."""
+    ask(card)
+    card.get_by_role("link", name="E-mail").press("Enter")
+    send_code(card)
+    use_up_tries(card, bank)
+    expect(card.get_by_role("alert")).to_contain_text("Too many wrong codes")
+    card.get_by_role("link", name="Start again").press("Enter")
+    expect(card.get_by_role("dialog")).to_have_count(0)
+    expect(card.locator("[data-pin] button")).to_be_focused()
+    ask(card)
+    expect(card.get_by_role("button", name="Send the code")).to_be_visible()
+
+
 def test_tab_does_not_leave_the_dialog(card: Page) -> None:
     ask(card)
     for _ in range(12):
@@ -126,7 +152,7 @@ def test_cancelling_hands_back_the_first_answer(card: Page, posts: list[Request]
         card.keyboard.press("Escape")
     else:
         card.get_by_role("link", name="Cancel and go back").press("Enter")
-    said(card).to_have_text("Your PIN was not shown.")
+    said(card).to_have_text("Your PIN was not shown. Press the button to try again.")
     expect(card.locator("[data-pin] button")).to_be_focused()
     expect(card.locator("dialog")).to_have_count(0)
     assert len(posts) == 1
@@ -137,7 +163,7 @@ def test_cancelling_after_the_code_sends_nothing(card: Page, bank: Bank, posts: 
     ask(card)
     type_code(card, bank)
     card.keyboard.press("Escape")
-    said(card).to_have_text("Your PIN was not shown.")
+    said(card).to_have_text("Your PIN was not shown. Press the button to try again.")
     assert len(posts) == 1
     card.locator("[data-pin] button").press("Enter")
     said(card).to_have_text("Your PIN is 1210.")

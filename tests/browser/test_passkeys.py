@@ -100,6 +100,8 @@ def test_a_device_without_the_key_says_so_and_another_way_is_open(page: Page, ba
     page.get_by_role("button", name="Use it now").click()
     news = page.locator("[data-passkey-news]")
     expect(news).to_contain_text("Nothing was confirmed")
+    expect(news).to_contain_text("Try again, or choose another way.")
+    expect(news).to_have_class("zt-alert")
     expect(page.get_by_role("button", name="Use it now")).to_be_focused()
     page.get_by_role("link", name="E-mail").click()
     answer_challenge(page, bank)

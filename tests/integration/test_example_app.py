@@ -141,7 +141,7 @@ def test_a_wrong_login_does_not_say_which_half_was_wrong(app: Flask, name: str, 
     """An unknown name and a wrong password read alike."""
     answer = submit(app.test_client(), "/login", username=name, password=password)
     assert answer.status_code == 401
-    assert "That name and password do not go together." in answer.text
+    assert "That user name and password do not match." in answer.text
 
 
 @pytest.mark.parametrize("path", ["/", "/transfer", "/statements"])
@@ -186,6 +186,39 @@ def test_a_post_without_the_token_of_the_session_is_refused(ada: FlaskClient, ap
     values = {"to": "alan", "amount": "1"}
     assert ada.post("/transfer", data=values).status_code == 400
     assert ada.post("/transfer", data={**values, "csrf_token": other}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "title", "advice"),
+    [
+        ("GET", "/nowhere", 404, "There is no such page", "start from your account"),
+        ("GET", "/logout", 405, "There is no such page", "start from your account"),
+        ("POST", "/transfer", 400, "That did not work", "reload the page and try again"),
+    ],
+)
+def test_an_error_is_a_page_of_the_bank_and_says_what_to_do(
+    ada: FlaskClient, method: str, path: str, status: int, title: str, advice: str
+) -> None:
+    answer = ada.open(path, method=method, headers=BROWSER)
+    assert answer.status_code == status
+    assert f"<title>{title} – Harbour Bank</title>" in answer.text
+    assert advice in answer.text
+    assert ">Go to your account</a>" in answer.text
+
+
+def test_a_fault_of_the_banks_own_is_told_without_the_database(app: Flask, instance: Path) -> None:
+    app.config.update(TESTING=False, PROPAGATE_EXCEPTIONS=False)
+    ada = login(app, "ada")
+    app.config["BANK_DATABASE"] = str(instance / "gone" / "bank.sqlite")
+    answer = ada.get("/", headers=BROWSER)
+    assert answer.status_code == 500
+    assert "It is our fault, not yours." in answer.text
+
+
+def test_programs_get_errors_without_a_page(ada: FlaskClient) -> None:
+    answer = ada.get("/nowhere", headers={"Accept": "application/json"})
+    assert answer.status_code == 404
+    assert "Harbour Bank" not in answer.text
 
 
 def test_a_transfer_without_movement_takes_a_code_and_then_keeps_its_values(
@@ -250,6 +283,11 @@ def test_amounts_that_mean_nothing_are_explained_at_the_field(
         "to": "grace",
         "amount": amount,
     }
+
+
+def test_a_mistake_in_a_transfer_puts_the_cursor_into_its_field(granted: FlaskClient) -> None:
+    page = submit(granted, "/transfer", to="grace", amount="much").text
+    assert re.findall(r'<input id="(\w+)"[^>]* autofocus', page) == ["amount"]
 
 
 @pytest.mark.parametrize(("amount", "moved"), [("0.01", 1), ("7", 700), ("£1,234.5", 123_450)])

@@ -64,8 +64,8 @@ def ada(make_site: MakeSite) -> Visitor:
 def test_a_german_meets_a_german_challenge(ada: Visitor) -> None:
     page = challenge(ada, "de")
     assert '<html lang="de">' in page
-    assert "<title>Code eingeben – bestätigen Sie, dass Sie es sind</title>" in page
-    assert "Geben Sie den Code ein, den Ihre App jetzt zeigt." in page
+    assert "<title>Code eingeben – Identität bestätigen</title>" in page
+    assert "Geben Sie den Code ein, den Ihre App gerade anzeigt." in page
     assert "Authenticator-App" in page
     assert "Cancel" not in page
 
@@ -79,7 +79,12 @@ def test_a_wrong_code_is_announced_in_german(ada: Visitor) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(1, "in 1 Sekunde noch"), (89, "in 89 Sekunden noch"), (90, "etwa 2 Minuten"), (60.4, "60 Sekunden")],
+    [
+        (1, "in 1 Sekunde erneut"),
+        (89, "in 89 Sekunden erneut"),
+        (90, "etwa 2 Minuten"),
+        (60.4, "60 Sekunden"),
+    ],
 )
 def test_german_has_its_plurals(make_site: MakeSite, seconds: float, said: str) -> None:
     site = speak(make_site())
@@ -98,7 +103,7 @@ def test_a_text_message_is_in_german(make_site: MakeSite) -> None:
     form = {"_zerotrust_csrf": page.split('_zerotrust_csrf" value="')[1].split('"')[0]}
     sue.submit(asked.location + "/send", form, headers=headers)
     with site.app.app_context():
-        assert "Geben Sie ihn nie weiter" in site.zt.sender.outbox[0].text  # type: ignore[attr-defined]
+        assert "Geben Sie ihn niemals weiter" in site.zt.sender.outbox[0].text  # type: ignore[attr-defined]
 
 
 def test_a_dialect_reads_its_language(ada: Visitor) -> None:

@@ -62,14 +62,14 @@ def test_the_list_names_all_and_links_what_is_kept_here(eve: Visitor, site: Site
     assert "ending in 23" in page
     assert f'href="{FACTORS}/totp"' in page
     assert f'href="{FACTORS}/add/email"' in page
-    assert "Kept by this site" not in page
+    assert "From your account details" not in page
     assert NUMBER not in page
 
 
 def test_what_the_site_keeps_is_shown_and_not_changed_here(site: Site) -> None:
     tess = site.visitor().login("tess").step_up(FACTORS)
     page = tess.open(FACTORS).text
-    assert page.count("Kept by this site") == 2
+    assert page.count("From your account details") == 2
     assert tess.open(f"{FACTORS}/sms").status_code == 404
     token = form_with(tess.open("/zerotrust/recovery").text, "_zerotrust_csrf").fields
     assert tess.submit(f"{FACTORS}/sms/remove", token).status_code == 404
@@ -300,6 +300,14 @@ def test_a_form_without_its_token_or_of_another_site_changes_nothing(
     assert eve.submit(path, other, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
     assert kinds(site, "eve") == ["totp", "sms"]
     assert outbox(site, "email") == []
+
+
+def test_a_name_that_cannot_be_taken_stands_in_its_field(eve: Visitor) -> None:
+    path = f"{FACTORS}/totp"
+    fields = form_with(eve.open(path).text, "label").fields
+    page = eve.submit(path, {**fields, "label": "a\u200bb"})
+    assert page.status_code == 422
+    assert form_with(page.text, "label").fields["label"] == "a\u200bb"
 
 
 def test_pages_of_factors_are_kept_by_no_cache(eve: Visitor) -> None:

@@ -37,6 +37,15 @@ def test_a_protected_view_answers_503(ada: Visitor, site: Site, path: str) -> No
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "60"
     assert "Nothing was done" in answer.text
+    assert '<a class="zt-button" href="" data-zt-cancel>Try again</a>' in answer.text
+
+
+def test_a_form_that_met_the_failure_is_not_replaced_by_an_empty_one(ada: Visitor, site: Site) -> None:
+    """The browser's own way back keeps what was typed; a link of ours would not."""
+    die(site)
+    answer = ada.submit("/transfer", {"to": "bob"})
+    assert answer.status_code == 503
+    assert "Try again" not in answer.text
 
 
 def test_no_recovery_codes_are_made(ada: Visitor, site: Site, caplog: pytest.LogCaptureFixture) -> None:

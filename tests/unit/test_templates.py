@@ -58,6 +58,7 @@ ENROL: dict[str, Any] = {
     "zerotrust_csrf": "ours",
     "app_csrf": None,
     "submit_url": "/enrol",
+    "return_url": "/factors",
 }
 RECOVERY: dict[str, Any] = {
     "codes": [],
@@ -79,6 +80,7 @@ FACTORS: dict[str, Any] = {
 FACTOR: dict[str, Any] = {
     "factor": TOTP,
     "last": False,
+    "typed": "Authenticator app",
     "error": None,
     "field_error": False,
     "max_label": 60,
@@ -113,9 +115,11 @@ PASSKEY: dict[str, Any] = {
     "submit_url": "/add/passkey",
     "return_url": "/factors",
 }
+NO_FACTOR = {"action": "send a transfer", "enrol_url": "/enrol", "return_url": "/"}
 WRONG = "That code is not right."
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "totp": ("challenge", CHALLENGE),
+    "too many wrong": ("challenge", {**CHALLENGE, "error": WRONG, "over": True, "again_url": "/pay"}),
     "totp wrong": ("challenge", {**CHALLENGE, "error": WRONG}),
     "sms": ("challenge", {**CHALLENGE, "factor": SMS}),
     "sms refused": ("challenge", {**CHALLENGE, "factor": SMS, "error": "Wait.", "retry_after_s": 20}),
@@ -144,8 +148,8 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "enrol": ("enrol", ENROL),
     "enrol wrong": ("enrol", {**ENROL, "error": WRONG}),
     "enrolled": ("enrolled", {"return_url": "/"}),
-    "no factor": ("no_factor", {"action": "send a transfer", "enrol_url": None}),
-    "no factor yet": ("no_factor", {"action": "send a transfer", "enrol_url": "/enrol"}),
+    "no factor": ("no_factor", {**NO_FACTOR, "enrol_url": None}),
+    "no factor yet": ("no_factor", NO_FACTOR),
     "retry": ("retry", {"action": "send a transfer", "cancel_url": "/"}),
     "message": (
         "message",
@@ -354,6 +358,31 @@ def test_an_error_is_announced_and_belongs_to_the_field(jinja: Environment, name
     assert "autofocus" in code
 
 
+def test_what_was_typed_comes_back_with_the_error(jinja: Environment) -> None:
+    """A name that cannot be taken is mended, not typed again."""
+    found = tree(jinja, "factor without a name", typed="  ")
+    (field,) = found.all("input", name="label")
+    assert (field["value"], field["aria-invalid"]) == ("  ", "true")
+    assert "autofocus" in field
+
+
+def test_an_error_stands_right_above_what_it_is_about(jinja: Environment) -> None:
+    """Browsers scroll to the field that has the focus: further up, an error is off a small screen."""
+    for name in ("totp wrong", "sms wrong", "enrol wrong", "address wrong"):
+        shown = [(tag, attrs) for tag, attrs, _ in tree(jinja, name).elements]
+        alert = next(i for i, (_, attrs) in enumerate(shown) if attrs.get("role") == "alert")
+        between = shown[alert + 1 : [tag for tag, _ in shown].index("label")]
+        assert [tag for tag, attrs in between if attrs.get("type") != "hidden"] == ["form", "div"], name
+
+
+def test_after_too_many_wrong_codes_there_is_no_field_but_a_way_to_begin_again(jinja: Environment) -> None:
+    found = tree(jinja, "too many wrong")
+    assert not found.all("form")
+    assert found.all("p", role="alert")
+    assert [a["href"] for a in found.all("a")] == ["/pay", "/"]
+    assert "Start again" in render(jinja, *PAGES["too many wrong"])
+
+
 def test_no_error_no_alert(jinja: Environment) -> None:
     """An empty alert would be announced too."""
     assert not tree(jinja, "totp").all("p", role="alert")
@@ -457,8 +486,8 @@ def test_codes_are_not_made_again_from_the_page_that_shows_them(jinja: Environme
 
 def test_a_person_without_a_factor_is_told_what_to_do(jinja: Environment) -> None:
     """Set one up where the site lets them; else whom to ask."""
-    assert [a["href"] for a in tree(jinja, "no factor yet").all("a")] == ["/enrol"]
-    assert not tree(jinja, "no factor").all("a")
+    assert [a["href"] for a in tree(jinja, "no factor yet").all("a")] == ["/enrol", "/"]
+    assert [a["href"] for a in tree(jinja, "no factor").all("a")] == ["/"]
     assert "support" in render(jinja, *PAGES["no factor"])
 
 

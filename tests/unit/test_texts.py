@@ -89,6 +89,15 @@ def test_a_language_that_ships_is_complete(tag: str, template: Catalog) -> None:
     assert found.num_plurals == len(found["You can try again in %(num)s second."].string)
 
 
+def test_german_speaks_to_people_formally_and_in_the_words_of_its_glossary() -> None:
+    """No du; a way to confirm is a Methode, and each thing has its usual name."""
+    found = catalogue(FOLDER / "de" / "LC_MESSAGES" / "flask_zerotrust.po")
+    texts = [str(message.string).replace("\N{SOFT HYPHEN}", "") for message in found]
+    words = {word for text in texts for word in re.findall(r"\w+", text)}
+    assert not words & {"du", "dein", "deine", "dich", "dir", "Du", "Dein", "Deine"}
+    assert {"Einmalcode", "Wiederherstellungscodes", "Passkey", "Sicherheitsschlüssel", "Methode"} <= words
+
+
 @pytest.mark.parametrize("tag", LANGUAGES)
 def test_what_is_compiled_is_what_is_written(tag: str) -> None:
     folder = FOLDER / tag / "LC_MESSAGES"
