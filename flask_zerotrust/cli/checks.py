@@ -32,6 +32,8 @@ _PLACEHOLDERS = re.compile(
 # Generators of movement change; the defaults of the model card are measured anew every year.
 _MODEL_DAYS = 365
 _DAY_S = 86_400.0
+# 2020-01-01, before the first model: what packagers stamp on files (0, 1, zip's 1980) is no age.
+_NO_DATE_S = 1_577_836_800.0
 # Words in the names of views that change money, rights or ways back into an account.
 _WORTH_GUARDING = re.compile(
     r"transfer|pay|withdraw|checkout|order|password|e?mail|phone|address|delete|export|admin|role|token|key"
@@ -220,8 +222,9 @@ def model(patient: Patient) -> Iterator[Finding]:
             "Set ZEROTRUST_MODEL_SHA256 to what the train or calibrate command printed.",
         )
     with suppress(OSError):
-        days = (patient.guard.clock() - (folder / MANIFEST).stat().st_mtime) / _DAY_S
-        if days > _MODEL_DAYS:
+        placed = (folder / MANIFEST).stat().st_mtime
+        days = (patient.guard.clock() - placed) / _DAY_S
+        if placed > _NO_DATE_S and days > _MODEL_DAYS:
             yield Finding(
                 "warning",
                 "model",

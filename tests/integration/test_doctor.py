@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import threading
 import time
@@ -266,6 +267,20 @@ def test_a_model_that_is_not_pinned_or_old(make: Callable[..., Site], monkeypatc
     assert "in place for" in found(make(), "model")[0][1]
 
 
+@pytest.mark.parametrize(("stamped", "old"), [(0, False), (315_532_800, False), (1_577_836_801, True)])
+def test_the_stamp_of_a_packager_is_no_age(
+    make: Callable[..., Site], monkeypatch: Any, tmp_path: Path, stamped: int, old: bool
+) -> None:
+    """Nix and reproducible images date all files to 1970 or 1980."""
+    from flask_zerotrust.scoring import DEFAULT
+
+    folder = shutil.copytree(DEFAULT, tmp_path / "model")
+    os.utime(folder / "manifest.json", (stamped, stamped))
+    monkeypatch.setattr(checks, "_MODEL_DAYS", 365)
+    said = found(make(ZEROTRUST_MODEL=str(folder)), "model")
+    assert any("in place for" in problem for _, problem in said) is old
+
+
 def test_an_app_that_does_not_start_is_a_finding(tmp_path: Path) -> None:
     def create() -> Flask:
         app = Flask("broken", instance_path=str(tmp_path))
@@ -352,6 +367,19 @@ def test_a_provider_that_does_not_answer(make: Callable[..., Site]) -> None:
         reach.mail(SmtpMailer(host="127.0.0.1", port=port, from_="a@bank.example", timeout_s=1)),
     ):
         assert [(one.severity, one.check) for one in said] == [("error", "sender")]
+
+
+def test_a_provider_is_asked_through_the_proxy_that_messages_take(
+    make: Callable[..., Site], monkeypatch: Any
+) -> None:
+    """Servers that reach the outside only so have HTTPS_PROXY set: a false alarm otherwise."""
+    site = make()
+    handler = type("Proxy", (Clockwork,), {"date": formatdate(site.clock.now, usegmt=True)})
+    with HTTPServer(("127.0.0.1", 0), handler) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.server_port}")
+        threading.Thread(target=proxy.handle_request, daemon=True).start()
+        web = reach.Web("provider.invalid", 80, tls=False)
+        assert list(reach._web(web, 5, now=site.clock)) == []
 
 
 def test_sessions_from_the_future(make: Callable[..., Site]) -> None:
