@@ -57,7 +57,7 @@ def make(make_site: Callable[..., Site], tmp_path: Path) -> Callable[..., Site]:
 
 
 def doctor(site: Site, *words: str) -> Result:
-    script = ScriptInfo(create_app=lambda: site.app)
+    script = ScriptInfo(create_app=lambda: site.app, set_debug_flag=True)
     return CliRunner().invoke(group, ["doctor", "--offline", *words], obj=script)
 
 
@@ -308,6 +308,11 @@ def test_nobody_logged_in_ever(tmp_path: Path) -> None:
     assert [one.severity for one in checks.routes(patient)] == ["error"]
     said = " ".join(one.problem for one in checks.modes(patient))
     assert all(word in said for word in ("observe", "TESTING", "stuck"))
+
+
+def test_debugging_that_the_configuration_switches_on(make: Callable[..., Site]) -> None:
+    """Servers take it from there; the `flask` command alone goes by its own --debug."""
+    assert any("DEBUG is on" in problem for _, problem in found(make(DEBUG=True), "modes"))
 
 
 def test_owners_whom_nobody_can_tell(make: Callable[..., Site]) -> None:
