@@ -128,19 +128,31 @@ def test_each_flag_of_a_cookie(make: Callable[..., Site], key: str, value: Any, 
 
 
 @pytest.mark.parametrize(
-    ("environ", "file", "count"),
+    ("environ", "files", "count"),
     [
-        ({}, "", 1),
-        ({"WEB_CONCURRENCY": "4"}, "", 4),
-        ({"GUNICORN_CMD_ARGS": "--bind :80 --workers=3"}, "workers = 1", 3),
-        ({"GUNICORN_CMD_ARGS": "-w 2"}, "", 2),
-        ({"WEB_CONCURRENCY": "4"}, "workers = 1  # one", 1),
-        ({}, "import os\nworkers = os.cpu_count()", None),
+        ({}, {}, 1),
+        ({"WEB_CONCURRENCY": "4"}, {}, 4),
+        ({"WEB_CONCURRENCY": ""}, {}, 1),
+        ({"GUNICORN_CMD_ARGS": "--bind :80 --workers=3"}, {"gunicorn.conf.py": "workers = 1"}, 3),
+        ({"GUNICORN_CMD_ARGS": "-w 2"}, {}, 2),
+        ({"GUNICORN_CMD_ARGS": "--worker-class gthread --worker-tmp-dir /dev/shm"}, {}, 1),
+        ({"WEB_CONCURRENCY": "4"}, {"gunicorn.conf.py": "workers = 1  # one"}, 1),
+        ({}, {"gunicorn.conf.py": "import os\nworkers = os.cpu_count()"}, None),
+        ({}, {"Procfile": "worker: rq -w 9\nweb: gunicorn -w4 'app:create_app()'"}, 4),
+        (
+            {},
+            {"Procfile": "web: gunicorn --workers $N app", "gunicorn.conf.py": "workers = 1"},
+            None,
+        ),
+        ({}, {"Procfile": "worker: rq -w 9"}, 1),
+        ({}, {"uwsgi.ini": "[uwsgi]\nmodule = app\nprocesses = 5  ; of eight"}, 5),
     ],
 )
-def test_how_many_workers(tmp_path: Path, environ: dict[str, str], file: str, count: int | None) -> None:
-    if file:
-        (tmp_path / "gunicorn.conf.py").write_text(file)
+def test_how_many_workers(
+    tmp_path: Path, environ: dict[str, str], files: dict[str, str], count: int | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
     assert checks.workers(environ, tmp_path) == count
 
 
