@@ -127,5 +127,19 @@ class Ledger:
 
     @classmethod
     def load(cls, raw: bytes | None) -> Ledger:
-        """Read what :meth:`dump` wrote; an empty one where nothing was."""
-        return cls(**json.loads(raw)) if raw is not None else cls()
+        """Read what :meth:`dump` wrote; an empty one where nothing was.
+
+        Raises
+        ------
+        StoreError
+            For anything else: what is held against somebody must not be taken for nothing.
+        """
+        if raw is None:
+            return cls()
+        try:
+            return cls(**json.loads(raw))
+        except (ValueError, TypeError) as error:
+            raise StoreError(
+                "What the store holds against a user is not what this version writes. If another version or "
+                "program wrote it, delete the 'ledger:' rows."
+            ) from error
