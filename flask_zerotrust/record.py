@@ -140,6 +140,6 @@ class Ledger:
             return cls(**json.loads(raw))
         except (ValueError, TypeError) as error:
             raise StoreError(
-                "What the store holds against a user is not what this version writes. If another version or "
-                "program wrote it, delete the 'ledger:' rows."
+                "What the store holds against a user is not what this version writes. If another version "
+                "or program wrote it, delete the 'ledger:' rows."
             ) from error
