@@ -97,6 +97,9 @@ class Settings:
     session_s: float = _setting(
         86_400.0, "how long a session's record is kept after its last batch", low=60, high=2_678_400
     )
+    bind_browser: bool = _setting(
+        True, "count a session's movement and step-ups only in the browser (User-Agent) that they came from"
+    )
     latch_s: float = _setting(
         86_400.0, "how long a required challenge is remembered for the user", low=60, high=2_678_400
     )

@@ -15,7 +15,7 @@ from .errors import ConfigError, StoreError
 from .factors.base import Factor, Mailer, Sender, Verifier
 from .factors.enrolled import Enrolled
 from .factors.webauthn import RelyingParty
-from .ingest import Intake, records_read, this_app
+from .ingest import Intake, records_read, this_agent, this_app
 from .keys import KeyRing
 from .people import current_user_id
 from .record import Record
@@ -148,8 +148,13 @@ class Guard(Intake):
         """Return the store's record of this session: one store read a request, at most."""
         seen = records_read()
         if entry.id not in seen:
-            seen[entry.id] = self.sessions.record(entry.id, user=user)
+            seen[entry.id] = self._of_here(self.sessions.record(entry.id, user=user))
         return cast("Record | None", seen[entry.id])
+
+    def _of_here(self, record: Record | None) -> Record | None:
+        if record is None or not self.settings.bind_browser:
+            return record
+        return self.sessions.seen_by(record, this_agent())
 
     def current(self) -> CurrentRisk:
         """Return the risk of this session now, and bring the session's copy up to date.
@@ -239,7 +244,9 @@ class Guard(Intake):
     def grant(self, *, user: str, factor_id: str) -> None:
         """Let this user's session through protected views for a while, under a new id."""
         entry = self.sessions.start(session, user)
-        fresh = self.sessions.grant(session, entry, user=user, factor_id=factor_id, now=self.clock())
+        fresh = self.sessions.grant(
+            session, entry, user=user, factor_id=factor_id, now=self.clock(), agent=self.agent_tag()
+        )
         records_read().pop(fresh.id, None)
 
     def logged_in(self) -> None:

@@ -31,7 +31,10 @@ log = logging.getLogger("flask_zerotrust")
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a batch shows, worked out once: folding it in runs again after every lost race."""
+    """What a batch shows, worked out once: folding it in runs again after every lost race.
+
+    ``agent`` is the digest of the browser that has sent it.
+    """
 
     batch: events.EventBatch
     integrity: motion.Integrity
@@ -39,6 +42,7 @@ class _Seen:
     sight: recognition.Sight | None
     moved: Rows | None
     hits: assess.Hits
+    agent: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +139,7 @@ class Intake:
         heard = assess.rate(features, scorer=self.scorer)
         sight = self._look(user, batch, strokes, features)
         moved, hits = self._look_up(strokes, entry, now=now)
-        return _Seen(batch, integrity, heard, sight, moved, hits)
+        return _Seen(batch, integrity, heard, sight, moved, hits, self.agent_tag())
 
     def _fold(self, before: Record, seen: _Seen, *, now: float) -> tuple[Record, _Outcome]:
         """Return the record with a batch in it, and what came of that."""
@@ -153,7 +157,8 @@ class Intake:
             believed=believed,
         )
         against = _revokes(result.state)
-        after = _after(before, result, timeline, against)
+        here = replace(before, agent=before.agent or seen.agent)
+        after = _after(here, result, timeline, against)
         teaches = False
         if seen.sight is not None:
             teaches = believed and recognition.may_teach(after, result, seen.sight, now=now)
@@ -164,6 +169,10 @@ class Intake:
             teaches=teaches,
         )
         return after, outcome
+
+    def agent_tag(self) -> str:
+        """Return the digest of this request's browser, to be kept with evidence; empty where none is."""
+        return self.sessions.agent_tag(this_agent()) if self.settings.bind_browser else ""
 
     def _look(
         self,
@@ -240,6 +249,11 @@ def _revokes(state: risk.RiskState) -> str | None:
     if risk.is_other(state):
         return "different_person"
     return "replayed_movement" if risk.is_replayed(state) else None
+
+
+def this_agent() -> str:
+    """Return what the browser calls itself; easily copied, so it is asked only not to be another."""
+    return request.headers.get("User-Agent", "")
 
 
 def this_app() -> Flask:

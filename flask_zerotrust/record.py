@@ -38,7 +38,8 @@ class Record:
 
     ``suspect`` says that the session was elevated or high at least once since its last step-up,
     ``noted`` how much of that the user's ledger knows (0 nothing, 1 suspect, 2 latched). ``gone``
-    marks the tombstone of an id that was rotated away.
+    marks the tombstone of an id that was rotated away. ``agent`` is a digest of the browser's name in
+    which the evidence and the grant came about; empty where nothing is known of it.
     """
 
     version: int = 0
@@ -51,6 +52,7 @@ class Record:
     grant: Grant | None = None
     timeline: Timeline = Timeline()
     gone: bool = False
+    agent: str = ""
 
     def dump(self) -> bytes:
         """Return the bytes that :meth:`load` reads."""
@@ -66,6 +68,7 @@ class Record:
             "g": grant,
             "t": self.timeline.to_json(),
             "x": self.gone,
+            "a": self.agent,
         }
         return _JSON.encode(row).encode()
 
@@ -92,12 +95,17 @@ class Record:
                 grant=Grant(*row["g"]) if row["g"] else None,
                 timeline=Timeline(*row["t"]),
                 gone=row["x"],
+                agent=row.get("a", ""),  # not there in records of earlier versions
             )
         except (ValueError, TypeError, KeyError) as error:
             raise StoreError(
                 "A session's record in the store is not what this version writes. If another version "
                 "or program wrote it, delete the 'session:' rows; people are then asked for a code again."
             ) from error
+
+    def elsewhere(self) -> Record:
+        """Return what this record is worth in another browser: the latch, and nothing in favour."""
+        return Record(version=self.version, user=self.user, latched=self.latched, agent=self.agent)
 
     def grant_age_s(self, *, user: str, now: float) -> float | None:
         """Return the age of this user's grant, or None without one that counts."""
@@ -119,5 +127,19 @@ class Ledger:
 
     @classmethod
     def load(cls, raw: bytes | None) -> Ledger:
-        """Read what :meth:`dump` wrote; an empty one where nothing was."""
-        return cls(**json.loads(raw)) if raw is not None else cls()
+        """Read what :meth:`dump` wrote; an empty one where nothing was.
+
+        Raises
+        ------
+        StoreError
+            For anything else: what is held against somebody must not be taken for nothing.
+        """
+        if raw is None:
+            return cls()
+        try:
+            return cls(**json.loads(raw))
+        except (ValueError, TypeError) as error:
+            raise StoreError(
+                "What the store holds against a user is not what this version writes. If another version "
+                "or program wrote it, delete the 'ledger:' rows."
+            ) from error

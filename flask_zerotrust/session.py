@@ -39,6 +39,11 @@ CHANGE_S = 900.0
 
 # People whose tags a process need not make again, 200 bytes each: those at work at one time.
 _KNOWN = 1_024
+# So much of a browser's name is looked at: longer than any browser's own (some 250 characters), and no
+# way to fill the memory that is kept of them.
+_AGENT_CHARS = 512
+# 128 bits in hexadecimal, of a keyed digest.
+_AGENT_TAG_CHARS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,9 @@ class Sessions:
         self._keys = keys
         self._settings = settings
         self._tags = lru_cache(_KNOWN)(lambda user: keys.digests("user-tag", user))
+        self._agents = lru_cache(_KNOWN)(
+            lambda name: tuple(one[:_AGENT_TAG_CHARS] for one in keys.digests("browser", name))
+        )
 
     def entry(self, session: MutableMapping[str, Any], user: str | None) -> Entry | None:
         """Return this session's entry if it belongs to this user."""
@@ -201,19 +209,46 @@ class Sessions:
         return None if after.gone else after
 
     def grant(
-        self, session: MutableMapping[str, Any], entry: Entry, *, user: str, factor_id: str, now: float
+        self,
+        session: MutableMapping[str, Any],
+        entry: Entry,
+        *,
+        user: str,
+        factor_id: str,
+        now: float,
+        agent: str = "",
     ) -> Entry:
-        """Record a passed step-up: rotate the id, clear latch and ledger, restart the evidence."""
+        """Record a passed step-up: rotate the id, clear latch and ledger, restart the evidence.
+
+        ``agent`` is the :meth:`agent_tag` of the browser in which it was passed.
+        """
         before = self._bury(entry.id)
         version = max(entry.version, before.version if before else 0) + 1
         fresh = replace(entry, id=_new_id(), risk=0.5, weight=0.0, at=now, version=version)
         record = Record(
-            version=version, user=user, state=RiskState(at=now), grant=Grant(user, now, factor_id)
+            version=version,
+            user=user,
+            state=RiskState(at=now),
+            grant=Grant(user, now, factor_id),
+            agent=agent,
         )
         self._put(fresh.id, record)
         self._store.delete(_ledger_key(user))
         session[SESSION_KEY] = fresh.to_session()
         return fresh
+
+    def agent_tag(self, name: str) -> str:
+        """Return the keyed digest under which a record knows a browser by its name (User-Agent)."""
+        return self._agents(name[:_AGENT_CHARS])[0]
+
+    def seen_by(self, record: Record, name: str) -> Record:
+        """Return the record as it counts in the browser of this name.
+
+        A copied cookie in another browser has none of the owner's movement and step-ups, only the latch.
+        """
+        if not record.agent or is_among(record.agent, self._agents(name[:_AGENT_CHARS])):
+            return record
+        return record.elsewhere()
 
     def ledger(self, user: str) -> Ledger:
         """Return what is held against a user."""

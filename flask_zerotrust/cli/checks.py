@@ -32,6 +32,8 @@ _PLACEHOLDERS = re.compile(
 # Generators of movement change; the defaults of the model card are measured anew every year.
 _MODEL_DAYS = 365
 _DAY_S = 86_400.0
+# 2020-01-01, before the first model: what packagers stamp on files (0, 1, zip's 1980) is no age.
+_NO_DATE_S = 1_577_836_800.0
 # Words in the names of views that change money, rights or ways back into an account.
 _WORTH_GUARDING = re.compile(
     r"transfer|pay|withdraw|checkout|order|password|e?mail|phone|address|delete|export|admin|role|token|key"
@@ -47,6 +49,9 @@ _IN_FRONT = (
     "K_SERVICE",
     "FLY_APP_NAME",
 )
+
+# How gunicorn is told on a command line: "-w 4", "-w4", "--workers=4".
+_OPTION = r"(?:^|\s)(?:-w|--workers)(?:\s+|=|(?=\d))"
 
 # What layers around an app call what they wrap.
 _LAYER_NAMES = ("app", "wsgi_app", "application")
@@ -155,17 +160,29 @@ def _rights(file: Path) -> Iterator[Finding]:
 def workers(environ: Mapping[str, str], folder: Path) -> int | None:
     """Return how many workers are configured, 1 where nothing says; None for "computed, so several".
 
-    Gunicorn's order: its command line, its file, then the variable. Read, not run.
+    Gunicorn's order: its command line, its variable, its file, then the platforms' variable; uWSGI has a
+    file of its own. Read, not run.
     """
-    said = re.search(r"(?:^|\s)(?:-w|--workers)[\s=]*(\d+)", environ.get("GUNICORN_CMD_ARGS", ""))
-    if said is None:
-        with suppress(OSError, UnicodeDecodeError):
-            text = (folder / "gunicorn.conf.py").read_text(encoding="utf-8")
-            in_file = re.search(r"^workers\s*=\s*(.+?)\s*(?:#.*)?$", text, re.MULTILINE)
-            if in_file is not None:
-                return int(in_file[1]) if in_file[1].isascii() and in_file[1].isdigit() else None
-    number = said[1] if said is not None else environ.get("WEB_CONCURRENCY", "").strip()
-    return int(number) if number.isascii() and number.isdigit() else 1
+    told = (
+        _in_file(folder / "Procfile", rf"^web:.*{_OPTION}(\S+)"),
+        _found(_OPTION + r"(\S+)", environ.get("GUNICORN_CMD_ARGS", "")),
+        _in_file(folder / "gunicorn.conf.py", r"^workers\s*=\s*(.+?)\s*(?:#.*)?$"),
+        _in_file(folder / "uwsgi.ini", r"^\s*(?:processes|workers)\s*=\s*(.+?)\s*(?:[#;].*)?$"),
+        environ.get("WEB_CONCURRENCY", "").strip(),
+    )
+    number = next(filter(None, told), "1")
+    return int(number) if number.isascii() and number.isdigit() else None
+
+
+def _in_file(path: Path, pattern: str) -> str | None:
+    with suppress(OSError, UnicodeDecodeError):
+        return _found(pattern, path.read_text(encoding="utf-8"))
+    return None
+
+
+def _found(pattern: str, text: str) -> str | None:
+    said = re.search(pattern, text, re.MULTILINE)
+    return said[1] if said is not None else None
 
 
 def proxy(patient: Patient) -> Iterator[Finding]:
@@ -220,8 +237,9 @@ def model(patient: Patient) -> Iterator[Finding]:
             "Set ZEROTRUST_MODEL_SHA256 to what the train or calibrate command printed.",
         )
     with suppress(OSError):
-        days = (patient.guard.clock() - (folder / MANIFEST).stat().st_mtime) / _DAY_S
-        if days > _MODEL_DAYS:
+        placed = (folder / MANIFEST).stat().st_mtime
+        days = (patient.guard.clock() - placed) / _DAY_S
+        if placed > _NO_DATE_S and days > _MODEL_DAYS:
             yield Finding(
                 "warning",
                 "model",

@@ -40,7 +40,7 @@ class Commands(click.Group):
 
 @click.group(name="zerotrust", cls=Commands)
 def group() -> None:
-    """Simulate, import, train on and score recordings of pointer movement."""
+    """Look after an app and its people; simulate, import, train on and score pointer movement."""
 
 
 files_argument = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=str))

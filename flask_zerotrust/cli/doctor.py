@@ -39,8 +39,12 @@ def doctor(offline: bool, as_json: bool) -> None:
 
 
 def _examine(*, offline: bool) -> Iterator[Finding]:
-    if click.get_current_context().find_object(ScriptInfo) is None:
+    script = click.get_current_context().find_object(ScriptInfo)
+    if script is None:
         the_app()  # says how to name one
+    else:
+        # The `flask` command would put its --debug in place of what servers take from the configuration.
+        script.set_debug_flag = False
     try:
         patient = Patient(app=the_app(), guard=the_guard())
     except ZeroTrustError as error:

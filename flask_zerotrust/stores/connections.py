@@ -15,8 +15,9 @@ from ..errors import StoreError
 
 # How long one writer waits for another. A write takes some 30 us, so this is a stuck disk.
 _BUSY_S = 5.0
-# Processes that start together may refuse each other the change to a write-ahead log at once.
-_PREPARE_TRIES = 100
+# Processes that start together may refuse each other the change to a write-ahead log at once. No try
+# begins later than this: a server whose file stays locked must say so before its own start times out.
+_PREPARE_S = 5.0
 _PREPARE_PAUSE_S = 0.05
 
 _Idle = deque[tuple[int, sqlite3.Connection]]
@@ -73,13 +74,14 @@ class Connections:
 
         A server may fork its workers right after this.
         """
-        for attempt in range(1, _PREPARE_TRIES + 1):
+        until = time.monotonic() + _PREPARE_S
+        while True:
             try:
                 with self.borrow() as connection:
                     _prepare(connection, tables, layout)
                 break
             except sqlite3.OperationalError as error:
-                if attempt == _PREPARE_TRIES or "locked" not in str(error):
+                if time.monotonic() > until or "locked" not in str(error):
                     raise
                 time.sleep(_PREPARE_PAUSE_S)
         self._prepared = _identity(self._file)
@@ -112,7 +114,8 @@ def _prepare(connection: sqlite3.Connection, tables: str, layout: int) -> None:
             "Stop the server, move the file away (people will be asked for a code again) and start."
         )
     connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    connection.executescript(tables)
+    if found != layout:  # else nothing is written, so that an app starts while somebody else writes
+        connection.executescript(tables)
 
 
 def _identity(file: Path) -> tuple[int, int] | None:

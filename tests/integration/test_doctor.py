@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import threading
 import time
@@ -56,7 +57,7 @@ def make(make_site: Callable[..., Site], tmp_path: Path) -> Callable[..., Site]:
 
 
 def doctor(site: Site, *words: str) -> Result:
-    script = ScriptInfo(create_app=lambda: site.app)
+    script = ScriptInfo(create_app=lambda: site.app, set_debug_flag=True)
     return CliRunner().invoke(group, ["doctor", "--offline", *words], obj=script)
 
 
@@ -127,19 +128,31 @@ def test_each_flag_of_a_cookie(make: Callable[..., Site], key: str, value: Any, 
 
 
 @pytest.mark.parametrize(
-    ("environ", "file", "count"),
+    ("environ", "files", "count"),
     [
-        ({}, "", 1),
-        ({"WEB_CONCURRENCY": "4"}, "", 4),
-        ({"GUNICORN_CMD_ARGS": "--bind :80 --workers=3"}, "workers = 1", 3),
-        ({"GUNICORN_CMD_ARGS": "-w 2"}, "", 2),
-        ({"WEB_CONCURRENCY": "4"}, "workers = 1  # one", 1),
-        ({}, "import os\nworkers = os.cpu_count()", None),
+        ({}, {}, 1),
+        ({"WEB_CONCURRENCY": "4"}, {}, 4),
+        ({"WEB_CONCURRENCY": ""}, {}, 1),
+        ({"GUNICORN_CMD_ARGS": "--bind :80 --workers=3"}, {"gunicorn.conf.py": "workers = 1"}, 3),
+        ({"GUNICORN_CMD_ARGS": "-w 2"}, {}, 2),
+        ({"GUNICORN_CMD_ARGS": "--worker-class gthread --worker-tmp-dir /dev/shm"}, {}, 1),
+        ({"WEB_CONCURRENCY": "4"}, {"gunicorn.conf.py": "workers = 1  # one"}, 1),
+        ({}, {"gunicorn.conf.py": "import os\nworkers = os.cpu_count()"}, None),
+        ({}, {"Procfile": "worker: rq -w 9\nweb: gunicorn -w4 'app:create_app()'"}, 4),
+        (
+            {},
+            {"Procfile": "web: gunicorn --workers $N app", "gunicorn.conf.py": "workers = 1"},
+            None,
+        ),
+        ({}, {"Procfile": "worker: rq -w 9"}, 1),
+        ({}, {"uwsgi.ini": "[uwsgi]\nmodule = app\nprocesses = 5  ; of eight"}, 5),
     ],
 )
-def test_how_many_workers(tmp_path: Path, environ: dict[str, str], file: str, count: int | None) -> None:
-    if file:
-        (tmp_path / "gunicorn.conf.py").write_text(file)
+def test_how_many_workers(
+    tmp_path: Path, environ: dict[str, str], files: dict[str, str], count: int | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
     assert checks.workers(environ, tmp_path) == count
 
 
@@ -266,6 +279,20 @@ def test_a_model_that_is_not_pinned_or_old(make: Callable[..., Site], monkeypatc
     assert "in place for" in found(make(), "model")[0][1]
 
 
+@pytest.mark.parametrize(("stamped", "old"), [(0, False), (315_532_800, False), (1_577_836_801, True)])
+def test_the_stamp_of_a_packager_is_no_age(
+    make: Callable[..., Site], monkeypatch: Any, tmp_path: Path, stamped: int, old: bool
+) -> None:
+    """Nix and reproducible images date all files to 1970 or 1980."""
+    from flask_zerotrust.scoring import DEFAULT
+
+    folder = shutil.copytree(DEFAULT, tmp_path / "model")
+    os.utime(folder / "manifest.json", (stamped, stamped))
+    monkeypatch.setattr(checks, "_MODEL_DAYS", 365)
+    said = found(make(ZEROTRUST_MODEL=str(folder)), "model")
+    assert any("in place for" in problem for _, problem in said) is old
+
+
 def test_an_app_that_does_not_start_is_a_finding(tmp_path: Path) -> None:
     def create() -> Flask:
         app = Flask("broken", instance_path=str(tmp_path))
@@ -293,6 +320,11 @@ def test_nobody_logged_in_ever(tmp_path: Path) -> None:
     assert [one.severity for one in checks.routes(patient)] == ["error"]
     said = " ".join(one.problem for one in checks.modes(patient))
     assert all(word in said for word in ("observe", "TESTING", "stuck"))
+
+
+def test_debugging_that_the_configuration_switches_on(make: Callable[..., Site]) -> None:
+    """Servers take it from there; the `flask` command alone goes by its own --debug."""
+    assert any("DEBUG is on" in problem for _, problem in found(make(DEBUG=True), "modes"))
 
 
 def test_owners_whom_nobody_can_tell(make: Callable[..., Site]) -> None:
@@ -352,6 +384,19 @@ def test_a_provider_that_does_not_answer(make: Callable[..., Site]) -> None:
         reach.mail(SmtpMailer(host="127.0.0.1", port=port, from_="a@bank.example", timeout_s=1)),
     ):
         assert [(one.severity, one.check) for one in said] == [("error", "sender")]
+
+
+def test_a_provider_is_asked_through_the_proxy_that_messages_take(
+    make: Callable[..., Site], monkeypatch: Any
+) -> None:
+    """Servers that reach the outside only so have HTTPS_PROXY set: a false alarm otherwise."""
+    site = make()
+    handler = type("Proxy", (Clockwork,), {"date": formatdate(site.clock.now, usegmt=True)})
+    with HTTPServer(("127.0.0.1", 0), handler) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.server_port}")
+        threading.Thread(target=proxy.handle_request, daemon=True).start()
+        web = reach.Web("provider.invalid", 80, tls=False)
+        assert list(reach._web(web, 5, now=site.clock)) == []
 
 
 def test_sessions_from_the_future(make: Callable[..., Site]) -> None:

@@ -205,60 +205,60 @@ def test_a_profile_stays_small(site: Site) -> None:
 # The commands
 
 
-def test_show_says_how_far_it_is(on_disk: Site) -> None:
-    assert command(on_disk, "show", "ada").output == "Nothing is kept of how ada moves.\n"
-    known(on_disk)
-    said = command(on_disk, "show", "ada").output
+def test_show_says_how_far_it_is(durable: Site) -> None:
+    assert command(durable, "show", "ada").output == "Nothing is kept of how ada moves.\n"
+    known(durable)
+    said = command(durable, "show", "ada").output
     assert said.startswith(
         "ada: 60 strokes learnt of 60 needed, ready; 1 instrument; last learnt 2027-01-15"
     )
-    told = json.loads(command(on_disk, "show", "ada", "--json").output)
+    told = json.loads(command(durable, "show", "ada", "--json").output)
     assert (told["strokes"], told["ready"], told["stopped"]) == (60, True, False)
-    with on_disk.app.app_context():
-        on_disk.zt.stop_profile("ada")
-    assert "wants no profile" in command(on_disk, "show", "ada").output
+    with durable.app.app_context():
+        durable.zt.stop_profile("ada")
+    assert "wants no profile" in command(durable, "show", "ada").output
 
 
-def test_export_holds_all_that_is_kept(on_disk: Site) -> None:
-    known(on_disk)
-    told = json.loads(command(on_disk, "export", "ada").output)
-    kept = profiles(on_disk).load("ada").profile
+def test_export_holds_all_that_is_kept(durable: Site) -> None:
+    known(durable)
+    told = json.loads(command(durable, "export", "ada").output)
+    kept = profiles(durable).load("ada").profile
     assert kept is not None
     assert told == {"user": "ada", "stopped": False, "profile": kept.to_dict()}
     assert told["profile"]["strokes"] == 60
 
 
-def test_forget_erases(on_disk: Site, folder: Path) -> None:
-    known(on_disk)
-    assert command(on_disk, "forget", "ada").output == "Nothing is kept of how ada moves.\n"
+def test_forget_erases(durable: Site, folder: Path) -> None:
+    known(durable)
+    assert command(durable, "forget", "ada").output == "Nothing is kept of how ada moves.\n"
     assert b"profile:ada" not in raw(folder)
-    assert command(on_disk, "forget", "ada").exit_code == 0
+    assert command(durable, "forget", "ada").exit_code == 0
 
 
-def test_rollback_takes_back_the_last_day(on_disk: Site) -> None:
-    known(on_disk)
-    kept = profiles(on_disk).load("ada").profile
-    on_disk.clock.tick(86_400)
-    many(proven(on_disk), 30)
-    assert progress(on_disk).strokes == 90
-    assert "60 strokes learnt" in command(on_disk, "rollback", "ada").output
-    found = profiles(on_disk).load("ada").profile
+def test_rollback_takes_back_the_last_day(durable: Site) -> None:
+    known(durable)
+    kept = profiles(durable).load("ada").profile
+    durable.clock.tick(86_400)
+    many(proven(durable), 30)
+    assert progress(durable).strokes == 90
+    assert "60 strokes learnt" in command(durable, "rollback", "ada").output
+    found = profiles(durable).load("ada").profile
     assert kept is not None
     assert found is not None
     assert found.to_dict()["instruments"] == kept.to_dict()["instruments"]
 
 
-def test_on_the_day_of_a_rollback_nothing_more_is_learnt(on_disk: Site) -> None:
+def test_on_the_day_of_a_rollback_nothing_more_is_learnt(durable: Site) -> None:
     """Whoever taught it wrong may still be at it."""
-    known(on_disk)
-    on_disk.clock.tick(86_400)
-    ada = many(proven(on_disk), 30)
-    profiles(on_disk).rollback("ada")
+    known(durable)
+    durable.clock.tick(86_400)
+    ada = many(proven(durable), 30)
+    profiles(durable).rollback("ada")
     many(ada, 10)
-    assert progress(on_disk).strokes == 60
-    on_disk.clock.tick(86_400)
-    many(proven(on_disk), 10)
-    assert progress(on_disk).strokes == 70
+    assert progress(durable).strokes == 60
+    durable.clock.tick(86_400)
+    many(proven(durable), 10)
+    assert progress(durable).strokes == 70
 
 
 def test_rolling_back_what_is_not_there_is_an_error(on_disk: Site) -> None:

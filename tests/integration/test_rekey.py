@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,20 +13,26 @@ from click.testing import CliRunner, Result
 from flask.cli import ScriptInfo
 
 from flask_zerotrust.cli import group
+from flask_zerotrust.errors import StoreError
 from flask_zerotrust.factors.senders import ConsoleMailer, ConsoleSender
 from flask_zerotrust.factors.webauthn import Credential
+from tests.servers import emptied
 
 from .sites import NUMBER, SECRET, Site
 
 
-@pytest.fixture
-def site(make_site: Callable[..., Site], tmp_path: Path) -> Site:
+@pytest.fixture(params=["sqlite", "redis"])
+def site(make_site: Callable[..., Site], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
     """Return a site whose user eve has enrolled an app and a number under the first key."""
-    site = make_site(ZEROTRUST_STORE=f"sqlite:///{tmp_path / 'zt.sqlite'}")
+    url = f"sqlite:///{tmp_path / 'zt.sqlite'}"
+    if request.param == "redis":
+        url = emptied(request.getfixturevalue("a_redis"))
+    site = make_site(ZEROTRUST_STORE=url)
     enrolled = site.app.extensions["zerotrust"].enrolled
     enrolled.add_totp("eve", SECRET)
     enrolled.add_sms("eve", NUMBER)
-    return site
+    yield site
+    site.app.extensions["zerotrust"].store.close()
 
 
 def rekey(site: Site) -> Result:
@@ -69,6 +77,35 @@ def test_again_it_changes_nothing(site: Site) -> None:
     before = store.get("factors:eve")
     assert rekey(both).stdout.startswith("0 encrypted anew, 1 were")
     assert store.get("factors:eve") == before
+
+
+@pytest.mark.parametrize("end", [StoreError("the store is away"), KeyboardInterrupt()], ids=["fault", "^C"])
+def test_what_was_cut_short_is_finished_by_the_next_run(
+    site: Site, end: BaseException, monkeypatch
+) -> None:
+    """Half are under each key then, and both still open; none is lost, and none is done twice."""
+    enrolled = site.app.extensions["zerotrust"].enrolled
+    for n in range(1, 6):
+        enrolled.add_totp(f"user-{n}", SECRET)
+    both = site.rekeyed("second-key", fallbacks=["first-key"])
+    store = both.app.extensions["zerotrust"].store
+    swaps = itertools.count(1)
+
+    def swap(*args: Any, **kwargs: Any) -> bool:
+        if next(swaps) > 3:
+            raise end
+        return bool(type(store).swap(store, *args, **kwargs))
+
+    monkeypatch.setattr(store, "swap", swap)
+    cut = rekey(both)
+    assert cut.exit_code != 0
+    assert "Traceback" not in cut.output
+    monkeypatch.undo()
+    assert all(both.app.extensions["zerotrust"].enrolled.ids(f"user-{n}") == ["totp"] for n in range(1, 6))
+    assert rekey(both).stdout == "3 encrypted anew, 3 were under the newest key already.\n"
+    assert rekey(both).stdout == "0 encrypted anew, 6 were under the newest key already.\n"
+    after = site.rekeyed("second-key", fallbacks=[])
+    assert factors(after) == [SECRET, NUMBER]
 
 
 def test_a_record_that_no_key_opens_is_left_and_named(site: Site) -> None:

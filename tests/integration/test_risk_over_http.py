@@ -227,7 +227,11 @@ def test_unguarded_views_never_ask(ada: Visitor) -> None:
 def test_the_app_sees_value_age_and_reasons(ada: Visitor, site: Site) -> None:
     ada.move(3, says=4.0)
     site.clock.tick(7)
-    with site.app.test_request_context(headers={"Cookie": f"session={ada.cookie()}"}):
+    headers = {
+        "Cookie": f"session={ada.cookie()}",
+        "User-Agent": ada.client.environ_base["HTTP_USER_AGENT"],
+    }
+    with site.app.test_request_context(headers=headers):
         risk = site.app.extensions["zerotrust"].current()
     assert (risk.level, risk.strokes, risk.latched, risk.age_s) == ("high", 3, True, 7.0)
     assert risk.reasons == ("machine_like_movement",)

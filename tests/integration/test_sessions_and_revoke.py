@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,20 @@ from flask.cli import ScriptInfo
 
 from flask_zerotrust import signals
 from flask_zerotrust.cli import group
+from tests.servers import emptied
 
 from .sites import Site
 
 
-@pytest.fixture
-def site(make_site: Callable[..., Site], tmp_path: Path) -> Site:
-    return make_site(ZEROTRUST_STORE=f"sqlite:///{tmp_path / 'zt.sqlite'}")
+@pytest.fixture(params=["sqlite", "redis"])
+def site(make_site: Callable[..., Site], tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
+    """Return a site over each store that a command can share with the workers."""
+    if request.param == "redis":
+        site = make_site(ZEROTRUST_STORE=emptied(request.getfixturevalue("a_redis")))
+    else:
+        site = make_site(ZEROTRUST_STORE=f"sqlite:///{tmp_path / 'zt.sqlite'}")
+    yield site
+    site.app.extensions["zerotrust"].store.close()
 
 
 def command(site: Site, *words: str) -> Result:

@@ -130,6 +130,15 @@ def test_a_record_that_cannot_be_read_keeps_a_view_shut(ada: Visitor, site: Site
     assert ada.open("/").status_code == 200
 
 
+@pytest.mark.parametrize("raw", [b"no JSON", b"[]", b'{"latched": true, "of_a_later_version": 1}'])
+def test_what_is_held_against_a_user_that_cannot_be_read_keeps_views_shut(site: Site, raw: bytes) -> None:
+    site.app.extensions["zerotrust"].store.put("ledger:ada", raw, ttl_s=100)
+    ada = site.visitor().login()
+    assert ada.send(ada.body(1)).status_code == 503
+    assert ada.open("/").status_code == 200
+    assert ada.asked()
+
+
 def test_what_went_wrong_is_logged(ada: Visitor, site: Site, caplog: pytest.LogCaptureFixture) -> None:
     die(site)
     with caplog.at_level(logging.ERROR, logger="flask_zerotrust"):

@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 
-from flask_zerotrust.errors import StoreError
+from flask_zerotrust.errors import SenderError, StoreError
 from flask_zerotrust.factors.totp import TotpFactor
 from tests.authenticator import Authenticator, text
 from tests.forms import form_to, read_forms
-from tests.integration.sites import NUMBER, SECRET, Site, Visitor
+from tests.integration.sites import ADDRESS, NUMBER, SECRET, Site, Visitor
 from tests.integration.test_passkeys import ADD, answer, question
 from tests.mailbox import FROM, serve_mail
+
+FACTORS = "/zerotrust/factors"
+NEW_ADDRESS, NEW_NUMBER = "mia-2@post.example", "+447700900456"
 
 
 @pytest.fixture
@@ -112,6 +115,38 @@ def test_a_day_with_a_passkey(make_site: Callable[..., Site], written: Callable[
     assert answer(ada, url, key.get).status_code == 422
     assert "counter did not go up" in written()
     assert is_clean(written(), key.id.hex(), text(key.id), asked, "evil.example")
+
+
+def test_a_day_with_mail_and_with_ways_that_are_added(
+    make_site: Callable[..., Site], written: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make_site(
+        ZEROTRUST_SMS_SENDER="console", ZEROTRUST_EMAIL_SENDER="console", ZEROTRUST_AUDIT_LOG=True
+    )
+    guard = site.app.extensions["zerotrust"]
+    mia = site.visitor().login("mia")
+    url = mia.open("/admin").location
+    form = form_to(mia.open(url).text, "/send")
+    mia.submit(form.action, form.fields)
+    code = guard.mailer.outbox[-1].code
+    assert mia.answer(url, code=code).status_code == 303
+    for kind, contact in (("email", NEW_ADDRESS), ("sms", NEW_NUMBER)):
+        page = mia.open(mia.fill(mia.open(f"{FACTORS}/add/{kind}").text, "contact", contact).location).text
+        box = (guard.mailer if kind == "email" else guard.sender).outbox
+        assert mia.fill(page, "code", box[-1].code).status_code == 303
+    page = mia.open(f"{FACTORS}/email-2").text
+    assert mia.fill(page, "label", f"Mail to {NEW_ADDRESS}").status_code == 303
+    site.clock.tick(60)
+    monkeypatch.setattr(guard.mailer, "send", _fails)
+    mia.fill(mia.open(f"{FACTORS}/add/email?new=1").text, "contact", "new@post.example")
+    lines = re.findall(r"INFO flask_zerotrust.audit (.*)", written())
+    assert {"factor-enrolled", "factor-renamed"} <= {json.loads(line)["event"] for line in lines}
+    contacts = (ADDRESS, NEW_ADDRESS, NEW_NUMBER, NEW_NUMBER[1:], "new@post.example", "post.example")
+    assert is_clean(written(), code, *contacts)
+
+
+def _fails(address: str, subject: str, text: str) -> None:
+    raise SenderError("The mail server refused the recipient (550).")
 
 
 def test_a_day_with_a_broken_store(

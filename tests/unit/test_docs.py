@@ -219,6 +219,12 @@ def test_a_command_that_is_shown_exists_with_its_options(page, words):
     assert {word.partition("=")[0] for word in words if word.startswith("-")} <= options | {"--help"}
 
 
+def test_every_extra_for_users_is_in_the_quickstart():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {cell.strip("`[]") for cell in cells(DOCS / "quickstart.md") if cell.startswith("`[")}
+    assert named == set(project["optional-dependencies"]) - {"demo", "docs", "dev"}
+
+
 def test_every_command_is_on_its_page():
     named = {cell.strip("`") for cell in cells(DOCS / "command-line.md") if cell.startswith("`")}
     assert named == set(cli.group.commands)

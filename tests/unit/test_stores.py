@@ -579,6 +579,29 @@ def test_a_file_that_another_process_is_making_is_waited_for(tmp_path, monkeypat
     store.close()
 
 
+def test_a_store_is_opened_while_another_program_writes(tmp_path):
+    SQLiteStore(tmp_path / "s").close()
+    writer = sqlite3.connect(tmp_path / "s", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    store = SQLiteStore(tmp_path / "s")
+    assert store.get("key") is None
+    writer.close()
+    store.close()
+
+
+def test_a_new_file_that_stays_locked_is_given_up_after_a_few_seconds(tmp_path, monkeypatch):
+    """A server that waits on in silence is ended by its manager, and nobody learns why."""
+    monkeypatch.setattr("flask_zerotrust.stores.connections._BUSY_S", 0.1)
+    monkeypatch.setattr("flask_zerotrust.stores.connections._PREPARE_S", 0.2)
+    other = sqlite3.connect(tmp_path / "s", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    began = time.monotonic()
+    with pytest.raises(StoreError, match="locked"):
+        SQLiteStore(tmp_path / "s")
+    assert time.monotonic() - began < 3
+    other.close()
+
+
 def test_a_file_that_has_become_read_only_can_still_be_read():
     """Root may write everywhere, so a child becomes somebody else first."""
 

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,40 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from flask_zerotrust import testing
+from tests.servers import emptied
 
 from .conftest import Load
 from .pages import CONFIG, logged_in
-
-START_S = 20.0
-
-
-@pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
-    """A Redis of our own, or a skip where none is installed."""
-    server = shutil.which("redis-server")
-    if server is None:
-        pytest.skip("redis-server is not installed")
-    path = tmp_path / "redis.sock"
-    process = subprocess.Popen(
-        [server, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(tmp_path)],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        _wait(path)
-        yield f"unix://{path}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait(path: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        with socket.socket(socket.AF_UNIX) as probe:
-            if path.exists() and probe.connect_ex(str(path)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail("redis-server did not come up")
 
 
 @pytest.fixture(params=["in_files", "in_a_database", "in_redis"])
@@ -58,7 +23,7 @@ def ada(request: Any, load: Load, tmp_path: Path) -> FlaskClient:
         "SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path}/sessions.sqlite",
     }
     if request.param == "in_redis":
-        config["REDIS_URL"] = request.getfixturevalue("redis_url")
+        config["REDIS_URL"] = emptied(request.getfixturevalue("a_redis"))
     page = load("flask-session")
     app = page.create_app(config, getattr(page, request.param))
     return logged_in(app.test_client(), "ada")
