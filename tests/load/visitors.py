@@ -67,7 +67,7 @@ def _visitor(app: Flask, user: str) -> str:
 
 
 def write_movements(file: Path) -> None:
-    """Write down bodies without token, nonce and number, one a line, and without the brace they begin with."""
+    """Write down bodies, one a line, without token, nonce, number and the brace they begin with."""
     lines = []
     for seed in range(MOVEMENTS):
         batch = sites.movement(600, 10, seed=seed)
