@@ -5,13 +5,13 @@ from __future__ import annotations
 from tests.load.soak import Plan, run
 
 SHORT = Plan(
-    seconds=5,
+    seconds=4,
     people=2,
-    kill_every_s=1.5,
+    kill_every_s=1.2,
     sample_every_s=1,
     grant_s=1,
     rest_s=0.1,
-    steps=30,
+    steps=15,
     users=1_000,
     absence_s=0.1,
     settle_s=0,

@@ -93,7 +93,7 @@ class Person:
         while not enough.is_set():
             number += 1
             try:
-                Visit(self, f"{self._name}-{number % self.habits.users}", number).run(enough)
+                Visit(self, f"{self._name}-{number % self.habits.users}", number, enough).run()
             except requests.Timeout as error:
                 self.tally.fault("stalled", str(error))
             except (AssertionError, requests.RequestException, KeyError) as error:
@@ -107,22 +107,26 @@ class Person:
         """Return how somebody moves, or a bot, batch by batch."""
         return self._moves[self.rng.integers(len(self._moves))]
 
-    def code(self, user: str) -> str:
-        """Return a code that is good now and stays so for half a minute, and was not used before."""
+    def code(self, user: str, enough: threading.Event) -> str | None:
+        """Return a code that is good now and stays so for half a minute, and was not used before.
+
+        None where it was enough before there was one.
+        """
         while True:
             step = int(time.time() // _STEP_S)
             free = [one for one in (step, step + 1) if one not in self._used[user]]
             if free:
                 self._used[user].add(free[0])
                 return totp(free[0] * _STEP_S)
-            time.sleep(1)
+            if enough.wait(1):
+                return None
 
 
 class Visit:
     """One login, and what follows until the person leaves."""
 
-    def __init__(self, who: Person, user: str, number: int) -> None:
-        self._who, self._user, self._number = who, user, number
+    def __init__(self, who: Person, user: str, number: int, enough: threading.Event) -> None:
+        self._who, self._user, self._number, self._enough = who, user, number, enough
         self._browser = who.browser()
         self._visitor = FarVisitor(None, self._browser)  # type: ignore[arg-type]
         self._hand = who.hand()
@@ -130,7 +134,7 @@ class Visit:
         self._grant: Grant | None = None
         self._sure = True
 
-    def run(self, enough: threading.Event) -> None:
+    def run(self) -> None:
         """Log in, and move and look in turn; half the visits end with a logout."""
         habits, tally = self._who.habits, self._who.tally
         self._visitor.login(self._user)
@@ -139,7 +143,9 @@ class Visit:
         for step in range(habits.steps):
             self._move(self._hand[step % len(self._hand)])
             self._look("/secret" if step % 4 == 3 else "/always")
-            if enough.wait(habits.absence_s if step == absent else self._who.rng.uniform(0, habits.rest_s)):
+            if self._enough.wait(
+                habits.absence_s if step == absent else self._who.rng.uniform(0, habits.rest_s)
+            ):
                 break
         if self._number % 2:
             self._visitor.submit("/logout", {})
@@ -190,7 +196,9 @@ class Visit:
 
     def _give_code(self, url: str) -> None:
         """Answer a challenge; where an answer was cut, nobody knows whether the code was taken."""
-        code, page = self._who.code(self._user), self._visitor.open(url)
+        code, page = self._who.code(self._user, self._enough), self._visitor.open(url)
+        if code is None:
+            return
         cuts, after = self._browser.cuts, time.time()
         answer = self._visitor.fill(page.text, "code", code)
         passed = answer.status_code == 303 and "/challenge/" not in answer.location
