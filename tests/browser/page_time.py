@@ -131,7 +131,7 @@ def measure(seconds: float, rounds: int) -> dict[str, Any]:
 def one_run(site: Site, desk: Desk, session: CDPSession, path: Movement) -> dict[str, float]:
     """Move once, wait until the last batch is sent, and return what the main thread spent on it."""
     sent, before = len(site.posts(status=204)), spent(session)
-    late_s = desk.replay(path)
+    late_s = desk.replay(path, spin_s=0.0)
     time.sleep(_FLUSH_S)
     after = spent(session)
     bodies = [decode(one.envelope(), max_events=4_000) for one in site.posts(status=204)[sent:]]
