@@ -116,8 +116,8 @@ load: system-load $(VENV)/.dev ## measure requests a second under gunicorn and w
 MINUTES ?= 30
 
 soak: system-load $(VENV)/.dev ## serve people for half an hour while workers are killed (MINUTES= to change)
-	@$(BIN)/python -m tests.load.soak --minutes $(MINUTES)
-	@$(BIN)/python docs/make_load.py
+	@$(BIN)/python -m tests.load.soak --minutes $(MINUTES) && said=0 || said=$$?; \
+		$(BIN)/python docs/make_load.py; exit $$said
 
 page-time: system $(VENV)/.dev ## measure what the collector takes of a page's main thread, in a real Chromium
 	@$(BIN)/python -m tests.browser.page_time

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -93,6 +93,10 @@ class Soak:
     samples: list[Sample] = field(default_factory=list)
     workers: set[int] = field(default_factory=set)
     enough: threading.Event = field(default_factory=threading.Event)
+    before: dict[str, Any] = field(init=False)
+    elder: int = field(init=False)
+    began: float = field(init=False)
+    ended: float = field(init=False)
 
     def start(self) -> list[threading.Thread]:
         """Let people in, and whoever kills and watches."""
@@ -103,10 +107,17 @@ class Soak:
             self.plan.people, self.served.url, self.plan.habits(), self.tally, name=self.store.lower()
         )
         lives = [*people, self._kill, self._watch]
-        threads = [threading.Thread(target=life, args=(self.enough,), daemon=True) for life in lives]
+        threads = [threading.Thread(target=self._run, args=(life,), daemon=True) for life in lives]
         for thread in threads:
             thread.start()
         return threads
+
+    def _run(self, life: Callable[[threading.Event], None]) -> None:
+        """Live until it is enough; who ends before that has seen too little for a verdict."""
+        try:
+            life(self.enough)
+        except Exception as error:
+            self.tally.fault("odd", f"{life.__name__} ended: {error!r}")
 
     def _kill(self, enough: threading.Event) -> None:
         """Kill the younger worker, again and again, with a signal that nobody can catch."""
