@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts tests unit browser screenshots docs docs-html texts evaluate measure identity replay tools mutants fuzz bench format clean
+.PHONY: help demo test lint types contracts tests unit browser screenshots docs docs-html texts evaluate measure identity replay tools mutants fuzz bench load soak page-time format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -59,6 +59,7 @@ docs: $(VENV)/.dev ## write the tables in docs/ and README.md again
 	@$(BIN)/python docs/make_identity.py
 	@$(BIN)/python docs/make_detection.py
 	@$(BIN)/python docs/make_performance.py
+	@$(BIN)/python docs/make_load.py
 
 # The recordings that are kept beside the repository; the report lands in build/evaluation.
 DATA := $(or $(ZEROTRUST_TEST_DATA),../shared/data)
@@ -108,6 +109,20 @@ bench: system $(VENV)/.dev ## measure what the extension costs a request
 	@$(BIN)/python -m tests.benchmarks
 	@$(BIN)/python docs/make_performance.py
 
+load: system-load $(VENV)/.dev ## measure requests a second under gunicorn and wrk, full stores and empty ones
+	@$(BIN)/python -m tests.load
+	@$(BIN)/python docs/make_load.py
+
+MINUTES ?= 30
+
+soak: system-load $(VENV)/.dev ## serve people for half an hour while workers are killed (MINUTES= to change)
+	@$(BIN)/python -m tests.load.soak --minutes $(MINUTES) && said=0 || said=$$?; \
+		$(BIN)/python docs/make_load.py; exit $$said
+
+page-time: system $(VENV)/.dev ## measure what the collector takes of a page's main thread, in a real Chromium
+	@$(BIN)/python -m tests.browser.page_time
+	@$(BIN)/python docs/make_performance.py
+
 replay: system $(VENV)/.dev ## replay twenty recorded people to the example app: half an hour
 	@ZEROTRUST_TEST_PEOPLE=20 ZEROTRUST_TEST_PEOPLE_FILE=docs/people.json $(PYTEST) -q tests/browser/test_people.py
 	@$(MAKE) --no-print-directory docs
@@ -124,12 +139,15 @@ clean: ## remove the environment and everything else that was made
 	@rm -rf $(VENV) *.egg-info build dist docs/_build .coverage .coverage.* htmlcov
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: system system-tools
+.PHONY: system system-tools system-load
 system:
 	@.ci/system-packages $(PYTHON) tests
 
 system-tools:
 	@.ci/system-packages $(PYTHON) tools
+
+system-load:
+	@.ci/system-packages $(PYTHON) load
 
 $(BIN)/python:
 	@.ci/system-packages $(PYTHON)

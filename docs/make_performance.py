@@ -1,4 +1,4 @@
-"""Writes the tables of performance.md from the figures that the last ``make bench`` kept.
+"""Writes the tables of performance.md from what the last ``make bench`` and ``make page-time`` kept.
 
 usage: python docs/make_performance.py
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 DOCS = Path(__file__).resolve().parent
 KEPT = DOCS / "benchmarks.json"
+IN_PAGE = DOCS / "page-time.json"
 PAGE = DOCS / "performance.md"
 _CELLS = ("figure", "found", "target", "verdict")
 START, END = "<!-- figures: start -->", "<!-- figures: end -->"
@@ -34,6 +35,14 @@ _JOBS = {
     ("rivals", "ours"): "features and score, 600 events",
     ("rivals", "synapse"): "synapse-shield's analyze_behavior, 600 events",
 }
+
+
+def kept() -> dict[str, Any]:
+    """Return what was measured, with the figures of a real browser where there are any."""
+    found: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8"))
+    if IN_PAGE.is_file():
+        found["figures"] += json.loads(IN_PAGE.read_text(encoding="utf-8"))["figures"]
+    return found
 
 
 def page(text: str, found: dict[str, Any]) -> str:
@@ -65,5 +74,4 @@ def _tables(found: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    kept = json.loads(KEPT.read_text(encoding="utf-8"))
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), kept), encoding="utf-8")
+    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), kept()), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,9 +94,9 @@ FIGURES = (
 )
 
 
-def rows(found: Found) -> list[dict[str, Any]]:
+def rows(found: Found, figures: Sequence[Figure] = FIGURES) -> list[dict[str, Any]]:
     """Return every figure in words, with its target and whether it is met."""
-    known = [figure for figure in FIGURES if figure.needs is None or found.get(figure.needs)]
+    known = [figure for figure in figures if figure.needs is None or found.get(figure.needs)]
     return [_row(figure, figure.of(found)) for figure in known]
 
 

@@ -189,8 +189,10 @@ class Desk:
         """Let go of the display."""
         self._display.close()
 
-    def replay(self, path: Path) -> NDArray[np.float64]:
+    def replay(self, path: Path, *, spin_s: float = SPIN_S) -> NDArray[np.float64]:
         """Move and press as recorded; return how late each event was given, in seconds.
+
+        Less to spin leaves more of the machine to the browser, at the price of some lateness.
 
         Ends early, and returns fewer, where ``TRIAL_S`` have shown that this machine is too busy.
         """
@@ -200,7 +202,7 @@ class Desk:
             start = time.perf_counter() + 0.05
             for i, letter in enumerate(path.type):
                 due = start + path.t_s[i]
-                wait_until(due)
+                wait_until(due, spin_s=spin_s)
                 self._fake(self._display, self._x.MotionNotify, x=int(path.x[i]), y=int(path.y[i]))
                 if letter != "m":
                     event = self._x.ButtonPress if letter == "d" else self._x.ButtonRelease
@@ -240,10 +242,10 @@ class Desk:
             self.press({".": "period"}.get(letter, letter))
 
 
-def wait_until(due: float) -> None:
+def wait_until(due: float, *, spin_s: float = SPIN_S) -> None:
     """Return at that moment of ``time.perf_counter``, to a fraction of a millisecond."""
     left = due - time.perf_counter()
-    if left > SPIN_S:
-        time.sleep(left - SPIN_S)
+    if left > spin_s:
+        time.sleep(left - spin_s)
     while time.perf_counter() < due:
         pass

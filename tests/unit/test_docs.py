@@ -153,7 +153,14 @@ def test_the_bundle_holds_its_card():
 def test_the_tables_of_performance_are_those_of_the_last_run():
     script = runpy.run_path(str(DOCS / "make_performance.py"))
     text = script["PAGE"].read_text()
-    assert script["page"](text, json.loads(script["KEPT"].read_text())) == text, "run: make docs"
+    assert script["page"](text, script["kept"]()) == text, "run: make docs"
+
+
+def test_the_tables_of_load_are_those_of_the_last_runs():
+    script = runpy.run_path(str(DOCS / "make_load.py"))
+    text = script["PAGE"].read_text()
+    load, soak = (json.loads(script[name].read_text()) for name in ("LOAD", "SOAK"))
+    assert script["page"](text, load, soak) == text, "run: make docs"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

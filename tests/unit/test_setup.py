@@ -65,6 +65,11 @@ def test_the_automation_tools_are_installed_only_where_they_are_wanted(tmp_path)
     assert (code, said) == (0, "Installing with apt-get: nodejs npm chromium-driver\n")
 
 
+def test_a_measurement_of_load_needs_no_browser(tmp_path):
+    machine = Machine(tmp_path, root=True, has=("redis-server",))
+    assert machine.set_up("python", "load") == (0, "Installing with apt-get: wrk\n")
+
+
 def test_a_machine_that_has_everything_is_left_alone(tmp_path):
     machine = Machine(tmp_path, root=True, has=EVERYTHING)
     assert machine.set_up("python", "tests") == (0, "")

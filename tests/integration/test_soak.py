@@ -1,0 +1,27 @@
+"""The soak of tests/load in a few seconds: workers are killed, and nobody notices."""
+
+from __future__ import annotations
+
+from tests.load.soak import Plan, run
+
+SHORT = Plan(
+    seconds=4,
+    people=2,
+    kill_every_s=1.2,
+    sample_every_s=1,
+    grant_s=1,
+    rest_s=0.1,
+    steps=15,
+    users=1_000,
+    absence_s=0.1,
+    settle_s=0,
+)
+
+
+def test_killed_workers_cost_no_step_up_and_no_error() -> None:
+    """Over both stores: grants hold until they end, are asked for again then, and no answer is a 5xx."""
+    for found in run(SHORT):
+        assert found["failures"] == [], found
+        assert found["kills"]
+        assert found["counts"]["kept"]
+        assert found["counts"]["ran out"]

@@ -1,0 +1,1 @@
+"""The extension under real servers: requests a second under wrk, and half an hour with workers killed."""

@@ -1,0 +1,120 @@
+"""Measures requests a second under gunicorn, with and without the extension: ``make load``.
+
+Two workers of four threads, wrk beside them on the same machine; servers are pressed in turn, round by
+round, so that a slow moment of the machine meets them all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.__main__ import machine
+from tests.servers import free_port, redis_server
+
+from .pressure import CONNECTIONS, Run, press
+from .serving import THREADS, WORKERS, Served, gunicorn
+from .visitors import prepare, write_movements
+
+KEPT = Path(__file__).parents[2] / "docs" / "load.json"
+WARM_UP_S = 2
+# Numbers of batches that a visitor may send in one run.
+_A_RUN = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An app to press: over which store, and beside how many sessions of people who are away."""
+
+    store: str
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A case that is being served, and the file of its visitors."""
+
+    case: Case
+    served: Served
+    visitors: Path
+
+
+def cases(many: int) -> list[Case]:
+    """Return all cases; the app without the extension has no store."""
+    return [Case("", 0), *(Case(store, others) for store in ("SQLite", "Redis") for others in (10, many))]
+
+
+def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return the runs of every case, and their medians."""
+    with ExitStack() as running:
+        folder = Path(running.enter_context(tempfile.TemporaryDirectory()))
+        movements = folder / "movements"
+        write_movements(movements)
+        targets = [
+            _serve(case, folder / str(i), args, running) for i, case in enumerate(cases(args.sessions))
+        ]
+        found: dict[tuple[Case, str], list[Run]] = {}
+        for number, seconds in enumerate([WARM_UP_S, *[args.seconds] * args.rounds]):
+            for target in targets:
+                for kind in ("events", "view"):
+                    first = 1 + number * _A_RUN
+                    run = press(
+                        target.served, target.visitors, movements, kind, seconds=seconds, first=first
+                    )
+                    found.setdefault((target.case, kind), []).append(run)
+    # The first run of each is the one that warmed up.
+    return list(_rows({key: runs[1:] for key, runs in found.items()}))
+
+
+def _serve(case: Case, folder: Path, args: argparse.Namespace, running: ExitStack) -> Target:
+    folder.mkdir()
+    config: dict[str, object] = {"ZEROTRUST_GRANT_S": 86_400, "ZEROTRUST_UNKNOWN_GRANT_S": 86_400}
+    if case.store == "Redis":
+        server = running.enter_context(redis_server(folder / "r", port=free_port()))
+        config["ZEROTRUST_STORE"] = server.url()
+    elif case.store:
+        config["ZEROTRUST_STORE"] = f"sqlite:///{folder / 'store'}"
+    served = running.enter_context(gunicorn(folder, **(config if case.store else {})))
+    prepare(served, folder / "visitors", visitors=args.visitors, others=case.others)
+    return Target(case, served, folder / "visitors")
+
+
+def _rows(found: dict[tuple[Case, str], list[Run]]) -> Iterator[dict[str, Any]]:
+    for (case, kind), runs in found.items():
+        middle = {
+            name: round(statistics.median(getattr(run, name) for run in runs), 2)
+            for name in ("per_s", "p50_ms", "p99_ms")
+        }
+        every = [round(run.per_s, 1) for run in runs]
+        yield {"kind": kind, **asdict(case), **middle, "per_s_of_rounds": every}
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10, help="of every run")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--visitors", type=int, default=2_000)
+    parser.add_argument("--sessions", type=int, default=100_000, help="of others, in the full stores")
+    parser.add_argument("--json", type=Path, default=KEPT, help="where to keep the figures")
+    args = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    rows = measure(args)
+    setting = {"workers": WORKERS, "threads": THREADS, "connections": CONNECTIONS}
+    setting |= {name: getattr(args, name) for name in ("seconds", "rounds", "visitors", "sessions")}
+    text = json.dumps({"machine": machine(), "setting": setting, "runs": rows}, indent=1)
+    args.json.write_text(text + "\n", encoding="utf-8")
+    for row in rows:
+        print(row)
+
+
+if __name__ == "__main__":
+    main()
