@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
+import sys
 import time
 import weakref
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from .factors.smtp import SmtpMailer
 from .factors.totp import TotpFactor
 from .factors.verify import TwilioVerify, VerifiedSmsFactor, sms_factor
 from .formpost import StrippingRequest
-from .guard import CurrentRisk, Guard, this_guard
+from .guard import CurrentRisk, Guard, this_app, this_guard
 from .identity import load_background
 from .keys import KeyRing
 from .memory import ReplayMemory
@@ -350,6 +350,7 @@ def check_complete() -> None:
     if guard.checked:
         return
     check_source(guard.loaders.user_id)
+    _follow_logins(this_app())
     _check_consent(guard)
     if not isinstance(request, StrippingRequest):
         raise ConfigError(
@@ -366,8 +367,12 @@ def check_complete() -> None:
 
 
 def _follow_logins(app: Flask) -> None:
-    """Rotate the session's id at login and logout, where Flask-Login is installed."""
-    if importlib.util.find_spec("flask_login") is None:
+    """Rotate the session's id at login and logout, where the app uses Flask-Login.
+
+    Asked at set-up and at the first request, after which no app can add a login manager. What has not been
+    imported by then is not: it would bring Flask's test client and the debugger along.
+    """
+    if "flask_login" not in sys.modules:
         return
     from flask_login import user_logged_in, user_logged_out  # noqa: PLC0415 - optional package
 

@@ -131,12 +131,13 @@ def _leaf_of(depth: int) -> NDArray[np.uint8]:
     An octet each: wider ones would fill a second-level cache. Answers are packed from the highest bit of an
     octet to the lowest, and the first octet is the lower one of a word.
     """
-    word = np.arange(2**_BITS)
-    path = np.zeros(word.size, np.intp)
+    word = np.arange(2**_BITS, dtype=np.uint16)
+    path = np.zeros(word.size, np.uint8)
     for level in range(depth):
-        node = 2**level - 1 + path
-        path = 2 * path + (word >> (node ^ 7) & 1)
-    return path.astype(np.uint8)
+        node = path + np.uint8(2**level - 1)
+        went_right = word >> (node ^ 7) & 1
+        path = 2 * path + went_right.astype(np.uint8)
+    return path
 
 
 #: What the trees weigh in the raw score. By families held out the networks alone are as good as with a
