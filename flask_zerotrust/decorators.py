@@ -7,13 +7,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeGuard, TypeVar, overload
 
-from flask import current_app, request
+from flask import current_app
 
 from . import placement
 from .enforce import enforce
 from .errors import ConfigError
 from .guard import this_guard
-from .texts import gettext
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -69,7 +68,7 @@ def step_up_required(
         def guarded(*args: Any, **kwargs: Any) -> Any:
             guard = this_guard()
             terms = guard.terms(max_risk=max_risk, max_age_s=max_age_s, always=always)
-            answer = enforce(guard, terms, str(action or _readable(request.endpoint)))
+            answer = enforce(guard, terms, action)
             if answer is not None:
                 return answer
             return current_app.ensure_sync(inner)(*args, **kwargs)
@@ -99,8 +98,3 @@ def _check(view: object, max_risk: object, max_age_s: object) -> None:
 
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _readable(endpoint: str | None) -> str:
-    name = (endpoint or "this page").rpartition(".")[2]
-    return gettext("continue to “%(page)s”", page=name.replace("_", " "))

@@ -12,6 +12,7 @@ from . import answers, observed, risk, signals
 from .challenge import Parked, park
 from .errors import StoreError
 from .guard import Guard, log, this_app
+from .texts import gettext
 
 # What may stand in a path and in a query as it is (RFC 3986, sections 3.3 and 3.4); a query keeps
 # its escapes.
@@ -19,15 +20,15 @@ _PATH_SAFE = "/:@!$&'()*+,;="
 _QUERY_SAFE = _PATH_SAFE + "?%"
 
 
-def enforce(guard: Guard, terms: risk.Terms, action: str) -> ResponseReturnValue | None:
+def enforce(guard: Guard, terms: risk.Terms, action: str | None) -> ResponseReturnValue | None:
     """Return None when the view may run, else what the client gets instead.
 
     Parameters
     ----------
     guard : Guard
     terms : Terms
-    action : str
-        What the person is about to do, for "before you ...".
+    action : str or None
+        What the person is about to do, for "before you ..."; None: to open this endpoint.
     """
     if guard.settings.mode == "off":
         return None
@@ -37,7 +38,7 @@ def enforce(guard: Guard, terms: risk.Terms, action: str) -> ResponseReturnValue
     return demand(guard, terms, action)
 
 
-def demand(guard: Guard, terms: risk.Terms, action: str) -> ResponseReturnValue | None:
+def demand(guard: Guard, terms: risk.Terms, action: str | None) -> ResponseReturnValue | None:
     """Do what :func:`enforce` does, whatever the mode: what guards the factors themselves is never off."""
     user = guard.user()
     if user is None:
@@ -46,7 +47,8 @@ def demand(guard: Guard, terms: risk.Terms, action: str) -> ResponseReturnValue 
     try:
         if _decide(guard, terms, user).allowed:
             return None
-        return _challenge(guard, terms, user, action)
+        # Put into words only here: most requests pass, and to look up a translation takes its time.
+        return _challenge(guard, terms, user, str(action or _readable(request.endpoint)))
     except StoreError:
         log.exception("the risk store did not answer; a protected view stays shut")
         _refused(user, "store")
@@ -87,6 +89,11 @@ def _decide(guard: Guard, terms: risk.Terms, user: str) -> risk.Decision:
         mode=guard.settings.mode,
     )
     return decision
+
+
+def _readable(endpoint: str | None) -> str:
+    name = (endpoint or "this page").rpartition(".")[2]
+    return gettext("continue to “%(page)s”", page=name.replace("_", " "))
 
 
 def _challenge(guard: Guard, terms: risk.Terms, user: str, action: str) -> ResponseReturnValue:

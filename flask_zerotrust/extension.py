@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 import time
 import weakref
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from .factors.email import EmailFactor
 from .factors.sms import SmsFactor
 from .factors.verify import VerifiedSmsFactor, sms_factor
 from .formpost import StrippingRequest
-from .guard import CurrentRisk, Guard, log, this_guard
+from .guard import CurrentRisk, Guard, log, this_app, this_guard
 from .people import FactorsLoader, IdentityConsent, Loaders, Notify, UserIdLoader, check_source
 from .placement import find_misplaced
 from .profiles import Progress
@@ -96,6 +96,8 @@ class ZeroTrust:
         app.request_class = type("ZeroTrustRequest", (StrippingRequest, app.request_class), {})
         # Ahead of what the app registered before, so that nothing runs in an app that is not complete.
         app.before_request_funcs.setdefault(None, []).insert(0, check_complete)
+        # The first of these is called last, after what the app itself does.
+        app.after_request_funcs.setdefault(None, []).insert(0, _settle)
         _follow_logins(app)
         if settings.audit_log:
             audit.connect(app)
@@ -217,6 +219,7 @@ def check_complete() -> None:
     if guard.checked:
         return
     check_source(guard.loaders.user_id)
+    _follow_logins(this_app())
     _check_consent(guard)
     if not isinstance(request, StrippingRequest):
         raise ConfigError(
@@ -233,10 +236,12 @@ def check_complete() -> None:
 
 
 def _follow_logins(app: Flask) -> None:
-    """Follow logins and logouts: at once with Flask-Login, at the end of the request without."""
-    # The first of these is called last, after what the app itself does.
-    app.after_request_funcs.setdefault(None, []).insert(0, _settle)
-    if importlib.util.find_spec("flask_login") is None:
+    """Rotate the session's id at login and logout, where the app uses Flask-Login.
+
+    Asked at set-up and at the first request, after which no app can add a login manager. What has not been
+    imported by then is not: it would bring Flask's test client and the debugger along.
+    """
+    if "flask_login" not in sys.modules:
         return
     from flask_login import user_logged_in, user_logged_out, user_login_confirmed  # noqa: PLC0415 - optional
 
@@ -246,7 +251,7 @@ def _follow_logins(app: Flask) -> None:
 
 
 def _settle(response: Response) -> Response:
-    """Look at a session that the app has written: most requests write none."""
+    """Follow logins and logouts without Flask-Login: look at a session that the app has written."""
     if not session.modified or seals(request.environ):
         return response
     try:

@@ -147,7 +147,7 @@ class ReplayMemory:
         for strokes, which, stored, alike, enough in found:
             own = (stored["visit"] == rows["visit"][which]) & (stored["at"] > now - OWN_S)
             counts = (alike >= enough) & ~own & (stored["at"] >= now - self._keep_s)
-            for i in np.flatnonzero(counts).tolist():
+            for i in counts.nonzero()[0].tolist():
                 visit, at = int(stored["visit"][i]), float(stored["at"][i])
                 hits[which[i]].append(Hit(visit, at, float(alike[i]), strokes))
         return [tuple(sorted(one, key=lambda hit: (-hit.strokes, -hit.likeness))[:HITS]) for one in hits]
@@ -164,7 +164,9 @@ class ReplayMemory:
         earlier[fresh.size + 1 :] = rows[:-1]
         made, number = pairs_of(later, earlier)
         points, second = self._indexed(made.sketched(), number, fresh)
-        told = np.append(np.flatnonzero(later["telling"][: fresh.size]), fresh.size + _most_telling(rows))
+        told = np.concatenate(
+            [later["telling"][: fresh.size].nonzero()[0], fresh.size + _most_telling(rows)]
+        )
         alone = sketch.alone(later["prints"][told])
         single, which_alone = self._indexed(alone, told, fresh, behind=self._capacity)
         which, place = self._near.near(np.concatenate([points, single]), within=WITHIN, most=CANDIDATES)
@@ -222,6 +224,10 @@ class ReplayMemory:
     def _chained(self, visits: NDArray[np.int64], at: Places) -> Places:
         """Return the places of the strokes before these, of the same visit each, or -1."""
         before = np.full(at.size, -1, np.intp)
+        if visits.size and (visits == visits[0]).all():  # one batch, as nearly always
+            before[1:], before[0] = at[:-1], self._last.get(int(visits[0]), -1)
+            self._last[int(visits[0])] = int(at[-1])
+            return before
         order = np.argsort(visits, kind="stable")
         fresh = np.append(True, visits[order[1:]] != visits[order[:-1]])
         before[order[1:]] = np.where(fresh[1:], -1, at[order[:-1]])

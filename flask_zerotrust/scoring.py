@@ -44,6 +44,7 @@ _KIND = Kind(
 # What all nodes of a tree say fits one word of 16 bits, and the table of all words fits a cache.
 MAX_DEPTH = 4
 _BITS = 2**MAX_DEPTH
+_WORD = np.dtype("<u2")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,12 +105,12 @@ class Trees:
         nodes = self._nodes
         value = features.take(nodes.feature, axis=1)
         right = value > nodes.threshold
-        if np.isnan(features).any():
+        if np.count_nonzero(np.isnan(features)):
             right |= np.isnan(value) & nodes.missing_right
-        word = np.packbits(right).view(">u2").reshape(len(features), nodes.start.size)
-        leaf = nodes.leaf_of.take(word)
-        leaf += nodes.start
-        scores: Floats = self.leaf.take(leaf).sum(axis=1) + self.baseline
+        word = np.packbits(right, axis=1).view(_WORD)
+        leaf = nodes.start + nodes.leaf_of.take(word)
+        scores: Floats = np.add.reduce(self.leaf.take(leaf), axis=1)
+        scores += self.baseline
         return scores
 
 
@@ -119,18 +120,23 @@ class _Nodes(NamedTuple):
     feature: NDArray[np.int64]
     threshold: Floats
     missing_right: NDArray[np.bool_]
-    leaf_of: NDArray[np.intp]
+    leaf_of: NDArray[np.uint8]
     start: NDArray[np.intp]
 
 
 @cache
-def _leaf_of(depth: int) -> NDArray[np.intp]:
-    """Return the leaf for every word of answers, the root's in the highest bit, shape (2**16,)."""
-    word = np.arange(2**_BITS)
-    path = np.zeros(word.size, np.intp)
+def _leaf_of(depth: int) -> NDArray[np.uint8]:
+    """Return the leaf for every word of answers, shape (2**16,).
+
+    An octet each: wider ones would fill a second-level cache. Answers are packed from the highest bit of an
+    octet to the lowest, and the first octet is the lower one of a word.
+    """
+    word = np.arange(2**_BITS, dtype=np.uint16)
+    path = np.zeros(word.size, np.uint8)
     for level in range(depth):
-        node = 2**level - 1 + path
-        path = 2 * path + (word >> (_BITS - 1 - node) & 1)
+        node = path + np.uint8(2**level - 1)
+        went_right = word >> (node ^ 7) & 1
+        path = 2 * path + went_right.astype(np.uint8)
     return path
 
 
@@ -160,10 +166,15 @@ class Networks:
 
     def raw(self, features: Floats) -> Floats:
         """Return the raw scores of rows, shape (n,); equal to scikit-learn's to 1e-9."""
-        rows: Floats = np.minimum(np.maximum((features - self.centre) / self.spread, -FAR_SD), FAR_SD)
+        rows: Floats = features - self.centre
+        rows /= self.spread
+        np.minimum(np.maximum(rows, -FAR_SD, out=rows), FAR_SD, out=rows)
         for weight, offset in zip(self.weights[:-1], self.offsets[:-1], strict=True):
-            rows = np.maximum(rows @ weight + offset, 0.0)
-        scores: Floats = (rows @ self.weights[-1] + self.offsets[-1])[..., 0].mean(axis=0)
+            rows = rows @ weight
+            rows += offset
+            np.maximum(rows, 0.0, out=rows)
+        said = rows @ self.weights[-1] + self.offsets[-1]
+        scores: Floats = np.add.reduce(said[..., 0]) / len(said)
         return scores
 
 

@@ -86,8 +86,12 @@ def rows(said: Floats, features: Floats) -> Floats:
         Log-odds of the strokes, clipped.
     features : ndarray, shape (n, len(FEATURE_NAMES))
     """
-    values = np.concatenate([said[:, None], features[:, _COLUMNS]], axis=1)
-    return np.concatenate([np.ones((len(values), 1)), values, values * values], axis=1)
+    found = np.empty((len(said), WIDTH))
+    found[:, 0] = 1.0
+    values = found[:, _VALUES]
+    values[:, 0], values[:, 1:] = said, features.take(_COLUMNS, axis=1)
+    np.multiply(values, values, out=found[:, _SQUARES])
+    return found
 
 
 def added(sums: tuple[float, ...], more: Floats) -> Floats:
@@ -97,17 +101,22 @@ def added(sums: tuple[float, ...], more: Floats) -> Floats:
     """
     last = np.array(sums) if sums else np.zeros(WIDTH)
     if last[0] + len(more) <= WINDOW:
-        return np.asarray(last + more.sum(axis=0))
-    for row in more:
-        last = last + row
-        if last[0] > WINDOW:
-            last *= WINDOW / last[0]
-    return last
+        return np.asarray(last + np.add.reduce(more))
+    number, kept = float(last[0]), []
+    for _ in more:
+        number += 1.0
+        kept.append(min(1.0, WINDOW / number))
+        number *= kept[-1]
+    # What is left of every stroke after all that fading, of the sums before them first.
+    left = np.multiply.accumulate([1.0, *kept[::-1]])[::-1]
+    return np.asarray(last * left[0] + left[:-1] @ more)
 
 
 def seen(sums: Floats) -> Floats:
     """Return what a model sees of sums, shape (m, WIDTH): number of strokes, then means and spreads."""
-    number = sums[:, :1]
-    mean = sums[:, _VALUES] / number
-    spread = np.sqrt(np.maximum(sums[:, _SQUARES] / number - mean * mean, 0.0))
-    return np.concatenate([number, mean, spread], axis=1)
+    found = sums / sums[:, :1]
+    found[:, 0] = sums[:, 0]
+    mean, spread = found[:, _VALUES], found[:, _SQUARES]
+    spread -= mean * mean
+    np.sqrt(np.maximum(spread, 0.0, out=spread), out=spread)
+    return found

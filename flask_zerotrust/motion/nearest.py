@@ -12,6 +12,10 @@ Places = NDArray[np.intp]
 # that holds more of them tells nothing.
 RECENT = 1_024
 MOST_IN_A_ROW = 256
+# Dimensions that are looked at first, and by what share their sum may be wrong: of 9,700 candidates, 50 are
+# left for the others.
+_FIRST, _ROUNDED = 8, 1e-3
+_ONES = np.ones(_FIRST, np.float32)
 
 
 class Nearest:
@@ -65,13 +69,17 @@ class Nearest:
         if not len(asked):
             return np.empty(0, np.intp), np.empty(0, np.intp)
         which, at = self._beside(asked)
-        apart = self._sorted[at]
-        apart -= asked[which]
+        first = self._sorted.take(at, axis=0)
+        first -= asked[:, :_FIRST].take(which, axis=0)
+        first *= first
+        close = (first @ _ONES[: first.shape[1]] < within * (1.0 + _ROUNDED)).nonzero()[0]
+        which, place = which[close], self._order[at[close]]
+        apart = self._points.take(place, axis=0) - asked.take(which, axis=0)
         far = np.einsum("ij,ij->i", apart, apart)
         close = (far < within).nonzero()[0]
-        which, place, far = which[close], self._order[at[close]], far[close]
+        which, place, far = which[close], place[close], far[close]
         if self._recent.size:
-            new = self._points[self._recent]
+            new = self._points.take(self._recent, axis=0)
             # The square of a difference by parts: one product of matrices.
             sizes = np.einsum("ij,ij->i", new, new) + np.einsum("ij,ij->i", asked, asked)[:, None]
             sizes -= 2.0 * (asked @ new.T)
@@ -91,12 +99,13 @@ class Nearest:
         lower = np.minimum(np.maximum(cell - (where - cell < 0.5), 0), self._last - 1)
         # Along the last dimension two cells beside each other are one stretch.
         cells = ((lower @ self._strides)[:, None] + self._ways).ravel()
-        begin = self._starts[cells]
-        length = np.minimum(self._starts[cells + 2] - begin, MOST_IN_A_ROW)
-        ends = np.cumsum(length)
-        at = np.arange(ends[-1]) + np.repeat(begin - ends + length, length)
-        counts = ends[self._ways.size - 1 :: self._ways.size]
-        return np.repeat(np.arange(len(asked)), np.diff(counts, prepend=0)), at
+        begin = self._starts.take(cells)
+        length = np.minimum(self._starts.take(cells + 2) - begin, MOST_IN_A_ROW)
+        ends = length.cumsum()
+        at = np.arange(ends[-1])
+        at += np.repeat(begin - ends + length, length)
+        counts = np.add.reduce(length.reshape(len(asked), -1), axis=1)
+        return np.repeat(np.arange(len(asked)), counts), at
 
     def _where(self, points: Points) -> NDArray[np.float64]:
         """Return points along the first dimensions in cells, shape (n, gridded dimensions)."""
@@ -108,7 +117,7 @@ class Nearest:
     def _sort(self) -> None:
         self._order = np.argsort(self._cell.astype(self._small), kind="stable")
         # A copy, because what lies together is read together: ten times as fast as from all over.
-        self._sorted = self._points[self._order]
+        self._sorted = np.ascontiguousarray(self._points[:, :_FIRST]).take(self._order, axis=0)
         counts = np.bincount(self._cell, minlength=self._cells + 1)
         self._starts = np.concatenate([[0], np.cumsum(counts[:-1])])
         self._recent = self._recent[:0]

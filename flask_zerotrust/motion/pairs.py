@@ -68,7 +68,7 @@ class Pairs:
 
 def belong(times_ms: Floats) -> NDArray[np.bool_]:
     """Return which strokes make a pair with the one before, shape (n,), by the times of both."""
-    earlier, pause, later = np.diff(times_ms, axis=0)
+    earlier, pause, later = times_ms[1:] - times_ms[:-1]
     together: NDArray[np.bool_] = (pause >= 0.0) & (pause <= LONGEST_PAUSE_MS)
     together &= (earlier > 0.0) & (later > 0.0)  # an empty place of the memory has lasted for no time
     return together

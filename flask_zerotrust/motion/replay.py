@@ -99,10 +99,10 @@ def telling(strokes: Strokes, prints: Prints) -> Floats:
     """Return how far off a straight line strokes are that can be known again, in px, or 0, shape (n,)."""
     # The smaller moment of inertia: what no straight line explains.
     z = prints.harmonics
-    energy = (z.real * z.real + z.imag * z.imag).sum(axis=1)
-    lateral = np.sqrt(np.maximum(energy - np.abs((z * z).sum(axis=1)), 0.0) / 2.0)
+    energy = power(z)
+    lateral = np.sqrt(np.maximum(energy - np.abs(np.add.reduce(z * z, axis=1)), 0.0) / 2.0)
     enough = (lateral >= MIN_LATERAL_PX) & (prints.path_px >= MIN_PX)
-    enough &= np.diff(strokes.offsets) >= MIN_EVENTS
+    enough &= strokes.offsets[1:] - strokes.offsets[:-1] >= MIN_EVENTS
     found: Floats = np.where(enough, lateral, 0.0)
     return found
 
@@ -119,8 +119,11 @@ def chance(prints: Complex, path_px: Floats) -> Floats:
         level.real[:, 1:],
         *(np.abs(prints[:, a:b]) for a, b in ((2, 4), (4, 8), (8, None))),
     ]
-    columns = [np.log(0.3 + np.sqrt((band * band).sum(axis=1))) for band in bands]
-    found: Floats = np.stack([np.ones(len(prints)), np.log(path_px), *columns], axis=1) @ _CHANCE
+    sizes = np.array([np.add.reduce(band * band, axis=1) for band in bands])
+    columns = np.ones((len(prints), 2 + len(bands)))
+    columns[:, 1] = np.log(path_px)
+    columns[:, 2:] = np.log(0.3 + np.sqrt(sizes)).T
+    found: Floats = columns @ _CHANCE
     return found
 
 
@@ -151,7 +154,7 @@ def likeness(prints: Complex, path_px: Floats, stored: Complex) -> Floats:
 def laid_over(one: Complex, other: Complex) -> Complex:
     """Return what is left of shapes when others have been laid over them, mirrored if that fits better."""
     conjugate = other.conj()
-    turned, flipped = (one * conjugate).sum(axis=1), (one * other).sum(axis=1)
+    turned, flipped = np.add.reduce(one * conjugate, axis=1), np.add.reduce(one * other, axis=1)
     mirrored = np.abs(flipped) > np.abs(turned)
     turn = np.where(mirrored, flipped, turned) / np.maximum(power(other), 1e-9)
     left: Complex = one - turn[:, None] * np.where(mirrored[:, None], conjugate, other)
@@ -160,7 +163,7 @@ def laid_over(one: Complex, other: Complex) -> Complex:
 
 def power(values: Complex) -> Floats:
     """Return the sums of squares of rows, shape (n,)."""
-    found: Floats = (values.real**2 + values.imag**2).sum(axis=1)
+    found: Floats = np.add.reduce(values.real**2 + values.imag**2, axis=1)
     return found
 
 

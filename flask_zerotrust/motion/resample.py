@@ -42,10 +42,10 @@ class Grids:
         Movement in each step of ``STEP_MS``; 0 past the end of a stroke.
     speed : ndarray, shape (m, n)
         Length of those movements.
-    inside : ndarray of bool, shape (m, n)
-        Where a step belongs to the stroke.
-    pair, triple : ndarray of bool, shapes (m - 1, n) and (m - 2, n)
-        Where that step and the next one do, or the next two.
+    kept : ndarray, shape (m, n)
+        1 where a step belongs to the stroke, 0 past its end.
+    triple : ndarray of bool, shape (m - 2, n)
+        Where that step and the next two do.
     steps : ndarray of int64, shape (n,)
         How many of the m steps belong to the stroke.
     even : ndarray of complex, shape (EVEN_STEPS + 1, n)
@@ -60,8 +60,7 @@ class Grids:
 
     moved: Places
     speed: Floats
-    inside: Flags
-    pair: Flags
+    kept: Floats
     triple: Flags
     steps: NDArray[np.int64]
     even: Places
@@ -96,8 +95,7 @@ def resample(strokes: Strokes) -> Grids:
     return Grids(
         moved=moved,
         speed=np.abs(moved),
-        inside=inside,
-        pair=inside[1:],
+        kept=inside.astype(np.float64),
         triple=inside[2:],
         steps=steps[:, 0],
         even=found[a:b],

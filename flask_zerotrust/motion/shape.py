@@ -53,11 +53,12 @@ def _along_chord(g: Grids, chord: Places) -> list[Floats]:
     """Describe the path in the frame of its chord: where it bends away, overshoots, turns back."""
     length = np.abs(chord)
     frame = (g.arc - g.arc[0]) * (chord.conj() / ((length + _TINY) * g.path_px))
-    on, off = frame.real, frame.imag
-    terms = np.zeros((4, *off.shape))
+    on = frame.real
+    terms = np.zeros((4, *frame.shape))
+    off = terms[1]
+    off[:] = frame.imag
     size = np.abs(off, out=terms[0])
-    terms[1] = off
-    terms[2, 3:] = off[1:-2] * off[2:-1] < -1e-6
+    np.less(off[1:-2] * off[2:-1], -1e-6, out=terms[2, 3:])
     np.minimum(on[1:] - on[:-1], 0.0, out=terms[3, 1:])
     aside, net, crossings, back = sums(terms)
     return [
@@ -75,28 +76,29 @@ def _along_chord(g: Grids, chord: Places) -> list[Floats]:
 def _bends(g: Grids, chord: Places) -> list[Floats]:
     """Describe how the heading changes along the path, and whether bends are taken slowly."""
     turn, ends = _turns(g, chord)
-    size = np.abs(turn)
     n = len(turn)
-    wait = np.log((g.arc_t[1:] - g.arc_t[:-1]) * ARC_SEGMENTS + 1e-2)
-    rows = np.array([turn, np.log(size + 2e-2), wait[1:] + wait[:-1]])
-    means = np.add.reduce(rows, axis=1, keepdims=True) / n
-    centred, bend, slow = rows - means
     terms = np.zeros((10, *turn.shape))
-    terms[0] = size
-    np.multiply(centred, centred, out=terms[1])
-    np.multiply(bend, bend, out=terms[2])
-    np.multiply(slow, slow, out=terms[3])
+    size = np.abs(turn, out=terms[0])
+    wait = np.log((g.arc_t[1:] - g.arc_t[:-1]) * ARC_SEGMENTS + 1e-2)
+    rows = np.empty((3, *turn.shape))
+    rows[0] = turn
+    np.log(size + 2e-2, out=rows[1])
+    np.add(wait[1:], wait[:-1], out=rows[2])
+    net = np.add.reduce(rows, axis=1, keepdims=True)
+    rows -= net / n
+    centred, bend, slow = rows
+    np.multiply(rows, rows, out=terms[1:4])
     np.multiply(bend, slow, out=terms[4])
     np.multiply(centred[1:], centred[:-1], out=terms[5, 1:])
-    terms[6, 1:] = turn[1:] * turn[:-1] < -1e-5
-    terms[7] = size < 0.03
+    np.less(turn[1:] * turn[:-1], -1e-5, out=terms[6, 1:])
+    np.less(size, 0.03, out=terms[7])
     np.abs(turn[1:] - turn[:-1], out=terms[8, 1:])
     uneven = wait[2:] - 2 * wait[1:-1] + wait[:-2]
     np.multiply(uneven, uneven, out=terms[9, 1:])
     whole, var, bend2, slow2, together, lagged, flips, straight, rough, jumps = sums(terms)
     return [
         np.log(whole + 1e-2),
-        np.abs(means[0, 0]) * n,
+        np.abs(net[0, 0] / n) * n,
         np.sqrt(var / n),
         np.maximum.reduce(size),
         lagged / (var + 1e-6),
@@ -104,7 +106,7 @@ def _bends(g: Grids, chord: Places) -> list[Floats]:
         straight / n,
         np.log(rough + 1e-2),
         *ends,
-        *g.arc_t[_MOMENTS],
+        *g.arc_t.take(_MOMENTS, axis=0),
         together / (np.sqrt(bend2 * slow2) + 1e-6),
         np.log(jumps / len(uneven) + 1e-4),
     ]
@@ -136,26 +138,27 @@ def _trembling(g: Grids) -> list[Floats]:
     """
     terms = np.zeros((8, *g.speed.shape))
     speed2 = np.multiply(g.speed, g.speed, out=terms[0])
-    apart = (speed2[1:] + speed2[:-1]) * g.pair
+    apart = (speed2[1:] + speed2[:-1]) * g.kept[1:]
     twice = 2.0 * (g.moved[1:] * g.moved[:-1].conj())
     pace = np.sqrt(np.maximum(apart + twice.real, 0.0)) + 1e-3
     across = twice.imag / pace
     np.multiply(across, across, out=terms[1, 1:])
-    jerk = (across[1:] - across[:-1]) * g.triple
+    jerk = (across[1:] - across[:-1]) * g.kept[2:]
     np.multiply(jerk, jerk, out=terms[2, 2:])
     np.multiply(across[1:], across[:-1], out=terms[3, 2:])
     change2 = np.subtract(apart, twice.real, out=terms[4, 1:])
-    terms[5, 1:] = (pace < 0.5 * np.maximum.reduce(pace)) & g.pair
-    np.multiply(change2, terms[5, 1:], out=terms[6, 1:])
-    terms[7] = (g.speed < 1.5) & g.inside
+    slow = np.less(pace, 0.5 * np.maximum.reduce(pace), out=terms[5, 1:])
+    slow *= g.kept[1:]
+    np.multiply(change2, slow, out=terms[6, 1:])
+    np.less(g.speed, 1.5, out=terms[7])
+    terms[7] *= g.kept
     moving, a2, j2, lagged, noise, slowly, slow_noise, tiny = sums(terms)
     moving += _TINY
-    across_log, jerk_log, noise_log, slow_log = np.log(
-        [
-            a2 / moving + 1e-6,
-            j2 / moving + 1e-6,
-            noise / (g.steps - 1.0) + 0.05,
-            slow_noise / (slowly + 1.0) + 0.05,
-        ]
-    )
-    return [across_log, jerk_log, lagged / (a2 + 1e-6), noise_log, slow_log, tiny / g.steps]
+    return [
+        np.log(a2 / moving + 1e-6),
+        np.log(j2 / moving + 1e-6),
+        lagged / (a2 + 1e-6),
+        np.log(noise / (g.steps - 1.0) + 0.05),
+        np.log(slow_noise / (slowly + 1.0) + 0.05),
+        tiny / g.steps,
+    ]

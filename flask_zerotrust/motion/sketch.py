@@ -112,7 +112,7 @@ def _products(parts: Complex, more: Floats | None) -> Points:
     found = np.empty((len(parts), first.size + extra), np.float32)
     # Mirrored, the real parts are the same.
     products = (parts[:, first] * parts.conj()[:, second]).real
-    size = (parts.real**2 + parts.imag**2).sum(axis=1)
+    size = np.add.reduce(parts.real**2 + parts.imag**2, axis=1)
     np.multiply(products, weights / np.maximum(size, 1e-12)[:, None], out=found[:, : first.size])
     if more is not None:
         found[:, first.size :] = more.T

@@ -60,7 +60,8 @@ _APPEND = (
     # An empty log goes on where time is, in ms, so that no reader has seen its numbers before.
     "INSERT INTO entries SELECT :log, coalesce(max(number), cast(:now * 1000 AS INTEGER)) + 1, "
     ":entry, :end "
-    "FROM entries WHERE log = :log RETURNING number"
+    "FROM entries WHERE log = :log "
+    "RETURNING number, (SELECT min(number) FROM entries WHERE log = :log)"
 )
 _SWEEP = (
     "DELETE FROM rows WHERE rowid IN (SELECT rowid FROM rows WHERE expires_at <= :now LIMIT :most)",
@@ -171,8 +172,12 @@ class SQLiteStore:
 
     def append(self, log: str, entry: bytes, *, keep: int, ttl_s: float) -> None:
         """Add to a log, which keeps its newest ``keep`` entries."""
-        ((number,),) = self._write(_APPEND, ttl_s, log=log, entry=entry)
-        self._run("DELETE FROM entries WHERE log = :log AND number <= :last", log=log, last=number - keep)
+        ((number, oldest),) = self._write(_APPEND, ttl_s, log=log, entry=entry)
+        # Of the first entry of a log none is the oldest yet.
+        if oldest is not None and oldest <= number - keep:
+            self._run(
+                "DELETE FROM entries WHERE log = :log AND number <= :last", log=log, last=number - keep
+            )
 
     def entries(self, log: str) -> list[bytes]:
         """Return the entries of a log, oldest first."""

@@ -22,7 +22,7 @@ from .. import answers, events
 from ..errors import PayloadError, StoreError
 from ..guard import CurrentRisk, Guard, log, this_guard
 
-_PATHS = ("/events", "/token", "/status")
+_NAMES = ("events", "token", "status")
 
 # Set in the WSGI environment of a request to one of these paths, whatever becomes of it.
 _MARK = "flask_zerotrust.collector"
@@ -129,11 +129,12 @@ def _keep_cookieless(state: BlueprintSetupState) -> None:
     The routes' own wrapper would not do: it sees neither a 405 nor a 500, and the app's after_request
     functions run later.
     """
-    paths = frozenset(f"{state.url_prefix or ''}{path}" for path in _PATHS)
+    paths = frozenset(f"{state.url_prefix or ''}/{name}" for name in _NAMES)
 
     def begin() -> None:
         _quieten(current_app)
-        if "/" + "/".join(filter(None, request.path.split("/"))) in paths:
+        parts = [part for part in request.path.split("/") if part]
+        if parts and parts[-1] in _NAMES and "/" + "/".join(parts) in paths:
             request.environ[_MARK] = True
 
     def end(response: Response) -> Response:

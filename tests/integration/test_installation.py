@@ -237,6 +237,27 @@ def test_it_works_where_flask_login_is_not_installed(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("403 False\n", "")
 
 
+LATE = """
+import sys
+from flask import Flask
+from flask_zerotrust import ZeroTrust
+app = Flask("late")
+app.config.update(SECRET_KEY="key", TESTING=True, ZEROTRUST_STORE="memory://")
+ZeroTrust(app)
+print("flask_login" in sys.modules)
+from flask_login import LoginManager, user_logged_in, user_logged_out
+LoginManager(app).user_loader(lambda _id: None)
+app.test_client().get("/")
+print(all(signal.has_receivers_for(app) for signal in (user_logged_in, user_logged_out)))
+"""
+
+
+def test_a_login_manager_that_comes_after_it_is_followed_from_the_first_request_on() -> None:
+    command = [sys.executable, "-c", LATE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("False\nTrue\n", "")
+
+
 def test_the_store_is_a_file_in_the_instance_folder_unless_told_otherwise(tmp_path: Path) -> None:
     app = Flask("filed", instance_path=str(tmp_path))
     app.config.update(SECRET_KEY="key", TESTING=True)
