@@ -261,8 +261,7 @@ def enrolled(page: Page, bank: Bank) -> None:
     log_in(page, bank, "grace")
     enrol(page, bank)
     secret = page.locator(".zt-secret").inner_text().replace(" ", "")
-    page.fill("[name=code]", pyotp.TOTP(secret).now())
-    page.keyboard.press("Enter")
+    hand_in(page, pyotp.TOTP(secret).now())
     expect(page.get_by_role("heading", name="all set")).to_be_visible()
 
 
@@ -399,5 +398,5 @@ def card_with_its_pin(page: Page, bank: Bank) -> None:
 def card_dialog_passed(page: Page, bank: Bank) -> None:
     card_dialog(page, bank)
     send_code(page)
-    enter(page, "[name=code]", read_phone(page, bank))
+    hand_in(page, read_phone(page, bank))
     expect(page.get_by_role("button", name="Yes: see your PIN")).to_be_visible()
