@@ -173,10 +173,10 @@ def no_factor(action: str, *, may_enrol: bool, choice: bool = False) -> Response
 def log_in_again(action: str) -> ResponseReturnValue:
     """Ask for the password of a person whose login is too old; the app may have a page for that."""
     manager: Any = current_app.login_manager  # type: ignore[attr-defined]
-    if manager.needs_refresh_callback or (manager.refresh_view and not wants_json()):
+    if manager.needs_refresh_callback or (manager.refresh_view and (is_htmx() or not wants_json())):
         # Flask-Login comes without types.
         answer: ResponseReturnValue = manager.needs_refresh()
-        return answer
+        return _to_the_page(answer) if is_htmx() else answer
     if wants_json():
         return problem(403, "Log in again", "This takes a login of the last minutes.")
     title = gettext("Please log in again")

@@ -108,7 +108,9 @@ def test_the_sites_own_page_asks_for_the_password(make_site: Callable[..., Site]
     site.app.add_url_rule("/again", "again", lambda: str(confirm_login()), methods=["GET", "POST"])
     bob = site.visitor().login("bob")
     site.clock.tick(901)
-    assert bob.open("/zerotrust/enrol").location == "/again?next=%2Fzerotrust%2Fenrol"
+    there = "/again?next=%2Fzerotrust%2Fenrol"
+    assert bob.open("/zerotrust/enrol").location == there
+    assert bob.fetch("/zerotrust/enrol", headers={"HX-Request": "true"}).headers["HX-Redirect"] == there
     bob.submit("/again", {})
     assert bob.open("/zerotrust/enrol").status_code == 200
 
