@@ -1,7 +1,7 @@
 """Measures requests a second under gunicorn, with and without the extension: ``make load``.
 
-Two workers of four threads, wrk beside them on the same machine; servers are pressed in turn, round by
-round, so that a slow moment of the machine meets them all.
+Two workers of four threads, wrk beside them on the same machine. Servers are pressed in turn for a few
+seconds each, and compared within each round, so that a slow moment of the machine meets them all.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import tempfile
-from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median as _median
 from typing import Any
 
 from tests.benchmarks.__main__ import machine
@@ -26,6 +25,8 @@ from .visitors import prepare, write_movements
 
 KEPT = Path(__file__).parents[2] / "docs" / "load.json"
 WARM_UP_S = 2
+# Others' sessions in a store that is almost empty.
+FEW = 10
 # Numbers of batches that a visitor may send in one run.
 _A_RUN = 100_000
 
@@ -47,9 +48,12 @@ class Target:
     visitors: Path
 
 
+Key = tuple[str, Case]
+
+
 def cases(many: int) -> list[Case]:
     """Return all cases; the app without the extension has no store."""
-    return [Case("", 0), *(Case(store, others) for store in ("SQLite", "Redis") for others in (10, many))]
+    return [Case("", 0), *(Case(store, others) for store in ("SQLite", "Redis") for others in (FEW, many))]
 
 
 def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
@@ -61,17 +65,27 @@ def measure(args: argparse.Namespace) -> list[dict[str, Any]]:
         targets = [
             _serve(case, folder / str(i), args, running) for i, case in enumerate(cases(args.sessions))
         ]
-        found: dict[tuple[Case, str], list[Run]] = {}
+        rounds = []
         for number, seconds in enumerate([WARM_UP_S, *[args.seconds] * args.rounds]):
-            for target in targets:
-                for kind in ("events", "view"):
-                    first = 1 + number * _A_RUN
-                    run = press(
-                        target.served, target.visitors, movements, kind, seconds=seconds, first=first
-                    )
-                    found.setdefault((target.case, kind), []).append(run)
-    # The first run of each is the one that warmed up.
-    return list(_rows({key: runs[1:] for key, runs in found.items()}))
+            found: dict[Key, Run] = {}
+            for kind, target in _turns(targets, backwards=bool(number % 2)):
+                found[kind, target.case] = press(
+                    target.served,
+                    target.visitors,
+                    movements,
+                    kind,
+                    seconds=seconds,
+                    first=1 + number * _A_RUN,
+                )
+            rounds.append(found)
+    # The first round is the one that warmed up.
+    return [_row(key, rounds[1:]) for key in rounds[0]]
+
+
+def _turns(targets: list[Target], *, backwards: bool) -> list[tuple[str, Target]]:
+    """Return who is pressed in a round, and how; every other one goes backwards."""
+    turns = [(kind, target) for kind in ("events", "view") for target in targets]
+    return turns[::-1] if backwards else turns
 
 
 def _serve(case: Case, folder: Path, args: argparse.Namespace, running: ExitStack) -> Target:
@@ -87,21 +101,35 @@ def _serve(case: Case, folder: Path, args: argparse.Namespace, running: ExitStac
     return Target(case, served, folder / "visitors")
 
 
-def _rows(found: dict[tuple[Case, str], list[Run]]) -> Iterator[dict[str, Any]]:
-    for (case, kind), runs in found.items():
-        middle = {
-            name: round(statistics.median(getattr(run, name) for run in runs), 2)
-            for name in ("per_s", "p50_ms", "p99_ms")
-        }
-        every = [round(run.per_s, 1) for run in runs]
-        yield {"kind": kind, **asdict(case), **middle, "per_s_of_rounds": every}
+def _row(key: Key, rounds: list[dict[Key, Run]]) -> dict[str, Any]:
+    """Return medians over the rounds, also of what this case is beside others of the same round.
+
+    ``share`` is of the app without the extension, ``slower`` how many times as long a request takes as
+    with an almost empty store; None where there is nothing to compare with.
+    """
+    kind, case = key
+    names = ("per_s", "p50_ms", "p99_ms")
+    medians = {name: round(_median([getattr(found[key], name) for found in rounds]), 2) for name in names}
+    bare, few = (kind, Case("", 0)), (kind, replace(case, others=FEW))
+    share = _median([found[key].per_s / found[bare].per_s for found in rounds]) if case.store else None
+    full = bool(case.store) and case.others != FEW
+    slower = _median([found[few].per_s / found[key].per_s for found in rounds]) if full else None
+    every = [round(found[key].per_s, 1) for found in rounds]
+    return {
+        "kind": kind,
+        **asdict(case),
+        **medians,
+        "share": share,
+        "slower": slower,
+        "per_s_of_rounds": every,
+    }
 
 
 def main() -> None:
     """Measure, print and keep."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10, help="of every run")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3, help="of every run")
+    parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--visitors", type=int, default=2_000)
     parser.add_argument("--sessions", type=int, default=100_000, help="of others, in the full stores")
     parser.add_argument("--json", type=Path, default=KEPT, help="where to keep the figures")
