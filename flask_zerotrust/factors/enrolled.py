@@ -34,6 +34,10 @@ _Row = dict[str, Any]
 _Record = dict[str, Any]
 
 
+class NoRoomError(ConfigError):
+    """The user has as many factors as there may be."""
+
+
 class Enrolled:
     """Factors by user, one encrypted record each.
 
@@ -191,7 +195,7 @@ class Enrolled:
     def _add(self, user: str, kind: str, members: _Row, avoid: Collection[str] = ()) -> str:
         def add(record: _Record) -> _Record:
             if len(record["factors"]) >= MAX_FACTORS:
-                raise ConfigError(f"A user can enrol {MAX_FACTORS} factors at most. Remove one first.")
+                raise NoRoomError(f"A user can enrol {MAX_FACTORS} factors at most. Remove one first.")
             return _added(record, kind, members, avoid)
 
         return str(self._change(user, add)["factors"][-1]["id"])

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from .. import answers
 from ..enforce import demand
 from ..errors import StoreError
-from ..factors.enrolled import MAX_FACTORS
+from ..factors.enrolled import MAX_FACTORS, NoRoomError
 from ..guard import Guard, log, this_guard
 from ..texts import gettext
 
@@ -35,8 +35,12 @@ def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., Re
             if user is None:
                 return answers.unauthorized()
             try:
-                refusal = (_full(guard, user) if adds else None) or refused(guard, user, gettext(action))
+                if adds and guard.enrolled.count(user) >= MAX_FACTORS:
+                    return _no_room()
+                refusal = refused(guard, user, gettext(action))
                 return inner(guard, user, **values) if refusal is None else refusal
+            except NoRoomError:  # another was added while this one was
+                return _no_room()
             except StoreError:
                 log.exception("the risk store did not answer; no factor was changed")
                 return answers.unavailable()
@@ -56,10 +60,8 @@ def refused(guard: Guard, user: str, action: str) -> ResponseReturnValue | None:
     return answers.no_factor(action, may_enrol=False)
 
 
-def _full(guard: Guard, user: str) -> ResponseReturnValue | None:
+def _no_room() -> ResponseReturnValue:
     """Return what somebody gets who has as many factors as there may be."""
-    if guard.enrolled.count(user) < MAX_FACTORS:
-        return None
     text = gettext("You have set up as many as you can. Remove one first.")
     back = (gettext("Back"), request.script_root + "/")
     return answers.message(gettext("No room for another"), text, 409, back)

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from flask_zerotrust import ZeroTrust, signals
-from flask_zerotrust.factors.enrolled import MAX_FACTORS
+from flask_zerotrust.factors.enrolled import MAX_FACTORS, Enrolled
 from flask_zerotrust.factors.totp import new_secret
 from tests.forms import form_with
 
@@ -163,6 +163,19 @@ def test_there_is_an_end_to_it(open_site: Site) -> None:
     page = open_site.visitor().login("bob").open(ENROL)
     assert page.status_code == 409
     assert "as many as you can" in page.text
+
+
+def test_of_two_that_are_added_at_once_the_second_meets_that_end(site: Site, monkeypatch: Any) -> None:
+    """When it was looked, there was room for one."""
+    ada = site.visitor().login().step_up(ENROL)
+    page = ada.open(ENROL)
+    enrolled = site.app.extensions["zerotrust"].enrolled
+    for _ in range(MAX_FACTORS):
+        enrolled.add_totp("ada", new_secret())
+    monkeypatch.setattr(Enrolled, "count", lambda *_: MAX_FACTORS - 1)
+    answer = ada.fill(page.text, "code", totp(site.clock.now, shown_secret(page)))
+    assert answer.status_code == 409
+    assert "as many as you can" in answer.text
 
 
 def test_the_owner_can_be_told(bob: Visitor, open_site: Site) -> None:
