@@ -53,8 +53,13 @@ function base64url(bytes) {
 
 // Recording
 
+function whole(px) {
+  return Math.max(-FAR_PX, Math.min(FAR_PX, Math.round(px) || 0));
+}
+
 function record(kind, event) {
   const handled = now();
+  const wheel = kind === WHEEL;
   const samples = (kind === MOVE && event.getCoalescedEvents?.()) || [];
   for (const sample of samples[0] ? samples : [event]) {
     const stamp = Math.floor(sample.timeStamp * 10); // some browsers round it, even past the present
@@ -65,8 +70,12 @@ function record(kind, event) {
     const marked = kind === DOWN ? event.pressure > 0 : Math.abs(event.wheelDelta) === NOTCH;
     const lag = Math.min(127, (handled - ticks) / 5);
     const word = kind | (pointer << 4) | (!event.isTrusted << 6) | (marked << 7) | (lag << 8);
-    const place = kind === WHEEL ? [sample.deltaX, sample.deltaY] : [sample.clientX, sample.clientY];
-    keep(ticks, ...place.map((v) => Math.max(-FAR_PX, Math.min(FAR_PX, Math.round(v) || 0))), word);
+    keep(
+      ticks,
+      whole(wheel ? sample.deltaX : sample.clientX),
+      whole(wheel ? sample.deltaY : sample.clientY),
+      word,
+    );
   }
   early ||= renew().catch(() => {}); // so that a form or a beacon finds a token
   if (kind === MOVE && !timer) arm(FLUSH_MS);
@@ -76,12 +85,12 @@ function record(kind, event) {
   }
 }
 
-function keep(...row) {
+function keep(ticks, x, y, word) {
   const kept = pending.reduce((sum, batch) => sum + batch.size, count);
   if (kept >= MAX_EVENTS && !pending.shift()) forget(MAX_EVENTS / 4);
-  if (row[0] - last >= PAUSE_TICKS) stroke = count;
-  last = row[0];
-  events.set(row, 4 * count++);
+  if (ticks - last >= PAUSE_TICKS) stroke = count;
+  last = ticks;
+  events.set([ticks, x, y, word], 4 * count++);
 }
 
 function forget(n) {
