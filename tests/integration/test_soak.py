@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from tests.load.soak import Plan, run
 
+# Every visit pauses for longer than its grant holds.
 SHORT = Plan(
-    seconds=4,
+    seconds=3,
+    visits=3,
     people=2,
     kill_every_s=1.2,
     sample_every_s=1,
-    grant_s=1,
+    grant_s=2,
     rest_s=0.1,
-    steps=15,
+    steps=10,
     users=1_000,
-    absence_s=0.1,
+    absence_s=2.1,
+    long_visits=1,
     settle_s=0,
 )
 

@@ -35,13 +35,18 @@ KEPT = Path(__file__).parents[2] / "docs" / "soak.json"
 STORES = ("SQLite", "Redis")
 # Of the samples, those that are written down: one a minute.
 _KEEP_EVERY_S = 60.0
+_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How long it takes, how many people come to each server, and what is short-lived; seconds."""
+    """How long it takes, how many people come to each server, and what is short-lived; seconds.
+
+    It goes on until each server has seen ``visits`` to their end.
+    """
 
     seconds: float = 1_800.0
+    visits: int = 1
     people: int = 8
     kill_every_s: float = 20.0
     sample_every_s: float = 5.0
@@ -208,6 +213,8 @@ def run(plan: Plan, stores: Sequence[str] = STORES) -> list[dict[str, Any]]:
         soaks = [running.enter_context(served(store, Path(name) / store, plan)) for store in stores]
         threads = [soak.start() for soak in soaks]
         time.sleep(plan.seconds)
+        while any(soak.tally.counts["visits"] < plan.visits for soak in soaks):
+            time.sleep(_PAUSE_S)
         for soak in soaks:
             soak.enough.set()
         for soak, some in zip(soaks, threads, strict=True):
