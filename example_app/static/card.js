@@ -1,9 +1,11 @@
 // Asks for the PIN without leaving the page; the step-up comes as a dialog.
 const form = document.querySelector("[data-pin]");
 const said = document.querySelector("[data-answer]");
-const { stepUpFetch } = await import(form.dataset.challenge);
+// Not awaited here: a press before it has come would leave the page.
+const challenge = import(form.dataset.challenge);
 
 async function ask() {
+  const { stepUpFetch } = await challenge;
   const answer = await stepUpFetch(form.action, {
     method: "POST",
     headers: { Accept: "application/json" },

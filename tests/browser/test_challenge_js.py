@@ -127,6 +127,20 @@ def test_after_too_many_wrong_codes_the_dialog_lets_one_begin_again(card: Page, 
     expect(card.get_by_role("button", name="Send the code")).to_be_visible()
 
 
+def test_a_press_before_the_script_has_come_opens_the_dialog_too(card: Page) -> None:
+    """Pages are pressed as soon as they are seen: the module comes a second later here."""
+    held: list[Route] = []
+    card.route("**/challenge.js", lambda route: held.append(route))
+    card.reload()
+    tab_to(card, "[data-pin] button")
+    card.keyboard.press("Enter")
+    card.wait_for_timeout(1_000)
+    assert card.url.endswith("/card")
+    for route in held:
+        route.continue_()
+    expect(card.get_by_role("dialog")).to_be_visible()
+
+
 def test_tab_does_not_leave_the_dialog(card: Page) -> None:
     ask(card)
     for _ in range(12):
