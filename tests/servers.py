@@ -25,6 +25,7 @@ from cryptography.x509.oid import NameOID
 
 from flask_zerotrust.stores.redis import RedisStore
 from tests.clock import Clock
+from tests.ports import free_port
 
 # Starting one takes some 20 ms, and seconds on a busy machine.
 _START_S = 20.0
@@ -40,13 +41,6 @@ def program(name: str, package: str) -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return found
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody has just now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def wait_until(ready: Callable[[], bool], what: str, process: subprocess.Popen[bytes]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARIES = ("chromium", "chromium-browser", "google-chrome")
@@ -90,13 +91,6 @@ def serve_bank(folder: Path, **config: object) -> Iterator[Bank]:
         yield bank
     finally:
         _stop(process)
-
-
-def free_port() -> int:
-    """Return a loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_it_answers(bank: Bank, process: subprocess.Popen[bytes]) -> None:

@@ -19,11 +19,11 @@ import yaml
 
 from flask_zerotrust.cli import redis_health
 from flask_zerotrust.stores.redis import RedisStore
+from tests.ports import free_port
 from tests.servers import (
     RedisServer,
     answers_on,
     certified,
-    free_port,
     nginx_command,
     nginx_conf,
     redis_server,

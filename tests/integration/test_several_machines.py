@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers import RedisServer, certified, free_port, nginx, redis_server
+from tests.ports import free_port
+from tests.servers import RedisServer, certified, nginx, redis_server
 
 from .wire import FarVisitor, Wire
 

@@ -17,7 +17,8 @@ from statistics import median as _median
 from typing import Any
 
 from tests.benchmarks.__main__ import machine
-from tests.servers import free_port, redis_server
+from tests.ports import free_port
+from tests.servers import redis_server
 
 from .pressure import CONNECTIONS, Run, press
 from .serving import THREADS, WORKERS, Served, gunicorn

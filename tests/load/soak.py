@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.__main__ import machine
-from tests.servers import free_port, redis_server
+from tests.ports import free_port
+from tests.servers import redis_server
 
 from .meters import Meter, RedisMeter, SQLiteMeter
 from .people import Habits, crowd
