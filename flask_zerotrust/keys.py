@@ -53,30 +53,30 @@ class KeyRing:
         """Return what :meth:`digest` makes under every key, newest first."""
         return tuple(_hmac(key, parts) for key in self._keys("digest", purpose))
 
-    def encrypt(self, purpose: str, plain: bytes) -> str:
+    def encrypt(self, purpose: str, plain: bytes) -> bytes:
         """Return the bytes encrypted and authenticated (Fernet) under the newest key."""
-        return self._fernet(purpose).encrypt(plain).decode()
+        return self._fernet(purpose).encrypt(plain)
 
-    def decrypt(self, purpose: str, token: str) -> bytes:
+    def decrypt(self, purpose: str, token: bytes) -> bytes:
         """Return what :meth:`encrypt` was given, whichever key it used.
 
         Raises
         ------
         StoreError
-            When no key opens it: SECRET_KEY was changed without a fallback, or the text was tampered with.
+            When no key opens it: SECRET_KEY was changed without a fallback, or the token was tampered with.
         """
         try:
-            return self._fernet(purpose).decrypt(token.encode())
+            return self._fernet(purpose).decrypt(token)
         except InvalidToken as error:
             raise StoreError(
                 f"A stored record ({purpose}) cannot be decrypted with SECRET_KEY. After changing the key, "
                 "put the former one into SECRET_KEY_FALLBACKS; enrolled factors are unreadable without it."
             ) from error
 
-    def is_newest(self, purpose: str, token: str) -> bool:
+    def is_newest(self, purpose: str, token: bytes) -> bool:
         """Say whether it was encrypted under the newest key."""
         try:
-            Fernet(base64.urlsafe_b64encode(self._keys("encrypt", purpose)[0])).decrypt(token.encode())
+            Fernet(base64.urlsafe_b64encode(self._keys("encrypt", purpose)[0])).decrypt(token)
         except InvalidToken:
             return False
         return True

@@ -204,12 +204,12 @@ class Profiles:
     def _closed(self, held: Held) -> bytes:
         head = json.dumps({"user": held.user, "stopped": held.stopped}).encode()
         body = b"" if held.profile is None else held.profile.to_bytes()
-        return self._keys.encrypt(_PURPOSE, head + b"\n" + body).encode()
+        return self._keys.encrypt(_PURPOSE, head + b"\n" + body)
 
     def _open(self, user: str, raw: bytes | None) -> Held:
         if raw is None:
             return Held(user)
-        head, _, body = self._keys.decrypt(_PURPOSE, raw.decode()).partition(b"\n")
+        head, _, body = self._keys.decrypt(_PURPOSE, raw).partition(b"\n")
         said = json.loads(head)
         if said["user"] != user:
             raise StoreError("A movement profile was found under another user's key. Restore the store.")

@@ -48,14 +48,14 @@ class Sealed(Kept):
         self._store.put(key, self._sealed(record), ttl_s=life_s, owner=owner_of(user))
 
     def _sealed(self, record: DataclassInstance) -> bytes:
-        return self._keys.encrypt(self.purpose, json.dumps(asdict(record)).encode()).encode()
+        return self._keys.encrypt(self.purpose, json.dumps(asdict(record)).encode())
 
     def _members(self, raw: bytes | None) -> dict[str, Any]:
         """Return what a record held, or raise ChallengeError ``gone``."""
         if raw is None:
             raise ChallengeError("gone")
         try:
-            members: dict[str, Any] = json.loads(self._keys.decrypt(self.purpose, raw.decode()))
+            members: dict[str, Any] = json.loads(self._keys.decrypt(self.purpose, raw))
         except StoreError as error:  # SECRET_KEY was replaced: the person can simply start again
             raise ChallengeError("gone") from error
         return members

@@ -248,7 +248,7 @@ class Enrolled:
     def _change(self, user: str, change: Callable[[_Record], _Record]) -> _Record:
         def step(raw: bytes | None) -> bytes:
             record = change(self._read(user, raw))
-            return self._keys.encrypt(_PURPOSE, json.dumps(record).encode()).encode()
+            return self._keys.encrypt(_PURPOSE, json.dumps(record).encode())
 
         return self._read(
             user, update(self._store, _key(user), step, ttl_s=_FOREVER_S, owner=f"user:{user}")
@@ -257,7 +257,7 @@ class Enrolled:
     def _read(self, user: str, raw: bytes | None) -> _Record:
         if raw is None:
             return {"user": user, "factors": [], "made": {}}
-        record: _Record = json.loads(self._keys.decrypt(_PURPOSE, raw.decode()))
+        record: _Record = json.loads(self._keys.decrypt(_PURPOSE, raw))
         if record["user"] != user:
             raise StoreError("Enrolled factors were found under another user's key. Restore the store.")
         return {"made": {}, **record}

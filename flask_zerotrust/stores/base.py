@@ -82,7 +82,7 @@ def rekey(
     store: Store,
     prefix: str,
     *,
-    is_newest: Callable[[str], bool],
+    is_newest: Callable[[bytes], bool],
     read: Callable[[str, bytes], object],
     again: Callable[[str, bytes], object],
 ) -> Rekeyed:
@@ -108,7 +108,7 @@ def rekey(
         name, raw = key.removeprefix(prefix), store.get(key)
         if raw is None:
             continue
-        if is_newest(raw.decode()):
+        if is_newest(raw):
             current += 1
             continue
         try:

@@ -386,7 +386,7 @@ def unknown_kind() -> Enrolled:
         {"id": "totp", "kind": "totp", "label": "l", "secret": RFC_SECRET},
     ]
     record = json.dumps({"user": "ada", "factors": rows}).encode()
-    store.put("factors:ada", keys.encrypt("enrolled-factors", record).encode(), ttl_s=60)
+    store.put("factors:ada", keys.encrypt("enrolled-factors", record), ttl_s=60)
     return Enrolled(store, keys)
 
 

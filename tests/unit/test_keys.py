@@ -78,10 +78,17 @@ def test_the_same_text_is_never_encrypted_alike():
 @pytest.mark.parametrize("position", [0, 10, 40, -5])
 def test_tampering_is_noticed(position):
     token = RING.encrypt("p", b"secret")
-    bent = list(token)
-    bent[position] = "A" if token[position] != "A" else "B"
+    bent = bytearray(token)
+    bent[position] = ord("A") if token[position] != ord("A") else ord("B")
     with pytest.raises(StoreError):
-        RING.decrypt("p", "".join(bent))
+        RING.decrypt("p", bytes(bent))
+
+
+@pytest.mark.parametrize("junk", [b"", b"\x80\xff", b"{}", "☃".encode()])
+def test_what_another_program_has_written_is_a_store_error(junk):
+    with pytest.raises(StoreError, match="cannot be decrypted"):
+        RING.decrypt("p", junk)
+    assert not RING.is_newest("p", junk)
 
 
 def test_text_and_bytes_of_one_key_are_one_key():
