@@ -19,7 +19,7 @@ MESSAGES: dict[str, str] = {
     "used": N_("That code was already used. Wait for the next one, or ask for a new one."),
     "not_sent": N_("No code has been sent this way yet. Ask for one first."),
     "not_sending": N_("Nothing needs to be sent: type the code that your app shows."),
-    "too_many": N_("Too many wrong codes. Go back to the page you came from and start again."),
+    "too_many": N_("Too many wrong codes. Please start again."),
     "factor_paused": N_(
         "Too many wrong codes. This way is closed for a while: choose another or try later."
     ),

@@ -44,6 +44,7 @@ def register(blueprint: Blueprint) -> None:
     blueprint.add_url_rule(path, "challenge", show, methods=["GET"])
     blueprint.add_url_rule(path, "answer", answer, methods=["POST"])
     blueprint.add_url_rule(path + "/send", "send", send, methods=["POST"])
+    blueprint.add_url_rule(path + "/again", "begin_again", begin_again, methods=["POST"])
     blueprint.add_url_rule(path + "/confirm", "confirm", confirm, methods=["GET"])
 
 
@@ -116,6 +117,23 @@ def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
     guard.grant(user=pending.user, factor_id=factor.id)
     _tell(signals.challenge_passed, pending, factor, action=pending.action)
     return _onward(guard, pending)
+
+
+@pending_view
+def begin_again(guard: Guard, pending: Pending) -> ResponseReturnValue:
+    """Open the same challenge anew, form and all: a used-up one takes no more codes. Counters live on."""
+    check_form(guard, pending.id)
+    # The old one stays until it expires: after a second press of the button its form is still there.
+    again = guard.challenges.open(
+        user=pending.user,
+        session_id=pending.session_id,
+        action=pending.action,
+        return_path=pending.return_path,
+        method=pending.method,
+        parked=pending.parked,
+        now=guard.clock(),
+    )
+    return answers.go(url_for(".challenge", challenge_id=again))
 
 
 @pending_view
@@ -222,7 +240,14 @@ def _context(
         "field_name": "code",
         "over": reason in _OVER,
         "again_url": pending.return_path if reason == "too_many" else None,
+        "renew_url": url_for(".begin_again", challenge_id=pending.id) if _loses(pending, reason) else None,
     }
+
+
+def _loses(pending: Pending, reason: str | None) -> bool:
+    """Say whether going back to where the person came from would lose a form; script has it still."""
+    kept = pending.parked is not None and not pending.parked.too_large
+    return kept and reason == "too_many" and not answers.prefers_json()
 
 
 # What of the page's context script gets as well: enough for a dialog of the app's own.

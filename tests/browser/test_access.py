@@ -8,7 +8,16 @@ import pyotp
 from playwright.sync_api import Page, expect
 
 from .harness import Bank
-from .steps import answer_challenge, challenged, finish_transfer, hand_in, log_in, read_phone, send_code
+from .steps import (
+    answer_challenge,
+    challenged,
+    finish_transfer,
+    hand_in,
+    log_in,
+    read_phone,
+    send_code,
+    use_up_tries,
+)
 
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 _COUNTED = re.compile(r"- [1-9]\d* strokes?\b")
@@ -77,6 +86,21 @@ def test_without_scripts_the_way_is_the_same(scriptless: Page, live_bank: Bank) 
     page.fill("#amount", "25.00")
     page.get_by_role("button", name="Send money").click()
     assert challenged(page)
+    answer_challenge(page, live_bank)
+    finish_transfer(page, live_bank, to="grace", amount="25.00")
+
+
+def test_after_too_many_wrong_codes_a_form_need_not_be_filled_in_again(page: Page, live_bank: Bank) -> None:
+    log_in(page, live_bank)
+    page.goto(live_bank.url + "/transfer")
+    page.fill("#to", "grace")
+    page.fill("#amount", "25.00")
+    page.get_by_role("button", name="Send money").click()
+    page.get_by_role("link", name="E-mail").click()
+    send_code(page)
+    use_up_tries(page, live_bank)
+    tab_to(page, "main button")
+    page.keyboard.press("Enter")
     answer_challenge(page, live_bank)
     finish_transfer(page, live_bank, to="grace", amount="25.00")
 

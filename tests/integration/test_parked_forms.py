@@ -210,3 +210,42 @@ def test_a_confirmed_form_that_waits_too_long_is_asked_again(ada: Visitor, site:
     asked = ada.submit(form.action, form.fields)
     assert asked.status_code == 303
     assert done(ada) == []
+
+
+def used_up(ada: Visitor) -> Any:
+    """Post a form, answer five times wrong, and return the page that says so."""
+    ada.site.clock.tick(30)
+    asked = ada.submit("/pay", VALUES)
+    wrong = f"{(int(ada.code()) + 1) % 1_000_000:06}"
+    return [ada.answer(asked.location, wrong) for _ in range(5)][-1]
+
+
+def test_too_many_wrong_codes_lose_no_form(ada: Visitor) -> None:
+    """The person begins again with what they have filled in, and the counters of wrong codes go on."""
+    page = used_up(ada)
+    assert "What you filled in is kept." in page.text
+    form = form_to(page.text, "/again")
+    again = ada.submit(form.action, form.fields)
+    assert again.status_code == 303
+    assert again.location not in form.action
+    answered = ada.answer(again.location)
+    assert form_to(ada.open(answered.location).text, "/pay").fields == VALUES
+    assert done(ada) == []
+
+
+def test_a_second_press_of_start_again_finds_the_form_too(ada: Visitor) -> None:
+    form = form_to(used_up(ada).text, "/again")
+    ada.submit(form.action, form.fields)
+    answered = ada.answer(ada.submit(form.action, form.fields).location)
+    assert form_to(ada.open(answered.location).text, "/pay").fields == VALUES
+
+
+def test_beginning_again_buys_no_more_guesses(ada: Visitor) -> None:
+    """The factor pauses after ten wrong codes, by however many challenges."""
+    form = form_to(used_up(ada).text, "/again")
+    again = ada.submit(form.action, form.fields).location
+    wrong = f"{(int(ada.code()) + 1) % 1_000_000:06}"
+    page = [ada.answer(again, wrong) for _ in range(5)][-1]
+    assert page.status_code == 429
+    assert "about 15 minutes" in page.text
+    assert ada.answer(ada.submit(form.action, form.fields).location).status_code == 429

@@ -58,6 +58,15 @@ def test_another_site_cannot_answer(ada: Visitor, headers: dict[str, str]) -> No
     assert ada.asked("/admin")
 
 
+@pytest.mark.parametrize("headers", OTHERS)
+def test_another_site_cannot_begin_a_challenge_again(ada: Visitor, headers: dict[str, str]) -> None:
+    url = ada.submit("/transfer", {"to": "bob"}).location
+    fields = form_with(ada.open(url).text, "code").fields
+    assert ada.submit(url + "/again", fields, headers=headers).status_code == 403
+    assert ada.submit(url + "/again", {}).status_code == 400
+    assert ada.open(url + "/again").status_code == 405
+
+
 @pytest.mark.parametrize("token", [None, "", "forged", "of another challenge", "of another user"])
 def test_a_form_without_its_own_token_is_refused(site: Site, ada: Visitor, token: str | None) -> None:
     url = ada.open("/admin").location

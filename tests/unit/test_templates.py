@@ -117,9 +117,11 @@ PASSKEY: dict[str, Any] = {
 }
 NO_FACTOR = {"action": "send a transfer", "enrol_url": "/enrol", "return_url": "/"}
 WRONG = "That code is not right."
+OVER = {**CHALLENGE, "error": WRONG, "over": True, "again_url": "/pay"}
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "totp": ("challenge", CHALLENGE),
-    "too many wrong": ("challenge", {**CHALLENGE, "error": WRONG, "over": True, "again_url": "/pay"}),
+    "too many wrong": ("challenge", {**OVER, "renew_url": None}),
+    "too many wrong, with a form": ("challenge", {**OVER, "renew_url": "/x/again"}),
     "totp wrong": ("challenge", {**CHALLENGE, "error": WRONG}),
     "sms": ("challenge", {**CHALLENGE, "factor": SMS}),
     "sms refused": ("challenge", {**CHALLENGE, "factor": SMS, "error": "Wait.", "retry_after_s": 20}),
@@ -381,6 +383,13 @@ def test_after_too_many_wrong_codes_there_is_no_field_but_a_way_to_begin_again(j
     assert found.all("p", role="alert")
     assert [a["href"] for a in found.all("a")] == ["/pay", "/"]
     assert "Start again" in render(jinja, *PAGES["too many wrong"])
+
+
+def test_who_has_filled_in_a_form_begins_again_with_it(jinja: Environment) -> None:
+    found = tree(jinja, "too many wrong, with a form")
+    assert [form["action"] for form in found.all("form")] == ["/x/again"]
+    assert [a["href"] for a in found.all("a")] == ["/"]
+    assert "What you filled in is kept." in render(jinja, *PAGES["too many wrong, with a form"])
 
 
 def test_no_error_no_alert(jinja: Environment) -> None:
