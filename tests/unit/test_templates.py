@@ -511,3 +511,25 @@ def test_a_site_can_replace_the_frame() -> None:
         assert found.text("title")
         assert found.text("h1")
         assert not found.all("html")
+
+
+# A site's own layout, with the blocks that the frames in the docs speak of.
+LAYOUT = """<head><title>{% block title %}{% endblock %}</title>{% block styles %}{% endblock %}
+{% block head %}<link rel="icon" href="/own.svg">{% endblock %}</head>
+<body>{% block content %}{% endblock %}</body>"""
+
+
+@pytest.mark.parametrize("page", ["how-to", "templates"])
+def test_the_frames_of_the_docs_keep_sheet_and_scripts_on_every_page(page: str) -> None:
+    """A page that brings a script into the head leaves there what the frame has put into it."""
+    text = (FOLDER.parent / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    (frame,) = re.findall(r"^```jinja\n(.*layout\.html.*?)^```", text, re.MULTILINE | re.DOTALL)
+    own = DictLoader({"layout.html": LAYOUT, "zerotrust/base.html": frame})
+    made = Environment(loader=ChoiceLoader([own, FileSystemLoader(FOLDER / "templates")]), autoescape=True)
+    made.globals.update(TEXTS, url_for=url_for)
+    for name, (template, context) in PAGES.items():
+        found = Tree(render(made, template, context))
+        assert found.text("title")
+        assert found.all("link", href="/zerotrust/static/zerotrust.css")
+        assert found.all("link", href="/own.svg")
+        assert bool(found.all("script", **PASSKEY_JS)) == ("passkey" in name)
