@@ -133,6 +133,7 @@ def begin_again(guard: Guard, pending: Pending) -> ResponseReturnValue:
         parked=pending.parked,
         now=guard.clock(),
     )
+    signals.challenge_opened.send(this_app(), user=pending.user, action=pending.action, challenge_id=again)
     return answers.go(url_for(".challenge", challenge_id=again))
 
 

@@ -92,6 +92,16 @@ def test_a_challenge_from_opening_to_passing(ada: Visitor, heard: Heard) -> None
     ]
 
 
+def test_a_challenge_that_begins_again_is_told_of_under_its_new_name(ada: Visitor, heard: Heard) -> None:
+    asked = ada.submit("/transfer", {"to": "grace"})
+    for _ in range(5):
+        page = ada.answer(asked.location, "000000")
+    form = form_to(page.text, "/again")
+    again = ada.submit(form.action, form.fields).location
+    opened = [members["challenge_id"] for members in heard.of("challenge_opened")]
+    assert opened == [url.rsplit("/", 1)[1] for url in (asked.location, again)]
+
+
 def test_a_message_sent_and_one_refused(site: Site, heard: Heard) -> None:
     sue = site.visitor().login("sue")
     asked = sue.open("/secret")
