@@ -13,8 +13,9 @@ from pathlib import Path
 
 import click
 import pytest
+from flask import Flask
 
-from flask_zerotrust import cli, events, recognition, scoring
+from flask_zerotrust import ZeroTrust, cli, events, recognition, scoring
 from flask_zerotrust.config import Settings
 from flask_zerotrust.identity import verify
 from flask_zerotrust.training.simulate import families
@@ -23,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 # Variables of the environment that the tests read; everything else is a setting.
 ENVIRONMENT = {"ZEROTRUST_TEST_CHROMIUM", "ZEROTRUST_TEST_DATA", "ZEROTRUST_FUZZ"}
+# What the HTTP page calls the parts of a path that differ.
+NAMED = {"challenge_id": "ID", "factor_id": "ID", "kind": "KIND", "filename": "FILE"}
 WRITTEN = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
 PAGES = [ROOT / "README.md", ROOT / "CHANGES.md", *WRITTEN]
 
@@ -91,6 +94,24 @@ def test_a_program_is_answered_as_the_http_page_says(visit):
     one_line = re.sub(r",\s+", ", ", wanted).replace("totp sms", "totp")
     names = sorted(set(re.findall(r'"(\w+)": ', page.partition("on one line")[0])))
     assert visit.strip() == f"401 {one_line} {names}"
+
+
+def test_every_route_is_on_the_http_page_with_its_methods():
+    app = Flask("app")
+    app.config.update(SECRET_KEY="dev", ZEROTRUST_STORE="memory://", TESTING=True)
+    ZeroTrust(app)
+    served = {
+        (method, re.sub(r"<.*?(\w+)>", lambda part: NAMED[part[1]], rule.rule.removeprefix("/zerotrust")))
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith("zerotrust.")
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    told = set()
+    for cell in cells(DOCS / "http-api.md"):
+        found = re.sub(r"/add/(sms|email)\b", "/add/KIND", cell)
+        methods, paths = re.findall(r"\b(GET|POST)\b", found), re.findall(r"(/[\w/]+)(?:\?[^`]*)?`", found)
+        told |= set(itertools.product(methods, paths))
+    assert told == served
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
