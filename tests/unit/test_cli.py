@@ -283,23 +283,46 @@ def test_where_every_line_is_broken_nothing_is_left(tmp_path: Path) -> None:
     assert "bad.jsonl: holds no sessions" in refused.stderr
 
 
-def test_a_missing_extra_says_how_to_get_it(visits: Path) -> None:
-    """Training needs scikit-learn; scoring does not, and works without it."""
+def without_extras(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as where ``[train]`` is not installed."""
     hide = (
         "import sys; sys.modules.update(sklearn=None, joblib=None, rich=None); "
         "from flask_zerotrust.cli import group; group(sys.argv[1:])"
     )
+    command = [sys.executable, "-c", hide, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    def without(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", hide, *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
 
-    refused = without("train", str(visits), "--out", "unused")
+def test_a_missing_extra_says_how_to_get_it(visits: Path) -> None:
+    """Training needs scikit-learn; scoring does not, and works without it."""
+    refused = without_extras("train", str(visits), "--out", "unused")
     assert refused.returncode == 2
     assert 'pip install "Flask-ZeroTrust[train]"' in refused.stderr
     assert "Traceback" not in refused.stderr
-    scored = without("score", str(visits), "--json")
+    scored = without_extras("score", str(visits), "--json")
     assert (scored.returncode, len(scored.stdout.splitlines())) == (0, 12)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("features", "VISITS"),
+        ("train-shipped", ".", "--out", "unused"),
+        ("train-identity", ".", "--out", "unused"),
+        ("evaluate-identity", "sapimouse", "."),
+        ("evaluate", "VISITS", "--report", "unused"),
+        ("score", "VISITS", "--jobs", "2"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_so_do_the_others_that_the_page_on_the_command_line_names(
+    words: tuple[str, ...], visits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = without_extras(*(str(visits) if word == "VISITS" else word for word in words))
+    assert refused.returncode == 2
+    assert 'pip install "Flask-ZeroTrust[train]"' in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_no_bar_is_drawn_where_nobody_watches(visits: Path) -> None:
