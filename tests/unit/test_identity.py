@@ -24,6 +24,7 @@ from flask_zerotrust.identity.verify import (
     MEMORY_STROKES,
     READY_STROKES,
 )
+from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.motion import HABIT_NAMES
 
 DAY_S = 86_400.0
@@ -108,6 +109,8 @@ def test_the_largest_profile_stays_below_what_a_row_may_hold(background):
         profile = identity.learn(profile, seen, now=(rate + 1) * DAY_S, background=background)
     assert len(profile.instruments) == len(profile.previous) == MAX_INSTRUMENTS
     assert len(profile.to_bytes()) <= MAX_BYTES
+    # What docs/deployment.md says a user takes, encrypted and written in letters.
+    assert len(KeyRing(["dev"]).encrypt("movement-profile", profile.to_bytes())) <= 3_000
 
 
 @pytest.mark.parametrize("at", [0, 1])
