@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import re
@@ -10,12 +11,13 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import click
 import pytest
 from flask import Flask
 
-from flask_zerotrust import ZeroTrust, cli, events, recognition, scoring
+from flask_zerotrust import ZeroTrust, assess, cli, events, recognition, risk, scoring
 from flask_zerotrust.config import Settings
 from flask_zerotrust.identity import verify
 from flask_zerotrust.training.simulate import families
@@ -112,6 +114,14 @@ def test_every_route_is_on_the_http_page_with_its_methods():
         methods, paths = re.findall(r"\b(GET|POST)\b", found), re.findall(r"(/[\w/]+)(?:\?[^`]*)?`", found)
         told |= set(itertools.product(methods, paths))
     assert told == served
+
+
+def test_every_word_for_a_reason_is_on_the_page_of_the_api():
+    code = inspect.getsource(assess._reasons) + inspect.getsource(assess._of_movement)
+    of_risk = set(re.findall(r'"(\w+_\w+)"', code))
+    of_decisions = set(get_args(get_type_hints(risk.Decision)["reason"]))
+    named = {cell.strip("`") for cell in cells(DOCS / "api.md") if cell.startswith("`")}
+    assert named == of_risk | of_decisions
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
