@@ -90,6 +90,21 @@ def test_the_app_of_the_readme_runs_and_guards(visit):
     assert visit.startswith("401 ")
 
 
+def test_the_snippets_of_the_quickstart_make_an_app_as_they_stand(tmp_path):
+    first, *rest = snippets(DOCS / "quickstart.md", "python")
+    code = "\n".join([first, "app = create_app()", *rest])
+    (tmp_path / "app.py").write_text(code)
+    ask = "import app; client = app.app.test_client(); print(client.post('/transfer').status_code)"
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ask],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.stdout == "401\n", run.stderr
+
+
 def test_a_program_is_answered_as_the_http_page_says(visit):
     page = (DOCS / "http-api.md").read_text()
     (wanted,) = re.findall(r"WWW-Authenticate: (Bearer .*?)\n    Content-Type", page, re.DOTALL)
