@@ -223,7 +223,7 @@ class Challenges:
         return contact, self.load(contact.challenge_id, user=user, session_id=session_id, now=now)
 
     def contact_end(self, contact: Contact, pending: Pending) -> None:
-        """Forget a contact that was added."""
+        """Forget a contact that was added, or has been tried too often."""
         self._contacts.forget(contact.user, pending.session_id, contact.kind)
         self.close(pending)
 

@@ -79,7 +79,8 @@ def confirm(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
         guard.challenges.check(pending, factor, code, now=now, address=address)
     except ChallengeError as error:
         signals.enrolment_failed.send(this_app(), user=user, kind=kind, reason=error.reason)
-        return _waiting(guard, user, kind, error=error)
+        again = _used_up if error.reason == "too_many" else _waiting
+        return again(guard, user, kind, error=error)
     except SenderError as error:
         log.warning("a code could not be checked: %s", error)
         signals.enrolment_failed.send(this_app(), user=user, kind=kind, reason="unchecked")
@@ -129,6 +130,13 @@ def _waiting(
     except ChallengeError:
         return _form(guard, kind, error=error)
     return _page(guard, kind, error, recipient=factor.recipient, sent=pending.sent_at is not None)
+
+
+def _used_up(guard: Guard, user: str, kind: str, *, error: ChallengeError) -> ResponseReturnValue:
+    """Forget what takes no more codes, and ask for the number or address again; its counters live on."""
+    contact, pending = guard.challenges.contact(user, guard.thread(user), kind, now=guard.clock())
+    guard.challenges.contact_end(contact, pending)
+    return _form(guard, kind, typed=contact.recipient, error=error)
 
 
 def _form(

@@ -155,6 +155,24 @@ def test_a_number_outside_the_allowed_prefixes_gets_nothing(make_site: Callable[
     assert outbox(site, "sms") == []
 
 
+@pytest.mark.parametrize("kind", ["sms", "email"])
+def test_after_too_many_wrong_codes_one_begins_again_with_what_was_typed(
+    eve: Visitor, site: Site, kind: str
+) -> None:
+    """What has been tried too often takes no more codes, so the page asks for none and keeps nothing."""
+    page = eve.open(add(eve, kind, NEW[kind]).location).text
+    wrong = f"{(int(outbox(site, kind)[-1].code) + 1) % 1_000_000:06}"
+    answers = [eve.fill(page, "code", wrong) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [422] * 4 + [429]
+    form = form_with(answers[-1].text, "contact")
+    assert form.fields["contact"] == NEW[kind]
+    assert 'name="code"' not in eve.open(f"{FACTORS}/add/{kind}").text
+    site.clock.tick(31)
+    again = eve.submit(form.action, form.fields)
+    eve.fill(eve.open(again.location).text, "code", outbox(site, kind)[-1].code)
+    assert kinds(site, "eve") == ["totp", "sms", kind]
+
+
 def test_a_second_code_comes_after_a_pause(eve: Visitor, site: Site) -> None:
     page = eve.open(add(eve, "email", NEW["email"]).location).text
     form = form_to(page, "/send")
