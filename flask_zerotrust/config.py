@@ -92,7 +92,10 @@ class Settings:
 
     grant_s: float = _setting(300.0, "default age up to which a passed step-up counts", low=1, high=86_400)
     unknown_grant_s: float = _setting(
-        1_800.0, "the same for sessions without pointer movement", low=1, high=86_400
+        1_800.0,
+        "the same while a session is unknown, as it is without pointer movement",
+        low=1,
+        high=86_400,
     )
     session_s: float = _setting(
         86_400.0, "how long a session's record is kept after its last batch", low=60, high=2_678_400
