@@ -55,6 +55,10 @@ def test_the_longer_grant_is_for_the_unknown_only() -> None:
     assert decide(Standing(level="high", value=0.95, grant_age_s=400.0), terms()) == Decision(False, "high")
 
 
+def test_the_longer_grant_is_no_help_where_a_code_is_always_wanted() -> None:
+    assert decide(Standing(grant_age_s=400.0), terms(always=True)) == Decision(False, "always")
+
+
 def test_always_ignores_good_movement() -> None:
     assert decide(Standing(level="low", value=0.01), terms(always=True)) == Decision(False, "always")
 
