@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from flask_zerotrust import step_up_required
 from tests.integration.sites import Site, Visitor
 
 
@@ -129,8 +130,6 @@ def test_invented_challenges_are_gone(ada: Visitor, name: str) -> None:
 
 def test_an_older_grant_is_no_way_around_a_stricter_view(site: Site, ada: Visitor) -> None:
     """The challenge of a view that wants a younger grant is not waved through, nor turned in circles."""
-    from flask_zerotrust import step_up_required
-
     site.app.view_functions["admin"] = step_up_required(max_age_s=60, always=True)(lambda: "strict")
     ada.step_up("/secret")
     site.clock.tick(100)
@@ -139,6 +138,17 @@ def test_an_older_grant_is_no_way_around_a_stricter_view(site: Site, ada: Visito
     assert ada.open(asked.location).status_code == 200
     assert ada.answer(asked.location).location == "/admin"
     assert ada.open("/admin").text == "strict"
+
+
+def test_a_views_own_age_holds_for_people_without_movement_too(site: Site, ada: Visitor) -> None:
+    """Elsewhere their step-up counts for half an hour."""
+    site.app.view_functions["admin"] = step_up_required(max_age_s=60)(lambda: "strict")
+    ada.step_up()
+    site.clock.tick(60)
+    assert not ada.asked("/admin")
+    site.clock.tick(1)
+    assert ada.asked("/admin")
+    assert not ada.asked("/secret")
 
 
 def test_the_entry_in_the_cookie_is_small_whatever_the_user_is_called(site: Site) -> None:
