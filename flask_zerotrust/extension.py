@@ -167,7 +167,7 @@ class ZeroTrust:
         Raises
         ------
         ConfigError
-            Where ``ZEROTRUST_SMS_SENDER`` names none.
+            Where ``ZEROTRUST_SMS_SENDER`` names none, and for a number that is not in international form.
         """
         return sms_factor(number, self.sender, id=id, label=label)
 
@@ -187,7 +187,7 @@ class ZeroTrust:
         Raises
         ------
         ConfigError
-            Where ``ZEROTRUST_EMAIL_SENDER`` names none.
+            Where ``ZEROTRUST_EMAIL_SENDER`` names none, and for what is no address.
         """
         return EmailFactor(address, self.mailer, id=id, label=label)
 
