@@ -134,7 +134,10 @@ def _waiting(
 
 def _used_up(guard: Guard, user: str, kind: str, *, error: ChallengeError) -> ResponseReturnValue:
     """Forget what takes no more codes, and ask for the number or address again; its counters live on."""
-    contact, pending = guard.challenges.contact(user, guard.thread(user), kind, now=guard.clock())
+    try:
+        contact, pending = guard.challenges.contact(user, guard.thread(user), kind, now=guard.clock())
+    except ChallengeError:  # another request has forgotten it a moment ago
+        return _form(guard, kind, error=error)
     guard.challenges.contact_end(contact, pending)
     return _form(guard, kind, typed=contact.recipient, error=error)
 

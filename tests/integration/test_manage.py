@@ -9,7 +9,8 @@ import pytest
 from flask import Flask
 
 from flask_zerotrust import signals
-from flask_zerotrust.errors import SenderError
+from flask_zerotrust.challenge import Challenges
+from flask_zerotrust.errors import ChallengeError, SenderError
 from flask_zerotrust.factors.enrolled import MAX_FACTORS
 from flask_zerotrust.factors.totp import new_secret
 from tests.forms import form_to, form_with
@@ -171,6 +172,22 @@ def test_after_too_many_wrong_codes_one_begins_again_with_what_was_typed(
     again = eve.submit(form.action, form.fields)
     eve.fill(eve.open(again.location).text, "code", outbox(site, kind)[-1].code)
     assert kinds(site, "eve") == ["totp", "sms", kind]
+
+
+def test_of_two_codes_too_many_at_once_the_second_begins_again_too(
+    eve: Visitor, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it was judged, the first has made the site forget what was being added."""
+    page = eve.open(add(eve, "sms", NEW["sms"]).location).text
+
+    def overtaken(challenges: Challenges, pending: Any, *_: Any, **__: Any) -> None:
+        challenges.close(pending)
+        raise ChallengeError("too_many")
+
+    monkeypatch.setattr(Challenges, "check", overtaken)
+    answer = eve.fill(page, "code", "000000")
+    assert answer.status_code == 429
+    assert form_with(answer.text, "contact").fields["contact"] == ""
 
 
 def test_a_second_code_comes_after_a_pause(eve: Visitor, site: Site) -> None:
