@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +15,16 @@ from ..stores.base import update
 from .kept import Sealed, owner_of
 from .parking import Parked
 
-# Eight tabs asking at once is a lot; the ninth drops the oldest (decisions.md).
+# Eight tabs asking at once is a lot; the ninth drops an older one (decisions.md).
 MAX_A_SESSION = 8
 # Forms kept for one user at a time, over all sessions: bounds what one account can write to disk.
 MAX_PARKED_A_USER = 40
 
 _ID_BYTES = 16
 _ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
+# Letters of an id; behind them a session's list says which of its challenges are for the same request.
+_ID_LENGTH = 22
+_SAME_CHARS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,7 @@ class PendingStore(Sealed):
     purpose = "pending-challenge"
 
     def add(self, pending: Pending) -> None:
-        """Keep a new challenge; the session's oldest goes when there are too many."""
+        """Keep a new challenge; one of the session's goes when there are too many."""
         self._put(_key(pending.id), pending, user=pending.user)
         self._index(pending)
 
@@ -104,11 +108,14 @@ class PendingStore(Sealed):
     def _index(self, pending: Pending) -> None:
         """Add the challenge to its session's list; delete those that no longer fit."""
         dropped: list[str] = []
+        said = self._keys.digest("same-request", pending.action, pending.method, pending.return_path)
 
         def step(raw: bytes | None) -> bytes:
-            ids = [*json.loads(raw or b"[]"), pending.id]
-            dropped[:] = ids[:-MAX_A_SESSION]
-            return json.dumps(ids[-MAX_A_SESSION:]).encode()
+            listed = [*json.loads(raw or b"[]"), pending.id + said[:_SAME_CHARS]]
+            dropped.clear()
+            while len(listed) > MAX_A_SESSION:
+                dropped.append(listed.pop(_surplus(listed))[:_ID_LENGTH])
+            return json.dumps(listed).encode()
 
         name = "challenges-of:" + pending.session_id
         update(self._store, name, step, ttl_s=self._settings.challenge_s, owner=owner_of(pending.user))
@@ -125,6 +132,17 @@ class PendingStore(Sealed):
 def new_id() -> str:
     """Return a challenge id that nobody can guess."""
     return secrets.token_urlsafe(_ID_BYTES)
+
+
+def _surplus(listed: Sequence[str]) -> int:
+    """Return which challenge of a list goes: the oldest for the request that was made most often.
+
+    A page that asks every few seconds for what it does not get would else end the challenge that the
+    person is answering in another tab, form and all.
+    """
+    made = Counter(one[_ID_LENGTH:] for one in listed)
+    most = max(made.values())
+    return next(i for i, one in enumerate(listed) if made[one[_ID_LENGTH:]] == most)
 
 
 def _from_dict(data: dict[str, Any]) -> Pending:
