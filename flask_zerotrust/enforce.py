@@ -110,13 +110,17 @@ def _challenge(guard: Guard, terms: risk.Terms, user: str, action: str) -> Respo
 
 def open_challenge(guard: Guard, user: str, action: str) -> str:
     """Remember what the person wanted, and return the id of the challenge that leads back there."""
+    thread = guard.thread(user)
+    # Any browser of the user may answer what no session is bound to. A thief of the password would have the
+    # owner confirm the thief's own form; and such a client is script, which has its request itself.
+    bound = thread != guard.user_thread(user)
     challenge_id = guard.challenges.open(
         user=user,
-        session_id=guard.thread(user),
+        session_id=thread,
         action=action,
         return_path=_return_path(),
         method=request.method,
-        parked=_parked(guard),
+        parked=_parked(guard) if bound else None,
         now=guard.clock(),
     )
     signals.challenge_opened.send(this_app(), user=user, action=action, challenge_id=challenge_id)

@@ -204,3 +204,15 @@ def test_a_configured_name_wins_over_what_the_client_says(make_site: Callable[..
     press_send(sue, "evil.example", "bank.example")
     (message,) = outbox(sue)
     assert "\n@bank.example #" in message.text
+
+
+def test_a_thief_of_the_password_has_no_form_confirmed_by_the_owner(site: Site, ada: Visitor) -> None:
+    """A client without a session opens challenges that every browser of its user may answer, but no form's."""
+    thief = site.visitor()
+    thief.submit("/login", {"username": "ada", "remember": "1"})
+    thief.client.delete_cookie("session")
+    asked = thief.fetch("/transfer", "POST", data={"to": "mallory", "amount": "999"})
+    site.clock.tick(30)
+    answered = ada.answer(asked.json["challenge_url"])
+    assert "/confirm" not in answered.location
+    assert "mallory" not in ada.open(answered.location).text
