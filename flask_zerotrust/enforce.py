@@ -128,7 +128,7 @@ def open_challenge(guard: Guard, user: str, action: str) -> str:
 
 
 def _return_path() -> str:
-    """Return the page where the person goes afterwards, always a path on this site.
+    """Return the page where the person goes afterwards, always on this site.
 
     That is the page that was asked for; where it cannot be opened by a link (a form target, a call
     from script), the page it was asked from.
@@ -138,13 +138,24 @@ def _return_path() -> str:
     whole = not answers.wants_json() or "HX-Boosted" in request.headers
     if whole and adapter is not None and adapter.test(method="GET"):
         return _own_path()
-    return path_before() or _local(request.script_root + "/")
+    return _host() + (path_before() or _local(request.script_root + "/"))
 
 
 def _own_path() -> str:
-    path = _local(quote(request.script_root + request.path, safe=_PATH_SAFE))
+    path = _host() + _local(quote(request.script_root + request.path, safe=_PATH_SAFE))
     query = quote(request.query_string, safe=_QUERY_SAFE)
     return f"{path}?{query}" if query else path
+
+
+def _host() -> str:
+    """Return what a path needs in front, for the extension's pages: this host, if theirs is another.
+
+    So it is in a blueprint with a subdomain; what stands before ``SERVER_NAME`` has been matched then.
+    """
+    adapter = request_ctx.url_adapter
+    if adapter is None or url_for("zerotrust.events").startswith("/"):
+        return ""
+    return f"{request.scheme}://{adapter.get_host(None)}"
 
 
 def path_before() -> str | None:

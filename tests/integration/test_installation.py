@@ -19,9 +19,12 @@ import flask_zerotrust
 from flask_zerotrust import ZeroTrust, current_risk, step_up_required
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.factors.senders import TwilioSender
+from flask_zerotrust.factors.totp import TotpFactor
 from flask_zerotrust.guard import this_guard
+from tests.clock import Clock
+from tests.forms import form_with
 
-from .sites import Site
+from .sites import SECRET, Site, totp
 
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
 
@@ -133,6 +136,36 @@ def test_a_blueprints_view_is_guarded_under_its_prefix(site: Site) -> None:
     assert "before you continue to “send it”" in ada.open(asked.location).text
     assert ada.answer(asked.location).location == "/money/send"
     assert ada.open("/money/send").text == "sent"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_blueprints_view_below_a_subdomain_is_found_again(method: str) -> None:
+    """The extension's pages are on the main host, and a path alone would lead to another view there."""
+    app = Flask("site", subdomain_matching=True)
+    app.config.update(
+        SECRET_KEY="key", TESTING=True, ZEROTRUST_STORE="memory://", SERVER_NAME="bank.example"
+    )
+    app.config["SESSION_COOKIE_DOMAIN"] = "bank.example"
+    blueprint = Blueprint("pay", "pay", subdomain="pay")
+    blueprint.add_url_rule("/go", "go", step_up_required(lambda: "gone"), methods=[method])
+    app.register_blueprint(blueprint)
+    clock = Clock()
+    zt = ZeroTrust(app, clock=clock)
+    zt.user_id_loader(lambda: "ada")
+    zt.factors_loader(lambda user: [TotpFactor(SECRET)])
+    browser, headers = app.test_client(), {**BROWSER, "Sec-Fetch-Site": "same-origin"}
+    there = "http://pay.bank.example/go"
+    asked = browser.open(there, method=method, headers=headers, data={"to": "bob"})
+    form = form_with(browser.get(asked.location, headers=headers).text, "code")
+    fields = {**form.fields, "code": totp(clock.now)}
+    answered = browser.post(form.action, base_url="http://bank.example", headers=headers, data=fields)
+    if method == "GET":
+        assert answered.location == there
+    else:
+        page = browser.get(answered.location, base_url="http://bank.example", headers=headers)
+        assert form_with(page.text, "to").action == there
+        assert 'href="http://pay.bank.example/"' in page.text
+    assert browser.open(there, method=method, headers=headers).text == "gone"
 
 
 def test_a_missing_secret_key_is_refused_at_start_up() -> None:

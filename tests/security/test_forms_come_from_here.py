@@ -207,7 +207,7 @@ def test_a_configured_name_wins_over_what_the_client_says(make_site: Callable[..
 
 
 def test_a_thief_of_the_password_has_no_form_confirmed_by_the_owner(site: Site, ada: Visitor) -> None:
-    """A client without a session opens challenges that every browser of its user may answer, but no form's."""
+    """Every browser of a user may answer what a client without a session has opened, but no form's."""
     thief = site.visitor()
     thief.submit("/login", {"username": "ada", "remember": "1"})
     thief.client.delete_cookie("session")
