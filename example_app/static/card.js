@@ -4,8 +4,7 @@ const said = document.querySelector("[data-answer]");
 // Not awaited here: a press before it has come would leave the page.
 const challenge = import(form.dataset.challenge);
 
-async function ask() {
-  const { stepUpFetch } = await challenge;
+async function ask({ stepUpFetch }) {
   const answer = await stepUpFetch(form.action, {
     method: "POST",
     headers: { Accept: "application/json" },
@@ -16,8 +15,15 @@ async function ask() {
   return `Your PIN is ${pin}.`;
 }
 
+let busy = false; // a second press would open a second dialog behind the first
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
+  if (busy) return;
+  busy = true;
   said.textContent = "";
-  said.textContent = await ask().catch(() => "The bank did not answer. Please try again.");
+  const dialog = await challenge.catch(() => null);
+  if (!dialog) return form.submit(); // by pages, as without scripts
+  said.textContent = await ask(dialog).catch(() => "The bank did not answer. Please try again.");
+  busy = false;
 });

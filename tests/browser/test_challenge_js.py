@@ -141,6 +141,23 @@ def test_a_press_before_the_script_has_come_opens_the_dialog_too(card: Page) -> 
     expect(card.get_by_role("dialog")).to_be_visible()
 
 
+def test_without_the_dialogs_script_a_press_goes_by_pages(card: Page) -> None:
+    card.route("**/challenge.js", lambda route: route.abort())
+    card.reload()
+    card.get_by_role("button", name="Show my PIN").click()
+    card.wait_for_url("**/zerotrust/challenge/*")
+
+
+def test_two_quick_presses_open_one_dialog(card: Page, bank: Bank, posts: list[Request]) -> None:
+    card.get_by_role("button", name="Show my PIN").dblclick()
+    expect(card.get_by_role("dialog")).to_be_visible()
+    assert len(posts) == 1
+    type_code(card, bank)
+    card.get_by_role("button", name="Yes: see your PIN").click()
+    said(card).to_contain_text("Your PIN is")
+    expect(card.get_by_role("dialog")).to_have_count(0)
+
+
 def test_tab_does_not_leave_the_dialog(card: Page) -> None:
     ask(card)
     for _ in range(12):
