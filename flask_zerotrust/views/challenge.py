@@ -73,7 +73,7 @@ def pending_view(inner: Callable[[Guard, Pending], ResponseReturnValue]) -> View
 @pending_view
 def show(guard: Guard, pending: Pending) -> ResponseReturnValue:
     """Show the challenge. Opening the page sends nothing: prefetchers get nothing."""
-    if pending.passed_at is not None or _answered_elsewhere(guard, pending):
+    if _is_answered(guard, pending):
         return _onward(guard, pending)
     return _page(guard, pending, _chosen(guard, pending, request.args.get("factor")))
 
@@ -82,6 +82,8 @@ def show(guard: Guard, pending: Pending) -> ResponseReturnValue:
 def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
     """Send a code because the person pressed the button."""
     check_form(guard, pending.id)
+    if _is_answered(guard, pending):
+        return _onward(guard, pending)
     factor = _chosen(guard, pending, request.form.get("factor"))
     try:
         sent = guard.challenges.send(
@@ -103,6 +105,8 @@ def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
 def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
     """Check a code; on success the session is granted and the person goes where they wanted."""
     check_form(guard, pending.id)
+    if _is_answered(guard, pending):  # a code for which there is nothing left to do is not called used
+        return _onward(guard, pending)
     factor = _chosen(guard, pending, request.form.get("factor"))
     code = request.form.get("code", "")
     try:
@@ -170,11 +174,13 @@ def _load(guard: Guard, challenge_id: str, user: str) -> Pending:
     return guard.challenges.load(challenge_id, user=user, session_id=guard.user_thread(user), now=now)
 
 
-def _answered_elsewhere(guard: Guard, pending: Pending) -> bool:
-    """Say whether a step-up in another tab has answered this challenge too.
+def _is_answered(guard: Guard, pending: Pending) -> bool:
+    """Say whether this challenge was passed, or a step-up in another tab has answered it too.
 
     An older one has not: the view knew of it and asked all the same.
     """
+    if pending.passed_at is not None:
+        return True
     age = guard.standing(pending.user).grant_age_s
     return age is not None and guard.clock() - age >= pending.opened_at
 

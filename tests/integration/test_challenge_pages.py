@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.forms import form_with
+from tests.forms import form_to, form_with
 
 from .sites import Site, Visitor
 
@@ -149,6 +149,25 @@ def test_a_step_up_in_one_tab_answers_the_other(ada: Visitor) -> None:
     ada.answer(first.location)
     onward = ada.open(second.location)
     assert (onward.status_code, onward.location) == (303, "/secret?tab=2")
+
+
+def test_a_code_for_a_challenge_that_another_tab_has_answered_leads_on(ada: Visitor) -> None:
+    """The person has typed it in both tabs: what it was for is open, and it is not called used."""
+    first, second = ada.open("/secret"), ada.open("/secret?tab=2")
+    page = ada.open(second.location).text
+    ada.answer(first.location)
+    onward = ada.fill(page, "code", ada.code())
+    assert (onward.status_code, onward.location) == (303, "/secret?tab=2")
+
+
+def test_no_message_is_sent_where_another_tab_has_answered(make_site: Callable[..., Site]) -> None:
+    site = make_site(ZEROTRUST_SMS_SENDER="console")
+    tess = site.visitor().login("tess")
+    first, second = tess.open("/secret"), tess.open("/secret?tab=2")
+    form = form_to(tess.open(second.location + "?factor=sms").text, "/send")
+    tess.answer(first.location)
+    assert tess.submit(form.action, form.fields).location == "/secret?tab=2"
+    assert site.app.extensions["zerotrust"].sender.outbox == []
 
 
 def test_logging_out_ends_the_challenges(ada: Visitor) -> None:
