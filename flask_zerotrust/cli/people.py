@@ -10,7 +10,7 @@ import click
 from .. import assess, risk, signals
 from ..errors import ConfigError
 from ..guard import Guard
-from ..record import Record
+from ..record import Ledger, Record
 from ..session import short_id
 from .common import group, json_option, sharing_guard, the_app
 
@@ -79,7 +79,8 @@ def _chosen(guard: Guard, who: str) -> list[tuple[str, Record]]:
     if len(by_id) > 1:
         raise ConfigError(f"{len(by_id)} sessions begin with {who!r}. Revoke the user instead.")
     found = of_user or by_id
-    if not found and not guard.sessions.ledger(who).latched:
+    # Of a user who is away, what earlier sessions have left may latch the next.
+    if not found and guard.sessions.ledger(who) == Ledger():
         raise ConfigError(f"{who!r} is neither a user with a live session nor the id of one.")
     return found
 

@@ -15,6 +15,7 @@ from flask.cli import ScriptInfo
 
 from flask_zerotrust import signals
 from flask_zerotrust.cli import group
+from flask_zerotrust.session import MAX_STRIKES
 from tests.servers import emptied
 
 from .sites import Site
@@ -103,6 +104,16 @@ def test_a_latch_stays_unless_it_is_lifted(site: Site) -> None:
     assert ada.move(4, says=-3.0).open("/secret").text == "the secret"
     later = site.visitor().login().move(4, says=-3.0)
     assert later.open("/secret").text == "the secret", "nothing is held against the user any more"
+
+
+def test_what_would_latch_the_next_session_is_lifted_of_who_is_away(site: Site) -> None:
+    """Each session stayed just below what latches; the user has logged out and asks the support."""
+    for _ in range(MAX_STRIKES):
+        ada = site.visitor().login().move(3, says=1.0)
+        ada.submit("/logout", {})
+    said = command(site, "revoke", "ada", "--latches")
+    assert said.exit_code == 0, said.output
+    assert site.visitor().login().move(3, says=-2.0).open("/secret").text == "the secret"
 
 
 def test_an_old_cookie_does_not_bring_a_revoked_grant_back(site: Site) -> None:
