@@ -127,6 +127,8 @@ def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
 def begin_again(guard: Guard, pending: Pending) -> ResponseReturnValue:
     """Open the same challenge anew, form and all: a used-up one takes no more codes. Counters live on."""
     check_form(guard, pending.id)
+    if _is_answered(guard, pending):
+        return _onward(guard, pending)
     # The old one stays until it expires: after a second press of the button its form is still there.
     again = guard.challenges.open(
         user=pending.user,

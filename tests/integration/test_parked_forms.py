@@ -240,6 +240,13 @@ def test_a_second_press_of_start_again_finds_the_form_too(ada: Visitor) -> None:
     assert form_to(ada.open(answered.location).text, "/pay").fields == VALUES
 
 
+def test_nothing_begins_again_where_another_tab_has_answered(ada: Visitor) -> None:
+    form = form_to(used_up(ada).text, "/again")
+    onward = ada.step_up("/admin").submit(form.action, form.fields)
+    assert onward.location.endswith("/confirm")
+    assert form_to(ada.open(onward.location).text, "/pay").fields == VALUES
+
+
 def test_beginning_again_buys_no_more_guesses(ada: Visitor) -> None:
     """The factor pauses after ten wrong codes, by however many challenges."""
     form = form_to(used_up(ada).text, "/again")
