@@ -54,6 +54,13 @@ def test_the_challenge_form_carries_the_apps_token(ada: Visitor) -> None:
     assert ada.answer(asked.location).location == "/open"
 
 
+def test_the_apps_token_has_the_name_that_the_app_gives_it(ada: Visitor) -> None:
+    """CSRFProtect would else take the extension's own token for it, whose name ends so, and refuse."""
+    ada.site.app.config["WTF_CSRF_FIELD_NAME"] = "_csrf"
+    asked = ada.open("/open")
+    assert ada.answer(asked.location).location == "/open"
+
+
 @pytest.mark.parametrize("field", ["csrf_token", "_zerotrust_csrf"])
 def test_the_challenge_form_stays_protected(ada: Visitor, field: str) -> None:
     asked = ada.open("/open")
