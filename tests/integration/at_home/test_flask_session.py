@@ -63,3 +63,15 @@ def test_a_lost_session_is_asked_for_a_code_again(ada: FlaskClient) -> None:
     ada.delete_cookie("session")
     logged_in(ada, "ada")
     assert "/challenge/" in ada.get("/statements").location
+
+
+def test_a_copy_of_the_cookie_from_before_a_step_up_has_not_passed(ada: FlaskClient) -> None:
+    """The extension's new id lies on the server, where the cookie's id leads: that has to change too."""
+    ada.get("/")
+    before = ada.get_cookie("session")
+    assert before is not None
+    testing.pass_challenge(ada, ada.get("/statements"))
+    assert ada.get("/statements").text == "the statements"
+    thief = ada.application.test_client()
+    thief.set_cookie("session", before.value)
+    assert thief.get("/statements").text != "the statements"
