@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -282,14 +282,22 @@ def modes(patient: Patient) -> Iterator[Finding]:
         yield Finding("warning", "modes", text, mend)
 
 
+def _way(app: Flask, endpoint: str) -> Iterator[Callable[..., Any]]:
+    """Yield what a request to an endpoint passes: what app and blueprints put before it, and the view."""
+    parts = endpoint.split(".")[:-1]
+    for name in (None, *(".".join(parts[: i + 1]) for i in range(len(parts)))):
+        yield from app.before_request_funcs.get(name, ())
+    yield app.view_functions[endpoint]
+
+
 def routes(patient: Patient) -> Iterator[Finding]:
     """Look for views that change something worth guarding, and have no guard."""
     views = {
-        rule.endpoint: patient.app.view_functions[rule.endpoint]
+        rule.endpoint
         for rule in patient.app.url_map.iter_rules()
         if not rule.endpoint.startswith("zerotrust.") and rule.endpoint in patient.app.view_functions
     }
-    guarded = {endpoint for endpoint, view in views.items() if is_guarded(view)}
+    guarded = {endpoint for endpoint in views if any(map(is_guarded, _way(patient.app, endpoint)))}
     if not guarded:
         text = "No view is guarded, so nobody is ever asked."
         yield Finding(

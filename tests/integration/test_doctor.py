@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from flask import Flask
+from flask import Blueprint, Flask
 from flask.cli import ScriptInfo
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_zerotrust import ZeroTrust
+from flask_zerotrust import ZeroTrust, step_up_required
 from flask_zerotrust.cli import checks, group, reach, redis_health
 from flask_zerotrust.cli.findings import Patient
 from flask_zerotrust.errors import StoreError
@@ -345,6 +345,19 @@ def test_a_view_that_sounds_as_if_it_mattered(make: Callable[..., Site]) -> None
     site = make()
     site.app.add_url_rule("/change-password", "change_password", lambda: "", methods=["POST"])
     assert any("POST /change-password" in problem for _, problem in found(site, "routes"))
+
+
+def test_a_blueprint_that_is_guarded_as_a_whole(tmp_path: Path) -> None:
+    app = Flask("admin", instance_path=str(tmp_path))
+    app.config.update(GOOD, TESTING=True, ZEROTRUST_STORE="memory://")
+    outer, inner = Blueprint("outer", "o"), Blueprint("inner", "i")
+    outer.before_request(step_up_required(always=True)(lambda: None))
+    inner.add_url_rule("/delete", "delete", lambda: "", methods=["POST"])
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+    ZeroTrust(app)
+    patient = Patient(app=app, guard=app.extensions["zerotrust"])
+    assert list(checks.routes(patient)) == []
 
 
 # Outside
