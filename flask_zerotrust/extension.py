@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Flask, current_app, request, session
@@ -226,13 +226,20 @@ def check_complete() -> None:
             "app.request_class was replaced after init_app, so movement that rides in forms would reach "
             "your views. Set it before ZeroTrust(app) or init_app(app)."
         )
-    others = [view for app in list(_apps) for view in app.view_functions.values()]
-    find_misplaced(current_app.view_functions.values(), others)
+    others = [function for app in list(_apps) for function in _called(app)]
+    find_misplaced(_called(this_app()), others)
     csrf = current_app.extensions.get("csrf")
     if csrf is not None:
         for view in CSRF_EXEMPT:
             csrf.exempt(view)
     guard.checked = True
+
+
+def _called(app: Flask) -> Iterator[Callable[..., Any]]:
+    """Yield what requests are led to: views, and what the app and its blueprints put before them."""
+    yield from app.view_functions.values()
+    for functions in app.before_request_funcs.values():
+        yield from functions
 
 
 def _follow_logins(app: Flask) -> None:

@@ -21,12 +21,12 @@ def note(guarded: Callable[..., Any]) -> None:
 def find_misplaced(
     views: Iterable[Callable[..., Any]], elsewhere: Iterable[Callable[..., Any]] = ()
 ) -> None:
-    """Refuse views whose guard stands above ``@app.route``, where it protects nothing.
+    """Refuse functions whose guard stands above ``@app.route`` and the like, where it protects nothing.
 
     Parameters
     ----------
     views, elsewhere : iterable of callable
-        What the routes of this app, and of the other apps in this process, lead to.
+        What requests to this app, and to the other apps in this process, are led to.
 
     Raises
     ------
@@ -49,7 +49,8 @@ def find_misplaced(
             named = getattr(inner, "view_class", inner)
             raise ConfigError(
                 f"@step_up_required on {named.__module__}.{named.__qualname__} guards nothing, because "
-                "it stands above @app.route. Put @step_up_required below it, next to the function."
+                "it stands above @app.route, or what else registers the function. Put @step_up_required "
+                "below it, next to the function."
             )
 
 

@@ -53,6 +53,30 @@ def test_a_guard_above_the_route_is_named(app: Flask) -> None:
         check(app)
 
 
+@pytest.mark.parametrize("of_a_blueprint", [False, True])
+def test_a_guard_above_what_runs_before_requests_is_named(app: Flask, of_a_blueprint: bool) -> None:
+    blueprint = Blueprint("b", "b")
+    before = blueprint.before_request if of_a_blueprint else app.before_request
+
+    @step_up_required(always=True)
+    @before
+    def guard_all() -> None:
+        return None
+
+    app.register_blueprint(blueprint)
+    with pytest.raises(ConfigError, match="guard_all guards nothing"):
+        check(app)
+
+
+def test_a_guard_below_what_runs_before_requests_is_none(app: Flask) -> None:
+    blueprint = Blueprint("b", "b")
+    blueprint.before_request(step_up_required(always=True)(lambda: None))
+    blueprint.add_url_rule("/x", "x", lambda: "")
+    app.register_blueprint(blueprint)
+    check(app)
+    assert app.test_client().get("/x").status_code == 401
+
+
 def test_a_guard_above_a_blueprints_route_is_named(app: Flask) -> None:
     blueprint = Blueprint("b", "b")
 
