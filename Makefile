@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts tests unit browser screenshots docs docs-html texts evaluate measure identity replay tools mutants fuzz bench load soak page-time format clean
+.PHONY: help demo test lint types contracts tests unit browser screenshots docs docs-html texts evaluate measure identity replay tools engines mutants fuzz bench load soak page-time format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -60,6 +60,7 @@ docs: $(VENV)/.dev ## write the tables in docs/ and README.md again
 	@$(BIN)/python docs/make_detection.py
 	@$(BIN)/python docs/make_performance.py
 	@$(BIN)/python docs/make_load.py
+	@$(BIN)/python docs/make_browsers.py
 
 # The recordings that are kept beside the repository; the report lands in build/evaluation.
 DATA := $(or $(ZEROTRUST_TEST_DATA),../shared/data)
@@ -132,6 +133,15 @@ tools: system-tools $(VENV)/.dev ## let automation tools visit the example app
 	@$(BIN)/python -m tests.browser.tools
 	@$(MAKE) --no-print-directory docs
 
+# A person's hand first: who is played for minutes should find a browser in which the ways work.
+engines: system-engines $(VENV)/.dev ## the same in Firefox and WebKit, and the ways through the bank: over an hour
+	@$(PIP) "selenium>=4.20" "websocket-client>=1.8"
+	@for engine in firefox webkit; do export ZEROTRUST_TEST_ENGINE=$$engine; \
+		$(PYTEST) -q tests/browser/walk_engines.py && ZEROTRUST_TEST_PEOPLE=20 \
+		ZEROTRUST_TEST_PEOPLE_FILE=docs/people-$$engine.json $(PYTEST) -q tests/browser/test_people.py || exit 1; done
+	@$(BIN)/python -m tests.browser.tools firefox firefox-steps webkit webkit-steps --file docs/engines.json
+	@$(BIN)/python docs/make_browsers.py
+
 format: $(VENV)/.dev ## let ruff mend what it can
 	@$(BIN)/ruff check --quiet --fix . && $(BIN)/ruff format --quiet .
 
@@ -139,12 +149,15 @@ clean: ## remove the environment and everything else that was made
 	@rm -rf $(VENV) *.egg-info build dist docs/_build .coverage .coverage.* htmlcov
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-.PHONY: system system-tools system-load
+.PHONY: system system-tools system-engines system-load
 system:
 	@.ci/system-packages $(PYTHON) tests
 
 system-tools:
 	@.ci/system-packages $(PYTHON) tools
+
+system-engines:
+	@.ci/system-packages $(PYTHON) engines
 
 system-load:
 	@.ci/system-packages $(PYTHON) load

@@ -24,7 +24,12 @@ PEOPLE_FILE = "ZEROTRUST_TEST_PEOPLE_FILE"
 
 
 def person(
-    user: str, *, verdict: str, points: Sequence[dict[str, Any]], late_s: NDArray[np.float64]
+    user: str,
+    *,
+    verdict: str,
+    points: Sequence[dict[str, Any]],
+    late_s: NDArray[np.float64],
+    browser: str = "",
 ) -> None:
     """Keep how one recorded person fared, where a file for that is named; else do nothing.
 
@@ -36,6 +41,8 @@ def person(
         What the status line showed, in order: level, risk, strokes. Only changes are kept.
     late_s : ndarray, shape (events,)
         How late each event was given, in seconds.
+    browser : str
+        Name and version of another browser than Chromium.
     """
     file = os.environ.get(PEOPLE_FILE)
     if not file:
@@ -50,16 +57,13 @@ def person(
             for name, share in (("median", 0.5), ("p99", 0.99), ("worst", 1.0))
         },
     }
-    put(Path(file), "people", user, found | stamp())
+    put(Path(file), "people", user, found | stamp(browser))
 
 
-def stamp() -> dict[str, str]:
-    """Return when, with which model and in which browser something is measured."""
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "bundle": DEFAULT_SHA256,
-        "chromium": chromium_version(find_chromium()),
-    }
+def stamp(browser: str = "") -> dict[str, str]:
+    """Return when, with which model and in which browser something is measured; by itself in Chromium."""
+    seen = {"browser": browser} if browser else {"chromium": chromium_version(find_chromium())}
+    return {"date": datetime.now(UTC).date().isoformat(), "bundle": DEFAULT_SHA256, **seen}
 
 
 def chromium_version(path: str | None) -> str:

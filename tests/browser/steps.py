@@ -9,6 +9,7 @@ from playwright.sync_api import Page, Response, expect
 
 from example_app.seed import PASSWORDS
 
+from .engines import Eyes
 from .harness import Bank
 
 #: Where codes are handed in: other posts, of movement, are under way at the same time.
@@ -53,7 +54,7 @@ def settled_status(page: Page) -> dict[str, Any]:
         before = now
 
 
-def challenged(page: Page) -> bool:
+def challenged(page: Page | Eyes) -> bool:
     """Say whether this is a challenge page."""
     return "/zerotrust/challenge/" in page.url
 

@@ -22,7 +22,8 @@ from playwright.sync_api import BrowserContext, Page, Playwright
 from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT
 from flask_zerotrust.training.recordings import Recording
 
-from . import kept, os_input
+from . import engines, kept, os_input
+from .engines import Eyes
 from .harness import FLAGS, Bank, missing, serve_bank
 from .os_input import Desk
 from .steps import challenged
@@ -36,6 +37,8 @@ ATTEMPTS = 3
 SETTLE_S = 0.5
 #: An offer to save the password would lie over the page and take clicks that are not meant for it.
 NO_BUBBLES = {"credentials_enable_service": False, "profile": {"password_manager_enabled": False}}
+#: Names another browser: ``firefox`` or ``webkit``; ``make engines`` sets it.
+ENGINE = "ZEROTRUST_TEST_ENGINE"
 #: Empty ground on every page of the bank.
 CORNER = (12, 540)
 
@@ -65,8 +68,18 @@ def desk(display: str) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def window(playwright: Playwright, chromium: str, display: str) -> Iterator[BrowserContext]:
-    """A Chromium that fills the screen; nothing of it is emulated."""
+def window(request: pytest.FixtureRequest, display: str) -> Iterator[BrowserContext | Eyes]:
+    """A browser that fills the screen; nothing of it is emulated. Chromium, unless another is named."""
+    engine = os.environ.get(ENGINE)
+    if engine is None:
+        playwright, chromium = (request.getfixturevalue(name) for name in ("playwright", "chromium"))
+        yield from chromium_window(playwright, chromium, display)
+        return
+    with engines.ENGINES[engine](display) as eyes:
+        yield eyes
+
+
+def chromium_window(playwright: Playwright, chromium: str, display: str) -> Iterator[BrowserContext]:
     size = ",".join(map(str, os_input.SCREEN))
     with TemporaryDirectory() as profile:
         preferences = Path(profile, "Default", "Preferences")
@@ -85,7 +98,7 @@ def window(playwright: Playwright, chromium: str, display: str) -> Iterator[Brow
         context.close()
 
 
-def log_in(page: Page, desk: Desk, bank: Bank) -> None:
+def log_in(page: Page | Eyes, desk: Desk, bank: Bank) -> None:
     """Log in by keyboard, after a click beside the form: a new window types into its address bar."""
     page.goto(bank.url + "/login")
     page.evaluate("addEventListener('pointerup', () => (window.wasClicked = true), true)")
@@ -100,7 +113,7 @@ def log_in(page: Page, desk: Desk, bank: Bank) -> None:
     page.wait_for_url(bank.url + "/")
 
 
-def type_into(page: Page, desk: Desk, name: str, text: str) -> None:
+def type_into(page: Page | Eyes, desk: Desk, name: str, text: str) -> None:
     """Press Tab until the field of that name has the focus, and type."""
     for _ in range(40):
         if page.evaluate("document.activeElement.name || ''") == name:
@@ -110,14 +123,14 @@ def type_into(page: Page, desk: Desk, name: str, text: str) -> None:
     page.wait_for_function("([n, v]) => document.getElementsByName(n)[0].value === v", arg=[name, text])
 
 
-def move_freely(page: Page, desk: Desk, recording: Recording) -> np.ndarray:
+def move_freely(page: Page | Eyes, desk: Desk, recording: Recording) -> np.ndarray:
     """Replay the recording over the page; return how late each event was, in seconds."""
     path = os_input.place(recording).until(MOST_S)
     empty = page.evaluate(os_input.EMPTY_GROUND, path.presses())
     return desk.replay(path.without_presses([not free for free in empty]))
 
 
-def history(page: Page) -> list[dict[str, Any]]:
+def history(page: Page | Eyes) -> list[dict[str, Any]]:
     """Return what the status line showed, in order."""
     found: list[dict[str, Any]] = page.evaluate(
         "JSON.parse(sessionStorage.getItem('bank.risk.ada') ?? '[]')"
@@ -155,7 +168,7 @@ class Visit:
         )
 
 
-def visit(page: Page, desk: Desk, bank: Bank, recording: Recording) -> Visit | None:
+def visit(page: Page | Eyes, desk: Desk, bank: Bank, recording: Recording) -> Visit | None:
     """Log in, move as recorded, and send money; None where this machine was too busy to play it."""
     log_in(page, desk, bank)
     page.goto(bank.url + "/transfer")
@@ -169,7 +182,7 @@ def visit(page: Page, desk: Desk, bank: Bank, recording: Recording) -> Visit | N
     desk.press("Return")
     page.wait_for_url(lambda url: not url.endswith("/transfer"))
     asked = challenged(page)
-    notice = "" if asked else page.locator(".notice.success").inner_text()
+    notice = "" if asked else page.evaluate("document.querySelector('.notice.success').innerText")
     return Visit(str(recording.user), points, asked, notice, late)
 
 
@@ -178,7 +191,7 @@ def visit(page: Page, desk: Desk, bank: Bank, recording: Recording) -> Visit | N
 def test_recorded_people_send_money_without_a_code(
     user: str,
     recordings: dict[str, Recording],
-    window: BrowserContext,
+    window: BrowserContext | Eyes,
     desk: Desk,
     tmp_path: Path,
     report: Callable[[str], None],
@@ -202,7 +215,8 @@ def test_recorded_people_send_money_without_a_code(
         pytest.skip(text)
     report(str(seen))
     verdict = "challenged" if seen.asked else "passed"
-    kept.person(user, verdict=verdict, points=seen.points, late_s=seen.late_s)
+    browser = window.browser if isinstance(window, Eyes) else ""
+    kept.person(user, verdict=verdict, points=seen.points, late_s=seen.late_s, browser=browser)
     assert seen.points[-1]["strokes"] >= 10, "so little movement proves nothing"
     assert not seen.asked
     assert "£25.00 is on its way to Grace Hopper." in seen.notice

@@ -209,6 +209,12 @@ def test_the_tables_of_load_are_those_of_the_last_runs():
     assert script["page"](text, load, soak) == text, "run: make docs"
 
 
+def test_the_tables_of_browsers_are_those_of_the_last_runs():
+    script = runpy.run_path(str(DOCS / "make_browsers.py"))
+    text, kept = script["PAGE"].read_text(), script["kept"]
+    assert script["page"](text, kept(script["_PEOPLE"]), kept(script["_TOOLS"])) == text, "run: make docs"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_key_that_is_mentioned_exists(page):
     mentioned = set(re.findall(r"ZEROTRUST_[A-Z0-9]+(?:_[A-Z0-9]+)*", page.read_text()))

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from .. import kept
 from ..harness import ROOT, find_chromium, serve_bank
-from . import with_playwright, with_puppeteer, with_script, with_selenium
+from . import with_engines, with_playwright, with_puppeteer, with_script, with_selenium
 from .hands import MissingError, Tool
 from .visit import Run, visit
 
@@ -22,26 +22,27 @@ REACHES = (0, 5, 10, 20)
 
 def main(argv: Sequence[str] | None = None, *, tools: Sequence[Tool] = TOOLS) -> int:
     """Measure the tools that are here; 1 when one of them could not be."""
+    known = (*tools, *with_engines.TOOLS)
     parser = argparse.ArgumentParser(prog="python -m tests.browser.tools", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="TOOL", help=", ".join(t.key for t in tools))
+    parser.add_argument("names", nargs="*", metavar="TOOL", help=", ".join(t.key for t in known))
     parser.add_argument("--runs", type=int, default=3, help="of each number of reaches (default: 3)")
     parser.add_argument("--reaches", type=int, nargs="+", default=list(REACHES))
     parser.add_argument("--file", type=Path, default=FILE)
     asked = parser.parse_args(argv)
-    if unknown := set(asked.names) - {tool.key for tool in tools}:
+    if unknown := set(asked.names) - {tool.key for tool in known}:
         parser.error(f"no such tool: {', '.join(sorted(unknown))}")
     chromium = find_chromium()
     if chromium is None:
         parser.error("Chromium is missing: apt-get install chromium, or set ZEROTRUST_TEST_CHROMIUM.")
     lacking = []
-    for tool in tools:
-        if not asked.names or tool.key in asked.names:
-            try:
-                runs = measure(tool, chromium, reaches=asked.reaches, runs=asked.runs)
-            except (MissingError, RuntimeError) as error:
-                lacking.append(f"{tool.key}: {error}")
-                continue
-            kept.put(asked.file, "tools", tool.key, entry(tool, runs))
+    # By themselves those that drive Chromium; other browsers where they are named.
+    for tool in [tool for tool in known if tool.key in asked.names] or tools:
+        try:
+            runs = measure(tool, chromium, reaches=asked.reaches, runs=asked.runs)
+        except (MissingError, RuntimeError) as error:
+            lacking.append(f"{tool.key}: {error}")
+            continue
+        kept.put(asked.file, "tools", tool.key, entry(tool, runs))
     for line in lacking:
         print(f"NOT MEASURED. {line}", file=sys.stderr)
     if lacking:
@@ -74,7 +75,7 @@ def entry(tool: Tool, runs: Sequence[Run]) -> dict[str, object]:
         "title": tool.title,
         "movement": tool.movement,
         "versions": tool.versions(),
-        **kept.stamp(),
+        **kept.stamp(tool.browser),
         "runs": [run.kept() for run in runs],
     }
 

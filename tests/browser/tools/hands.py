@@ -60,6 +60,8 @@ class Tool:
         Takes Chromium's path and a seed; a context manager of a fresh visitor. Raises `MissingError`.
     versions : callable
         What was used, by name.
+    browser : str
+        Name of the browser where it is not Chromium.
     """
 
     key: str
@@ -67,6 +69,7 @@ class Tool:
     movement: str
     open: Callable[[str, int], AbstractContextManager[Hand]]
     versions: Callable[[], dict[str, str]]
+    browser: str = ""
 
 
 def middle(hand: Hand, selector: str) -> Point:

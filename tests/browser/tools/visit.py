@@ -112,7 +112,8 @@ def _arrive(hand: Hand, leaving: str) -> str:
     while time.monotonic() < deadline:
         try:
             there, state = hand.evaluate("[location.href, document.readyState]")
-            if there != leaving and state == "complete":
+            # Firefox shows an empty page in between.
+            if there not in (leaving, "about:blank") and state == "complete":
                 return str(there)
         except Exception as error:  # each tool has its own for a page that goes while it is asked
             last = error
