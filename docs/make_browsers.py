@@ -28,11 +28,20 @@ def page(text: str, people: dict[str, Kept], tools: dict[str, Kept]) -> str:
 
 
 def _people(found: dict[str, Kept]) -> list[str]:
-    lines = [
-        "| recorded people | people | asked for a code | low after 3 strokes | after 10 | at the end | date |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    return lines + [_row(list(one["people"].values())) for one in found.values()]
+    columns = (
+        "browser",
+        "people",
+        "asked for a code",
+        "low after 3 strokes",
+        "after 10",
+        "at the end",
+        "date",
+    )
+    return _head(columns) + [_row(list(one["people"].values())) for one in found.values()]
+
+
+def _head(columns: tuple[str, ...]) -> list[str]:
+    return [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
 
 
 def _row(people: list[Kept]) -> str:
@@ -57,7 +66,7 @@ def _level(points: list[Kept], strokes: int | None) -> str:
 
 
 def _tools(found: dict[str, Kept]) -> list[str]:
-    lines = ["| automation | movement | visits | stepped up | of these high | date |", "|---|---|---|---|---|---|"]
+    lines = _head(("automation", "movement", "visits", "stepped up", "of these high", "date"))
     for browser, kept in found.items():
         for tool in kept["tools"].values():
             if tool.get("browser", "Chromium") == browser:

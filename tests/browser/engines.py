@@ -57,6 +57,11 @@ class Eyes(ABC):
 
     browser = ""
 
+    @property
+    def bar_px(self) -> int:
+        """Height of what the window has above the page."""
+        return int(self.evaluate("outerHeight - innerHeight"))
+
     @abstractmethod
     def goto(self, url: str) -> None:
         """Open a page and wait until it is loaded."""
@@ -225,10 +230,7 @@ class WebKit(Eyes):
         self.driver.delete_all_cookies()
 
     def resize(self, width: int, height: int) -> None:
-        self.driver.set_window_rect(0, 0, width, height)
-        # The window has a bar of its own above the page.
-        bar = height - int(self.evaluate("innerHeight"))
-        self.driver.set_window_rect(0, 0, width, height + bar)
+        self.driver.set_window_rect(0, 0, width, height + self.bar_px)
 
     def picture(self) -> bytes:
         return bytes(self.driver.get_screenshot_as_png())
@@ -245,7 +247,8 @@ def firefox(display: str) -> Iterator[Firefox]:
         preferences = {**_PREFERENCES, "marionette.port": marionette}
         lines = (f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in preferences.items())
         Path(profile, "user.js").write_text("".join(lines), encoding="utf-8")
-        command = [str(program), "--profile", profile, "--no-remote", "--kiosk", "about:blank"]
+        size = (f"--width={os_input.SCREEN[0]}", f"--height={os_input.SCREEN[1]}")
+        command = [str(program), "--profile", profile, "--no-remote", "--kiosk", *size, "about:blank"]
         process = subprocess.Popen(
             [*command, "--marionette", "--remote-debugging-port=0"],
             env={**os.environ, "DISPLAY": display, "HOME": profile, "MOZ_CRASHREPORTER_DISABLE": "1"},

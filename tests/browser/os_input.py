@@ -217,6 +217,10 @@ class Desk:
             self._display.flush()
         return late
 
+    def rest(self, x: int, y: int) -> None:
+        """Put the pointer there and leave it."""
+        self.replay(Path(np.array([0.0]), np.array([x]), np.array([y]), "m"))
+
     def click(self, x: int, y: int) -> None:
         """Put the pointer there and click."""
         self.replay(Path(np.array([0.0, 0.1, 0.2]), np.full(3, x), np.full(3, y), "mdu"))
