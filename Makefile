@@ -133,7 +133,7 @@ tools: system-tools $(VENV)/.dev ## let automation tools visit the example app
 	@$(BIN)/python -m tests.browser.tools
 	@$(MAKE) --no-print-directory docs
 
-# A person's hand first: who is played for minutes should find a browser in which the ways work.
+# The ways first: a browser in which they fail need not be shown people for half an hour.
 engines: system-engines $(VENV)/.dev ## the same in Firefox and WebKit, and the ways through the bank: over an hour
 	@$(PIP) "selenium>=4.20" "websocket-client>=1.8"
 	@for engine in firefox webkit; do export ZEROTRUST_TEST_ENGINE=$$engine; \
