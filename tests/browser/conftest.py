@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
+from . import os_input
 from .harness import FLAGS, Bank, find_chromium, missing, serve_bank
+from .os_input import Desk
 
 #: For a page on a machine that does other work at the time.
 PATIENCE_MS = 15_000
@@ -62,6 +64,24 @@ def live_bank(tmp_path: Path) -> Iterator[Bank]:
     """The bank as ``make demo`` runs it, on a free loopback port, with nobody's data but its own."""
     with serve_bank(tmp_path) as bank:
         yield bank
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    """A screen of our own."""
+    lacking = os_input.problem()
+    if lacking is not None:
+        missing(*lacking.split(" is missing: "))
+    with os_input.screen() as name:
+        yield name
+
+
+@pytest.fixture
+def desk(display: str) -> Iterator[Desk]:
+    """Hand and keyboard at that screen."""
+    hands = Desk(display)
+    yield hands
+    hands.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

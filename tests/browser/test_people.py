@@ -24,7 +24,7 @@ from flask_zerotrust.training.recordings import Recording
 
 from . import engines, kept, os_input
 from .engines import Eyes
-from .harness import FLAGS, Bank, missing, serve_bank
+from .harness import FLAGS, Bank, serve_bank
 from .os_input import Desk
 from .steps import challenged
 
@@ -47,24 +47,6 @@ CORNER = (12, 540)
 def recordings(sapimouse_visits: tuple[Recording, ...]) -> dict[str, Recording]:
     """The second session of every SapiMouse person, by user."""
     return {str(r.user): r for r in sapimouse_visits if r.session.endswith("1min")}
-
-
-@pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    """A screen of our own."""
-    lacking = os_input.problem()
-    if lacking is not None:
-        missing(*lacking.split(" is missing: "))
-    with os_input.screen() as name:
-        yield name
-
-
-@pytest.fixture
-def desk(display: str) -> Iterator[Desk]:
-    """Hand and keyboard at that screen."""
-    hands = Desk(display)
-    yield hands
-    hands.close()
 
 
 @pytest.fixture

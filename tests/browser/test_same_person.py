@@ -26,9 +26,9 @@ from . import os_input
 from .harness import Bank
 from .os_input import Desk
 from .steps import challenged, status
-from .test_people import desk, display, log_in, type_into, window
+from .test_people import log_in, type_into, window
 
-__all__ = ["desk", "display", "window"]
+__all__ = ["window"]
 
 OWNER, OTHER = SAPIMOUSE_HELD_OUT[2], SAPIMOUSE_HELD_OUT[1]
 #: Enough for a dozen strokes, and short enough for a test.

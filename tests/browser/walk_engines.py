@@ -31,22 +31,9 @@ CHALLENGE = "/zerotrust/challenge/"
 
 
 @pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    with os_input.screen() as name:
-        yield name
-
-
-@pytest.fixture(scope="module")
 def eyes(display: str) -> Iterator[Eyes]:
     with engines.ENGINES[os.environ[ENGINE]](display) as seen:
         yield seen
-
-
-@pytest.fixture
-def desk(display: str) -> Iterator[Desk]:
-    hands = Desk(display)
-    yield hands
-    hands.close()
 
 
 @pytest.fixture

@@ -72,11 +72,15 @@ print(answer.status_code, answer.headers["WWW-Authenticate"], sorted(answer.json
 @pytest.fixture(scope="module")
 def visit(tmp_path_factory):
     """Run the README's app in a folder of its own and return what the last answer said."""
-    folder = tmp_path_factory.mktemp("readme")
     (code,) = snippets(ROOT / "README.md", "python")
+    return printed(tmp_path_factory.mktemp("readme"), code, VISIT)
+
+
+def printed(folder, code, visit):
+    """Put an app into a folder and return what a visit to it prints."""
     (folder / "app.py").write_text(code)
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", VISIT],
+        [sys.executable, "-W", "error", "-c", visit],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -93,16 +97,8 @@ def test_the_app_of_the_readme_runs_and_guards(visit):
 def test_the_snippets_of_the_quickstart_make_an_app_as_they_stand(tmp_path):
     first, *rest = snippets(DOCS / "quickstart.md", "python")
     code = "\n".join([first, "app = create_app()", *rest])
-    (tmp_path / "app.py").write_text(code)
     ask = "import app; client = app.app.test_client(); print(client.post('/transfer').status_code)"
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", ask],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.stdout == "401\n", run.stderr
+    assert printed(tmp_path, code, ask) == "401\n"
 
 
 def test_a_program_is_answered_as_the_http_page_says(visit):
