@@ -53,21 +53,24 @@ docs-html: $(VENV)/.dev ## build the pages in docs/_build/html and run their exa
 	@$(SPHINX) -E -b html docs docs/_build/html
 	@$(SPHINX) -b doctest docs docs/_build/doctest
 
+# The scripts import research, which only a checkout has.
+DOCS = PYTHONPATH=. $(BIN)/python docs
+
 docs: $(VENV)/.dev ## write the tables in docs/ and README.md again
-	@$(BIN)/python docs/make_config_table.py
-	@$(BIN)/python docs/make_model_card.py
-	@$(BIN)/python docs/make_identity.py
-	@$(BIN)/python docs/make_detection.py
-	@$(BIN)/python docs/make_performance.py
-	@$(BIN)/python docs/make_load.py
-	@$(BIN)/python docs/make_browsers.py
+	@$(DOCS)/make_config_table.py
+	@$(DOCS)/make_model_card.py
+	@$(DOCS)/make_identity.py
+	@$(DOCS)/make_detection.py
+	@$(DOCS)/make_performance.py
+	@$(DOCS)/make_load.py
+	@$(DOCS)/make_browsers.py
 
 # The recordings that are kept beside the repository; the report lands in build/evaluation.
 DATA := $(or $(ZEROTRUST_TEST_DATA),../shared/data)
-MEASURE = $(BIN)/python -m flask_zerotrust.training.report $(DATA) --out build/evaluation \
+MEASURE = $(BIN)/python -m research.report $(DATA) --out build/evaluation \
 	--keep docs/evaluation.json --data-sets docs/left-out.json --jobs 2
-REPLAYS = $(BIN)/python -m flask_zerotrust.training.replays $(DATA) --json docs/replays.json
-IDENTITY = $(BIN)/python -m flask_zerotrust.training.identity $(DATA) docs/identity.json
+REPLAYS = $(BIN)/python -m research.replays $(DATA) --json docs/replays.json
+IDENTITY = $(BIN)/python -m research.identity $(DATA) docs/identity.json
 
 TEXTS = flask_zerotrust/translations
 
@@ -108,21 +111,21 @@ bench: system $(VENV)/.dev ## measure what the extension costs a request
 	@mkdir -p build
 	@$(PYTEST) -q tests/benchmarks/bench_all.py --timeout 0 --benchmark-timer=time.process_time --benchmark-columns=min,median,iqr,rounds --benchmark-json=build/benchmarks.json
 	@$(BIN)/python -m tests.benchmarks
-	@$(BIN)/python docs/make_performance.py
+	@$(DOCS)/make_performance.py
 
 load: system-load $(VENV)/.dev ## measure requests a second under gunicorn and wrk, full stores and empty ones
 	@$(BIN)/python -m tests.load
-	@$(BIN)/python docs/make_load.py
+	@$(DOCS)/make_load.py
 
 MINUTES ?= 30
 
 soak: system-load $(VENV)/.dev ## serve people for half an hour while workers are killed (MINUTES= to change)
 	@$(BIN)/python -m tests.load.soak --minutes $(MINUTES) && said=0 || said=$$?; \
-		$(BIN)/python docs/make_load.py; exit $$said
+		$(DOCS)/make_load.py; exit $$said
 
 page-time: system $(VENV)/.dev ## measure what the collector takes of a page's main thread, in a real Chromium
 	@$(BIN)/python -m tests.browser.page_time
-	@$(BIN)/python docs/make_performance.py
+	@$(DOCS)/make_performance.py
 
 replay: system $(VENV)/.dev ## replay twenty recorded people to the example app: half an hour
 	@ZEROTRUST_TEST_PEOPLE=20 ZEROTRUST_TEST_PEOPLE_FILE=docs/people.json $(PYTEST) -q tests/browser/test_people.py
@@ -140,7 +143,7 @@ engines: system-engines $(VENV)/.dev ## the same in Firefox and WebKit, and the 
 		$(PYTEST) -q tests/browser/walk_engines.py && ZEROTRUST_TEST_PEOPLE=20 \
 		ZEROTRUST_TEST_PEOPLE_FILE=docs/people-$$engine.json $(PYTEST) -q tests/browser/test_people.py || exit 1; done
 	@$(BIN)/python -m tests.browser.tools firefox firefox-steps webkit webkit-steps --file docs/engines.json
-	@$(BIN)/python docs/make_browsers.py
+	@$(DOCS)/make_browsers.py
 
 format: $(VENV)/.dev ## let ruff mend what it can
 	@$(BIN)/ruff check --quiet --fix . && $(BIN)/ruff format --quiet .

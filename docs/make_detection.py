@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flask_zerotrust.training.report import tables, targets
+from research.report import tables, targets
 
 DOCS = Path(__file__).resolve().parent
 KEPT = DOCS / "evaluation.json"

@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flask_zerotrust.training.identity.calibrate import VIEWS
-from flask_zerotrust.training.report import tables, targets
+from research.identity.calibrate import VIEWS
+from research.report import tables, targets
 
 DOCS = Path(__file__).resolve().parent
 KEPT = DOCS / "identity.json"
@@ -39,8 +39,8 @@ typed by hand. What is kept of users, and their rights: [The same person?](ident
 Background model, version `{found["model"]["version"]}`: the 50 SapiMouse people who are not held out, each
 visit as recorded, as one plain device would have recorded it (*same device*), and as one drawn at random
 (*changed device*). A stroke is brought to 24 linear discriminants, then compared by a two-covariance
-likelihood ratio (PLDA) with a level for the session. `train-identity` makes it anew, bit for bit with the
-library versions in its manifest.
+likelihood ratio (PLDA) with a level for the session. `python -m research train-identity` makes it again,
+bit for bit with the library versions in its manifest.
 
 Calibration and thresholds were set on background people alone. **The held-out people and Balabit are not
 blind all the same**: their figures were looked at while the features were written, and for 12, 24 and 36

@@ -10,7 +10,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from flask_zerotrust import current_risk, step_up_required
-from flask_zerotrust.factors.senders import ConsoleMailer, ConsoleSender, Message
+from flask_zerotrust.delivery.senders import ConsoleMailer, ConsoleSender, Message
 
 from . import forms, store
 from .extensions import login_manager, zt

@@ -5,18 +5,19 @@
 Three lines add it to an app: ``ZeroTrust(app)``, ``{{ zerotrust_script() }}`` in the base template,
 and ``@step_up_required`` below ``@app.route`` of every view worth protecting.
 
-Where to read on: a protected view goes through ``decorators``, ``enforce`` and ``risk.decide``; movement
-comes in through ``views/collector``, ``ingest`` and ``assess``; ``extension`` connects both to an app.
+Where to read on: a protected view goes through ``web.decorator``, ``web.enforce`` and ``risk.level.decide``.
+Movement comes in through ``web.views.movement``, ``web.ingest`` and ``risk.assess``. ``extension`` connects
+both to an app.
 """
 
 from __future__ import annotations
 
-from . import errors, signals
-from .decorators import step_up_required
-from .extension import ZeroTrust, current_risk
-from .factors.base import Factor
-from .stores.base import Store
-from .version import __version__
+from flask_zerotrust import errors, signals
+from flask_zerotrust.extension import ZeroTrust, current_risk
+from flask_zerotrust.factors.base import Factor
+from flask_zerotrust.stores.base import Store
+from flask_zerotrust.version import __version__
+from flask_zerotrust.web.decorator import step_up_required
 
 __all__ = [
     "Factor",

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from .errors import ConfigError
+from flask_zerotrust.errors import ConfigError
 
 PREFIX = "ZEROTRUST_"
+
+#: Seconds that two synchronised clocks can differ. A time further ahead is forged or broken.
+CLOCK_SLACK_S = 5.0
 
 Mode = Literal["enforce", "observe", "off"]
 Enrol = Literal["factor", "first-use"]

@@ -12,24 +12,33 @@ from flask import Flask, current_app, request, session
 from flask.wrappers import Response
 from werkzeug.local import LocalProxy
 
-from . import audit, catalogues, texts
-from .assembly import assemble
-from .config import Settings
-from .errors import ConfigError
-from .factors import webauthn
-from .factors.base import Mailer, Sender, Verifier
-from .factors.email import EmailFactor
-from .factors.sms import SmsFactor
-from .factors.verify import VerifiedSmsFactor, sms_factor
-from .formpost import StrippingRequest
-from .guard import CurrentRisk, Guard, log, this_app, this_guard
-from .people import FactorsLoader, IdentityConsent, Loaders, Notify, UserIdLoader, check_source
-from .placement import find_misplaced
-from .profiles import Progress
-from .recorder import Consent
-from .script import zerotrust_script
-from .views import CSRF_EXEMPT, make_blueprint
-from .views.collector import seals
+from flask_zerotrust import i18n as texts
+from flask_zerotrust.config import Settings
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.factors import webauthn
+from flask_zerotrust.factors.base import Mailer, Sender, Verifier
+from flask_zerotrust.factors.email import EmailFactor
+from flask_zerotrust.factors.sms import SmsFactor
+from flask_zerotrust.factors.twilio_verify import VerifiedSmsFactor, sms_factor
+from flask_zerotrust.identity.profile_store import Progress
+from flask_zerotrust.recordings.recorder import Consent
+from flask_zerotrust.web import audit_log as audit
+from flask_zerotrust.web import translations as catalogues
+from flask_zerotrust.web.build import assemble
+from flask_zerotrust.web.form_movement import StrippingRequest
+from flask_zerotrust.web.placement import find_misplaced
+from flask_zerotrust.web.script_tag import zerotrust_script
+from flask_zerotrust.web.state import CurrentRisk, Guard, log, this_app, this_guard
+from flask_zerotrust.web.users import (
+    FactorsLoader,
+    IdentityConsent,
+    Loaders,
+    Notify,
+    UserIdLoader,
+    check_source,
+)
+from flask_zerotrust.web.views import CSRF_EXEMPT, make_blueprint
+from flask_zerotrust.web.views.movement import seals
 
 # Apps of this process, so that a view guarded in one may be plain in another.
 _apps: weakref.WeakSet[Flask] = weakref.WeakSet()

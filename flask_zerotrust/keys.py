@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from .errors import ConfigError, StoreError
+from flask_zerotrust.errors import ConfigError, StoreError
 
 _SALT = b"flask-zerotrust v1"
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from flask_zerotrust.factors.verify import TwilioVerify, VerifiedSmsFactor
+from flask_zerotrust.factors.twilio_verify import TwilioVerify, VerifiedSmsFactor
+from flask_zerotrust.recordings.datasets import sapimouse
+from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.stores import MemoryStore, SQLiteStore, Store
-from flask_zerotrust.training.datasets import sapimouse
-from flask_zerotrust.training.recordings import Recording
 from tests.browser.os_input import may_hurry
 from tests.clock import Clock
 from tests.desk import NUMBER, Desk

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from flask_zerotrust.factors.smtp import Security, SmtpMailer
+from flask_zerotrust.delivery.smtp import Security, SmtpMailer
 
 FROM = "Harbour Bank <no-reply@bank.example>"
 USER, PASSWORD = "bank", "the-mail-password"

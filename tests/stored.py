@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_zerotrust.stores.memory import MemoryStore
+from flask_zerotrust.stores.in_memory import MemoryStore
 from flask_zerotrust.stores.redis import RedisStore
 from flask_zerotrust.stores.sqlite import SQLiteStore
 

@@ -1,10 +1,10 @@
 """Challenges: issue, check, count attempts, use once, over Factor and Store; no HTTP in here."""
 
-from .budgets import ADDING
-from .challenges import Challenges
-from .contacts import Contact
-from .messages import MESSAGES
-from .parking import Parked, park
-from .pending import Pending
+from flask_zerotrust.challenge.budgets import ADDING
+from flask_zerotrust.challenge.challenges import Challenges
+from flask_zerotrust.challenge.contacts import Contact
+from flask_zerotrust.challenge.messages import MESSAGES
+from flask_zerotrust.challenge.parking import Parked, park
+from flask_zerotrust.challenge.pending import Pending
 
 __all__ = ["ADDING", "MESSAGES", "Challenges", "Contact", "Parked", "Pending", "park"]

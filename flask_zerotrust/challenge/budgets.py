@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from ..errors import ChallengeError
-from ..factors.base import Factor
-from ..stores.base import update
-from .kept import Kept
+from flask_zerotrust.challenge.records import Kept
+from flask_zerotrust.errors import ChallengeError
+from flask_zerotrust.factors.base import Factor
+from flask_zerotrust.stores.base import update
 
 _HOUR_S = 3_600.0
 # Messages are added up by five minutes, so a budget looks back 60 to 65 minutes.

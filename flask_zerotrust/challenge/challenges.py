@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..config import Settings
-from ..errors import ChallengeError, SenderError
-from ..factors.base import Factor, ProviderCodes, Questioned, Tells
-from ..keys import KeyRing
-from ..stores.base import Store
-from .attempts import Attempts
-from .budgets import Budgets
-from .codes import SentCodes, read
-from .contacts import Contact, Contacts
-from .enrolment import Enrolment
-from .parking import Parked
-from .pending import MAX_PARKED_A_USER, Pending, PendingStore, new_id
-from .questions import Questions
-from .uses import claim_use
+from flask_zerotrust.challenge.budgets import Budgets
+from flask_zerotrust.challenge.codes import SentCodes, read
+from flask_zerotrust.challenge.contacts import Contact, Contacts
+from flask_zerotrust.challenge.enrolment import Enrolment
+from flask_zerotrust.challenge.limits import Attempts
+from flask_zerotrust.challenge.parking import Parked
+from flask_zerotrust.challenge.pending import MAX_PARKED_A_USER, Pending, PendingStore, new_id
+from flask_zerotrust.challenge.uses import claim_use
+from flask_zerotrust.challenge.webauthn_challenges import Questions
+from flask_zerotrust.config import Settings
+from flask_zerotrust.errors import ChallengeError, SenderError
+from flask_zerotrust.factors.base import Factor, ProviderCodes, Questioned, Tells
+from flask_zerotrust.keys import KeyRing
+from flask_zerotrust.stores.base import Store
 
 
 class Challenges:

@@ -7,11 +7,11 @@ import re
 import secrets
 from dataclasses import asdict, dataclass
 
-from ..errors import ChallengeError
-from ..factors.base import Factor, OwnShape, ProviderCodes
-from ..record import CLOCK_SLACK_S
-from .kept import Kept
-from .pending import Pending
+from flask_zerotrust.challenge.pending import Pending
+from flask_zerotrust.challenge.records import Kept
+from flask_zerotrust.config import CLOCK_SLACK_S
+from flask_zerotrust.errors import ChallengeError
+from flask_zerotrust.factors.base import Factor, OwnShape, ProviderCodes
 
 _DIGITS = 6
 _CODE = re.compile(r"[0-9]{6}", re.ASCII)

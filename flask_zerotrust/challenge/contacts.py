@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..errors import ChallengeError
-from .kept import Sealed
+from flask_zerotrust.challenge.records import Sealed
+from flask_zerotrust.errors import ChallengeError
 
 
 @dataclass(frozen=True, slots=True)

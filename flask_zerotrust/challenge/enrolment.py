@@ -6,14 +6,14 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..config import Settings
-from ..errors import ChallengeError, ConfigError
-from ..factors.base import Factor, new_secret
-from ..keys import KeyRing
-from ..stores.base import Store
-from .codes import normalise
-from .kept import Sealed
-from .uses import claim_use
+from flask_zerotrust.challenge.codes import normalise
+from flask_zerotrust.challenge.records import Sealed
+from flask_zerotrust.challenge.uses import claim_use
+from flask_zerotrust.config import Settings
+from flask_zerotrust.errors import ChallengeError, ConfigError
+from flask_zerotrust.factors.base import Factor, new_secret
+from flask_zerotrust.keys import KeyRing
+from flask_zerotrust.stores.base import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..texts import N_
+from flask_zerotrust.i18n import N_
 
 #: Sentences by the ``reason`` of a ChallengeError (and ``sender``, ``blocked`` for a SenderError),
 #: translated where they are shown.

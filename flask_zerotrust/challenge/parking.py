@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ..config import Settings
+from flask_zerotrust.config import Settings
 
 # A part this long is unlikely to occur in an innocent word, so it need not stand alone.
 _LONG = 6

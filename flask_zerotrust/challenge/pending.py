@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import ChallengeError
-from ..stores.base import update
-from .kept import Sealed, owner_of
-from .parking import Parked
+from flask_zerotrust.challenge.parking import Parked
+from flask_zerotrust.challenge.records import Sealed, owner_of
+from flask_zerotrust.errors import ChallengeError
+from flask_zerotrust.stores.base import update
 
 # Eight tabs asking at once is a lot; the ninth drops an older one (decisions.md).
 MAX_A_SESSION = 8

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from ..errors import ChallengeError
-from ..stores.base import Store
+from flask_zerotrust.errors import ChallengeError
+from flask_zerotrust.stores.base import Store
 
 # Far longer than any code stays acceptable (a time step 90 s, a sent code 600 s at most).
 _USED_S = 86_400.0

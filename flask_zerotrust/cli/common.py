@@ -12,10 +12,82 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from ..errors import ConfigError, RecordingError, ZeroTrustError
-from ..guard import Guard
+from flask_zerotrust.errors import ConfigError, RecordingError, ZeroTrustError
+from flask_zerotrust.web.state import Guard
 
 PACKAGE = "flask_zerotrust"
+# Until the commands import plainly.
+_MOVED = {
+    "archives": "flask_zerotrust.recordings.archives",
+    "batching": "flask_zerotrust.recordings.batching",
+    "calibrate": "flask_zerotrust.training.calibration",
+    "capture": "flask_zerotrust.simulate.browser",
+    "compare": "research.models_compared",
+    "compare.__main__": "research.models_compared.__main__",
+    "compare.profiles": "research.models_compared.profiles",
+    "compare.strokes": "research.models_compared.strokes",
+    "compare.study": "research.models_compared.study",
+    "console": "flask_zerotrust.training.progress_bar",
+    "datasets": "flask_zerotrust.recordings.datasets",
+    "figures": "research.figures",
+    "identity": "research.identity",
+    "identity.__main__": "research.identity.__main__",
+    "identity.bundle": "research.identity.bundle",
+    "identity.calibrate": "research.identity.calibrate",
+    "identity.compare": "research.identity_compared",
+    "identity.compare.__main__": "research.identity_compared.__main__",
+    "identity.compare.covariance": "research.identity_compared.covariance",
+    "identity.compare.kernel": "research.identity_compared.kernel",
+    "identity.compare.method": "research.identity_compared.method",
+    "identity.compare.mixture": "research.identity_compared.mixture",
+    "identity.compare.own_trees": "research.identity_compared.own_trees",
+    "identity.compare.rates": "research.identity_compared.rates",
+    "identity.compare.stretches": "research.identity_compared.stretches",
+    "identity.compare.study": "research.identity_compared.study",
+    "identity.compare.trivial": "research.identity_compared.trivial",
+    "identity.evaluate": "research.identity.evaluate",
+    "identity.fit": "research.identity.fit",
+    "identity.others": "research.identity.others",
+    "identity.recipe": "research.identity.recipe",
+    "identity.study": "research.identity.study",
+    "identity.visits": "research.identity.visits",
+    "recipe": "research.recipe",
+    "recordings": "flask_zerotrust.recordings.files",
+    "remembered": "flask_zerotrust.training.replay_memory",
+    "replays": "research.replays",
+    "report": "research.report",
+    "report.__main__": "research.report.__main__",
+    "report.baseline": "research.report.baseline",
+    "report.corpus": "research.report.corpus",
+    "report.curves": "research.report.curves",
+    "report.headline": "research.report.headline",
+    "report.intervals": "research.report.intervals",
+    "report.kept_runs": "research.report.kept_runs",
+    "report.left_out": "research.report.left_out",
+    "report.page": "research.report.page",
+    "report.plots": "research.report.plots",
+    "report.results": "research.report.results",
+    "report.sessions": "research.report.sessions",
+    "report.tables": "research.report.tables",
+    "report.targets": "research.report.targets",
+    "report.trace": "research.report.trace",
+    "rough": "flask_zerotrust.simulate.rough",
+    "second": "flask_zerotrust.training.session_model",
+    "simulate": "flask_zerotrust.simulate",
+    "simulate.borrowed": "flask_zerotrust.simulate.borrowed",
+    "simulate.bots": "flask_zerotrust.simulate.bots",
+    "simulate.motor": "flask_zerotrust.simulate.motor",
+    "simulate.noises": "flask_zerotrust.simulate.noises",
+    "simulate.people": "flask_zerotrust.simulate.people",
+    "simulate.progress": "flask_zerotrust.simulate.progress",
+    "simulate.reaches": "flask_zerotrust.simulate.reaches",
+    "simulate.shapes": "flask_zerotrust.simulate.shapes",
+    "simulate.visits": "flask_zerotrust.simulate.visits",
+    "simulate.walks": "flask_zerotrust.simulate.walks",
+    "sketches": "research.sketches",
+    "spool": "flask_zerotrust.recordings.spool",
+    "thresholds": "flask_zerotrust.training.site_thresholds",
+}
 
 # What the [train] extra brings.
 _EXTRAS = {"sklearn", "joblib", "matplotlib", "rich"}
@@ -104,7 +176,7 @@ def say_how_to_use(out: Path, sha256: str) -> None:
 def load(name: str) -> Any:
     """Import a module of training only now: web workers must never load it."""
     try:
-        return importlib.import_module(f".training.{name}", PACKAGE)
+        return importlib.import_module(_MOVED.get(name, f"flask_zerotrust.training.{name}"))
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRAS:
             raise

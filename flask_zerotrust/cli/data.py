@@ -12,8 +12,7 @@ from typing import IO, Any
 
 import click
 
-from ..errors import ConfigError, RecordingError
-from .common import (
+from flask_zerotrust.cli.common import (
     PACKAGE,
     bad_lines,
     files_argument,
@@ -25,6 +24,7 @@ from .common import (
     seed_option,
     skip_bad_option,
 )
+from flask_zerotrust.errors import ConfigError, RecordingError
 
 
 @group.command()
@@ -91,7 +91,7 @@ def import_(dataset: str, path: str, out: str, part: str, skip_bad: bool) -> Non
 @skip_bad_option
 def features(files: tuple[str, ...], out: str, render: bool, seed: int, skip_bad: bool) -> None:
     """Write the features of every stroke as a labelled CSV."""
-    names = importlib.import_module(".motion", PACKAGE).FEATURE_NAMES
+    names = importlib.import_module(".movement", PACKAGE).FEATURE_NAMES
     with load("console").Bar() as bar, bad_lines(skip_bad) as on_bad, _text_out(out) as stream:
         sheet = csv.writer(stream, lineterminator="\n")
         sheet.writerow(["session", "user", "label", "source", "stroke", *names])

@@ -1,8 +1,7 @@
-"""Commands about a model: train, train-shipped, evaluate, score."""
+"""Commands about a model: train, evaluate, score."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 from collections import Counter
@@ -12,8 +11,7 @@ from typing import Any
 
 import click
 
-from ..errors import ConfigError, RecordingError
-from .common import (
+from flask_zerotrust.cli.common import (
     PACKAGE,
     bad_lines,
     files_argument,
@@ -21,7 +19,6 @@ from .common import (
     jobs_option,
     json_option,
     load,
-    making_folder,
     new_folder,
     read,
     render_option,
@@ -29,6 +26,7 @@ from .common import (
     seed_option,
     skip_bad_option,
 )
+from flask_zerotrust.errors import ConfigError, RecordingError
 
 
 @group.command()
@@ -87,26 +85,8 @@ def train(
 
 
 @group.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the new bundle.")
-@jobs_option
-def train_shipped(folder: Path, out: Path, jobs: int) -> None:
-    """Make the model that ships again, from the folder with the published data sets."""
-    recipe = load("recipe")
-    new_folder(out)
-    with (
-        load("console").Bar() as bar,
-        importlib.import_module("threadpoolctl").threadpool_limits(jobs),
-    ):
-        say_how_to_use(out, recipe.make(folder, out, jobs=jobs, progress=bar))
-
-
-@group.command()
 @files_argument
 @click.option("--model", help="Folder of a bundle; the one that ships if left out.")
-@click.option(
-    "--report", type=click.Path(path_type=Path), help="Folder for report.html and report.json, too."
-)
 @render_option
 @seed_option
 @jobs_option
@@ -115,22 +95,13 @@ def train_shipped(folder: Path, out: Path, jobs: int) -> None:
 def evaluate(
     files: tuple[str, ...],
     model: str | None,
-    report: Path | None,
     render: bool,
     seed: int,
     jobs: int,
     skip_bad: bool,
     as_json: bool,
 ) -> None:
-    """Add up how often each kind of visitor would be asked for a code.
-
-    A report shows people as captured and as rendered, and bots as rendered, whatever --render says.
-    """
-    if report is not None:
-        built = _report(files, report, model, seed, jobs, skip_bad)
-        _say_report(built, as_json)
-        click.echo(f"Wrote {report / 'report.html'} and report.json (seed {seed}).", err=as_json)
-        return
+    """Add up how often each kind of visitor would be asked for a code."""
     summary = load("summary")
     with load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
         scored = list(bar.over(_scored(files, model, render, seed, jobs, on_bad), "sessions"))
@@ -171,40 +142,6 @@ def score(
             click.echo(json.dumps(line) if as_json else _sentence(line))
 
 
-def _report(
-    files: tuple[str, ...], out: Path, model: str | None, seed: int, jobs: int, skip_bad: bool
-) -> dict[str, Any]:
-    """Write a report on labelled recordings, and return it."""
-    results, page, corpus = (load(f"report.{name}") for name in ("results", "page", "corpus"))
-    scoring = importlib.import_module(".scoring", PACKAGE)
-    scorer = scoring.load_bundle(model)
-    manifest = Path(model or scoring.DEFAULT) / scoring.MANIFEST
-    with making_folder(out, "--report"), load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
-        given = corpus.given(read(files, on_bad))
-        if not given.recordings:
-            raise RecordingError(", ".join(files), 'holds no sessions labelled "human" or "bot".')
-        built: dict[str, Any] = results.build(
-            given,
-            scorer,
-            seed=seed,
-            jobs=jobs,
-            manifest=scorer.manifest,
-            sha256=hashlib.sha256(manifest.read_bytes()).hexdigest(),
-            progress=bar,
-        )
-    page.write(out, built)
-    return built
-
-
-def _say_report(built: dict[str, Any], as_json: bool) -> None:
-    """Print a report's figures; on standard error, what the recordings were not enough for."""
-    headline = load("report.headline")
-    for line in [json.dumps(built)] if as_json else headline.lines(built):
-        click.echo(line)
-    for line in headline.missing(built):
-        click.echo(line, err=True)
-
-
 def _scored(
     files: tuple[str, ...],
     model: str | None,
@@ -216,7 +153,7 @@ def _scored(
     memory: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the score of every session, in file order whatever the number of jobs."""
-    scorer = importlib.import_module(".scoring", PACKAGE).load_bundle(model)
+    scorer = importlib.import_module(".risk.model", PACKAGE).load_bundle(model)
     tasks = (
         (recording, scorer, (seed, number) if render else None)
         for number, recording in enumerate(read(files, on_bad))
@@ -255,7 +192,7 @@ def _sentence(line: dict[str, Any]) -> str:
 
 
 def _warn_of_simulated_people(shown: Iterable[Any]) -> None:
-    source = importlib.import_module(".training.simulate.people", PACKAGE).SOURCE
+    source = importlib.import_module(".simulate.people", PACKAGE).SOURCE
     count = sum(recording.source == source for recording in shown)
     if count:
         click.echo(

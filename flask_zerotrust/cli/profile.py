@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from ..errors import ConfigError
-from .common import group, json_option, the_guard
+from flask_zerotrust.cli.common import group, json_option, the_guard
+from flask_zerotrust.errors import ConfigError
 
 _user = click.argument("user")
 

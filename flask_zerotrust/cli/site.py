@@ -14,8 +14,7 @@ from typing import Any
 import click
 from flask.cli import ScriptInfo
 
-from ..errors import ConfigError
-from .common import (
+from flask_zerotrust.cli.common import (
     PACKAGE,
     bad_lines,
     files_argument,
@@ -30,6 +29,7 @@ from .common import (
     skip_bad_option,
     the_guard,
 )
+from flask_zerotrust.errors import ConfigError
 
 
 class _Share(click.FloatRange):
@@ -80,7 +80,7 @@ def calibrate(
 ) -> None:
     """Set a model's cut-offs by the visits of your own site's people."""
     thresholds = load("thresholds")
-    scoring = importlib.import_module(".scoring", PACKAGE)
+    scoring = importlib.import_module(".risk.model", PACKAGE)
     scorer = scoring.load_bundle(model)
     with making_folder(out), load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
         people = _people(bar.over(read(files, on_bad), "visits"))
@@ -127,7 +127,7 @@ def recordings_(folder: Path | None, out: str, source: str, skip_bad: bool) -> N
 @json_option
 def observed_(days: int, as_json: bool) -> None:
     """Show what would have happened while ZEROTRUST_MODE was "observe" (needs `flask zerotrust`)."""
-    observed = importlib.import_module(".observed", PACKAGE)
+    observed = importlib.import_module(".web.observe", PACKAGE)
     guard = sharing_guard()
     found = list(observed.days(guard.store, now=guard.clock(), last=days))
     for day in found if as_json else ():
@@ -170,7 +170,7 @@ def _owner_only() -> Iterator[None]:
 def _people(visits: Iterable[Any]) -> Iterator[Any]:
     """Leave out what is labelled as a bot; of the rest the site says that it is people."""
     bots = 0
-    simulated = importlib.import_module(".training.simulate.people", PACKAGE).SOURCE
+    simulated = importlib.import_module(".simulate.people", PACKAGE).SOURCE
     made_up = 0
     for visit in visits:
         bots += visit.label == "bot"

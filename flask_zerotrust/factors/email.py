@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ..errors import ConfigError
-from ..texts import gettext
-from .base import Mailer
-from .sending import SendingFactor, one_line
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.factors.base import Mailer
+from flask_zerotrust.factors.sent_code import SendingFactor, one_line
+from flask_zerotrust.i18n import gettext
 
 KIND = "email"
 # RFC 5321, 4.5.3.1: 64 octets before the at sign, 254 in all (256 with the angle brackets of a path).

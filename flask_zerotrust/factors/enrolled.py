@@ -9,17 +9,18 @@ import secrets
 from collections.abc import Callable, Collection
 from typing import Any
 
-from ..errors import ChallengeError, ConfigError, StoreError
-from ..keys import KeyRing
-from ..stores.base import Rekeyed, Store, rekey, update
-from ..texts import N_
-from . import recovery, rows, webauthn
-from .base import Factor, Mailer, Sender, Verifier
-from .email import canonical_address
-from .rows import Changes, Means
-from .sms import canonical_number
-from .totp import TotpFactor
-from .webauthn import Credential, RelyingParty
+from flask_zerotrust.errors import ChallengeError, ConfigError, StoreError
+from flask_zerotrust.factors import enrolled_rows as rows
+from flask_zerotrust.factors import recovery, webauthn
+from flask_zerotrust.factors.base import Factor, Mailer, Sender, Verifier
+from flask_zerotrust.factors.email import canonical_address
+from flask_zerotrust.factors.enrolled_rows import Changes, Means
+from flask_zerotrust.factors.sms import canonical_number
+from flask_zerotrust.factors.totp import TotpFactor
+from flask_zerotrust.factors.webauthn import Credential, RelyingParty
+from flask_zerotrust.i18n import N_
+from flask_zerotrust.keys import KeyRing
+from flask_zerotrust.stores.base import Rekeyed, Store, rekey, update
 
 # A store row must have an end; an enrolled factor has none, so its end is a century away.
 _FOREVER_S = 100 * 365.25 * 86_400

@@ -9,8 +9,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..errors import ConfigError
-from ..keys import KeyRing
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.keys import KeyRing
 
 KIND = "recovery"
 N_CODES = 10

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ..errors import ConfigError
-from ..texts import gettext
-from .base import Sender
-from .sending import SendingFactor, one_line
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.factors.base import Sender
+from flask_zerotrust.factors.sent_code import SendingFactor, one_line
+from flask_zerotrust.i18n import gettext
 
 # E.164: at most fifteen digits; no country has fewer than seven.
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import pyotp
 
-from ..errors import ConfigError
-from ..texts import N_
-from .base import new_secret
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.factors.base import new_secret
+from flask_zerotrust.i18n import N_
 
 __all__ = ["TotpFactor", "new_secret"]
 

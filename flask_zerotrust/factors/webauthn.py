@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ConfigError
-from ..texts import N_
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.i18n import N_
 
 KIND = "webauthn"
 # An answer holds a signature, client data and flags: one to two KiB; attestation objects up to ten.

@@ -1,9 +1,9 @@
 """Is it still the same person? What a user's movement is like, and how likely new movement is theirs."""
 
-from .background import Background, load_background
-from .evidence import Identity
-from .profile import Instrument, Profile
-from .verify import compare, learn, ready
+from flask_zerotrust.identity.background import Background, load_background
+from flask_zerotrust.identity.evidence import Identity
+from flask_zerotrust.identity.learning import compare, learn, ready
+from flask_zerotrust.identity.profile import Instrument, Profile
 
 __all__ = [
     "Background",

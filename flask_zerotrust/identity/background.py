@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ConfigError
-from ..motion import HABIT_NAMES
-from ..pinned import MANIFEST, Kind, names_sha256, read_bundle, where
+from flask_zerotrust.bundles import MANIFEST, Kind, names_sha256, read_bundle, where
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.movement import HABIT_NAMES
 
 Floats = NDArray[np.float64]
 
@@ -23,13 +23,13 @@ DEFAULT = Path(__file__).parents[1] / "bundles" / "identity"
 #: SHA-256 of the manifest that ships; the manifest in turn holds that of the arrays.
 DEFAULT_SHA256 = "3b67ae40f307bf1a4f75258f130865fef625d744022441787aeb037edd4ca67b"
 
-_AGAIN = "Make it again with this version (python -m flask_zerotrust train-identity)"
+_AGAIN = "Make it again with this version (python -m research train-identity in a checkout)"
 _KIND = Kind(
     what="background",
     arrays=ARRAYS,
     schema=SCHEMA,
     features=HABIT_NAMES,
-    name_it=f"Name a folder with {MANIFEST} and {ARRAYS}, as the train-identity command writes it.",
+    name_it=f"Name a folder with {MANIFEST} and {ARRAYS}, as python -m research train-identity writes it.",
     again=_AGAIN,
     trust="Reinstall the package, or name the hash of the background you trust.",
 )

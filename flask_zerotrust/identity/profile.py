@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import StoreError
+from flask_zerotrust.errors import StoreError
 
 Floats = NDArray[np.float64]
 

@@ -7,11 +7,11 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import ConfigError
-from . import redis_url
-from .base import Store, update
-from .memory import MemoryStore
-from .sqlite import SQLiteStore
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.stores import redis_url
+from flask_zerotrust.stores.base import Store, update
+from flask_zerotrust.stores.in_memory import MemoryStore
+from flask_zerotrust.stores.sqlite import SQLiteStore
 
 __all__ = ["MemoryStore", "SQLiteStore", "Store", "from_url", "update"]
 
@@ -62,7 +62,7 @@ def from_url(
 
 def _redis(url: str) -> Store:
     try:
-        from .redis import RedisStore  # noqa: PLC0415 - optional package
+        from flask_zerotrust.stores.redis import RedisStore  # noqa: PLC0415 - optional package
     except ModuleNotFoundError as error:
         if error.name != "redis":
             raise

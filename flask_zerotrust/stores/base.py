@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..errors import StoreError
+from flask_zerotrust.errors import StoreError
 
 # Each lost race means that another writer won, so fifty in a row are no longer contention.
 MAX_RACES = 50

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import StoreError
+from flask_zerotrust.errors import StoreError
 
 # How long one writer waits for another. A write takes some 30 us, so this is a stuck disk.
 _BUSY_S = 5.0

@@ -13,10 +13,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ..errors import StoreError
-from . import redis_scripts as scripts
-from .patience import Patience
-from .redis_url import Target, parse
+from flask_zerotrust.errors import StoreError
+from flask_zerotrust.stores import redis_scripts as scripts
+from flask_zerotrust.stores.patience import Patience
+from flask_zerotrust.stores.redis_url import Target, parse
 
 # Positions in a log are ids of a stream, a time in ms and a number within it, as one number.
 _NUMBER_BITS = 20

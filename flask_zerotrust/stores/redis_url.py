@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from ..errors import ConfigError
+from flask_zerotrust.errors import ConfigError
 
 SCHEMES = ("redis://", "rediss://", "unix://")
 #: What every key begins with, unless the URL names a prefix.

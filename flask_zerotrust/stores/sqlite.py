@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, StoreError
-from .connections import Connections
+from flask_zerotrust.errors import ConfigError, StoreError
+from flask_zerotrust.stores.connections import Connections
 
 # RETURNING came with this release (2021-03).
 _OLDEST_SQLITE = (3, 35, 0)

@@ -9,13 +9,13 @@ import pyotp
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from ..challenge.uses import is_used
-from ..errors import ConfigError
-from ..factors.base import Factor
-from ..factors.senders import ConsoleMailer, ConsoleSender
-from ..factors.totp import TotpFactor
-from ..guard import Guard
-from .within import BROWSER, guard_of, inside, user_of
+from flask_zerotrust.challenge.uses import is_used
+from flask_zerotrust.delivery.senders import ConsoleMailer, ConsoleSender
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.factors.base import Factor
+from flask_zerotrust.factors.totp import TotpFactor
+from flask_zerotrust.testing.client import BROWSER, guard_of, inside, user_of
+from flask_zerotrust.web.state import Guard
 
 # Seconds of an authenticator's step (RFC 6238), and how many steps aside a code is taken, best first.
 _STEP_S = 30

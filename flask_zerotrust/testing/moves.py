@@ -11,16 +11,17 @@ from pathlib import Path
 import numpy as np
 from flask.testing import FlaskClient
 
-from .. import events
-from ..errors import RecordingError
-from ..guard import CurrentRisk, Guard
-from ..session import Entry
-from ..timeline import Timeline
-from ..training import recordings, simulate
-from ..training.batching import batches
-from ..training.recordings import Recording
-from .risks import change
-from .within import inside
+from flask_zerotrust import simulate
+from flask_zerotrust.errors import RecordingError
+from flask_zerotrust.movement import wire as events
+from flask_zerotrust.recordings import files as recordings
+from flask_zerotrust.recordings.batching import batches
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.risk.timeline import Timeline
+from flask_zerotrust.sessions.sessions import Entry
+from flask_zerotrust.testing.client import inside
+from flask_zerotrust.testing.risks import change
+from flask_zerotrust.web.state import CurrentRisk, Guard
 
 
 def move(client: FlaskClient, visit: Recording | str | Path, *, session: str | None = None) -> CurrentRisk:

@@ -9,13 +9,13 @@ from dataclasses import replace
 from flask import session
 from flask.testing import FlaskClient
 
-from ..errors import ConfigError
-from ..guard import CurrentRisk, Guard
-from ..ingest import records_read
-from ..record import Record
-from ..risk import Level, Policy, RiskState, judge
-from ..session import Entry
-from .within import inside, user_of
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.risk.level import Level, Policy, RiskState, judge
+from flask_zerotrust.sessions.record import Record
+from flask_zerotrust.sessions.sessions import Entry
+from flask_zerotrust.testing.client import inside, user_of
+from flask_zerotrust.web.ingest import records_read
+from flask_zerotrust.web.state import CurrentRisk, Guard
 
 #: Factor that a grant of :func:`trust` names, in signals and commands.
 FACTOR_ID = "testing"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .recordings import Recording
+from flask_zerotrust.recordings.files import Recording
 
 Floats = NDArray[np.float64]
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import sklearn
 
-from ..motion import FEATURE_NAMES
-from ..pinned import MANIFEST
-from ..scoring import ARRAYS, SCHEMA, Calibration, Trees, features_sha256
-from .fit import Artefact
+from flask_zerotrust.bundles import MANIFEST
+from flask_zerotrust.movement import FEATURE_NAMES
+from flask_zerotrust.risk.model import ARRAYS, SCHEMA, Calibration, Trees, features_sha256
+from flask_zerotrust.training.fit import Artefact
 
 
 def write_bundle(

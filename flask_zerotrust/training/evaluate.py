@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from .. import assess, motion, risk
-from ..assess import Scorer
-from ..events import EventBatch
-from ..memory import ReplayMemory, rows_of
-from .batching import batches
-from .capture import render
-from .recordings import Recording
+from flask_zerotrust import movement as motion
+from flask_zerotrust.movement.wire import EventBatch
+from flask_zerotrust.recordings.batching import batches
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.replay.memory import ReplayMemory, rows_of
+from flask_zerotrust.risk import assess
+from flask_zerotrust.risk import level as risk
+from flask_zerotrust.risk.assess import Scorer
+from flask_zerotrust.simulate.browser import render
 
 # Strokes after which a session is reported, beside its end.
 COUNTS = (1, 3, 5, 10, 20)

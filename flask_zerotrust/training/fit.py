@@ -13,17 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from .. import motion
-from ..errors import ConfigError
-from ..risk import Policy
-from ..scoring import BundleScorer, Calibration, Networks, Trees, blend
-from . import calibrate, second, simulate
-from .networks import NETWORKS, networks
-from .recordings import Recording
-from .second import Seconds
-from .stretches import Stretches, cut, joined
-from .table import PERSON_VIEWS, ROUGH_VIEWS, Floats, Progress, Table, tabulate
-from .trees import flatten
+from flask_zerotrust import movement as motion
+from flask_zerotrust import simulate
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.risk.level import Policy
+from flask_zerotrust.risk.model import BundleScorer, Calibration, Networks, Trees, blend
+from flask_zerotrust.training import calibration as calibrate
+from flask_zerotrust.training import session_model as second
+from flask_zerotrust.training.networks import NETWORKS, networks
+from flask_zerotrust.training.session_model import Seconds
+from flask_zerotrust.training.stretches import Stretches, cut, joined
+from flask_zerotrust.training.table import PERSON_VIEWS, ROUGH_VIEWS, Floats, Progress, Table, tabulate
+from flask_zerotrust.training.trees import flatten
 
 DEPTH = 4
 TREES = 120

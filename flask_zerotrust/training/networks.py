@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
-from ..scoring import FAR_SD, Networks
-from .table import Floats
+from flask_zerotrust.risk.model import FAR_SD, Networks
+from flask_zerotrust.training.table import Floats
 
 # Chosen by families held out (docs/models-compared.md).
 HIDDEN = (64, 32)

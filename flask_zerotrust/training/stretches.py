@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import risk
-from ..motion import Manner, manner
-from ..risk import Policy
-from .table import Floats, Table
+from flask_zerotrust.movement import Manner
+from flask_zerotrust.movement import session_features as manner
+from flask_zerotrust.risk import level as risk
+from flask_zerotrust.risk.level import Policy
+from flask_zerotrust.training.table import Floats, Table
 
 
 @dataclass(frozen=True, slots=True, eq=False)

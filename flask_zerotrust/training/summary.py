@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .evaluate import COUNTS, upper_bound
+from flask_zerotrust.training.evaluate import COUNTS, upper_bound
 
 #: Moments of a session at which it is looked at, as keys of ``after``.
 MOMENTS = (*map(str, COUNTS), "all")

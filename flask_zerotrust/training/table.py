@@ -10,11 +10,11 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import motion
-from .augment import vary
-from .batching import batches
-from .capture import Device, record, render
-from .recordings import Recording
+from flask_zerotrust import movement as motion
+from flask_zerotrust.recordings.batching import batches
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.simulate.browser import Device, record, render
+from flask_zerotrust.training.augment import vary
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]

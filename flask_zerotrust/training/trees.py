@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..scoring import Trees
+from flask_zerotrust.risk.model import Trees
 
 
 def flatten(model: Any, *, depth: int) -> Trees:

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from flask_zerotrust import events, memory, motion
+from flask_zerotrust import movement as motion
+from flask_zerotrust.movement import wire as events
+from flask_zerotrust.replay import memory
 from tests.integration.sites import Site, Visitor
 
 from .sites import PACE_S, movement

@@ -10,7 +10,8 @@ import numpy as np
 from flask import Flask, request, session
 from numpy.typing import NDArray
 
-from flask_zerotrust import events, motion
+from flask_zerotrust import movement as motion
+from flask_zerotrust.movement import wire as events
 
 Floats = NDArray[np.float64]
 _QUANTILES = (5, 10, 25, 50, 75, 90, 95)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 import flask_zerotrust
-from flask_zerotrust import motion, scoring
+from flask_zerotrust import movement as motion
+from flask_zerotrust.risk import model as scoring
 from flask_zerotrust.training.trees import flatten
 
 from . import naive, sites

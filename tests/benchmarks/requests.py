@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from flask_zerotrust import events
+from flask_zerotrust.movement import wire as events
 from tests.integration.sites import Site, Visitor
 from tests.servers import RedisServer, redis_server
 

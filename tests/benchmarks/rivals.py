@@ -8,7 +8,9 @@ import os
 import warnings
 from pathlib import Path
 
-from flask_zerotrust import events, motion, scoring
+from flask_zerotrust import movement as motion
+from flask_zerotrust.movement import wire as events
+from flask_zerotrust.risk import model as scoring
 
 from . import sites
 from .timing import Job

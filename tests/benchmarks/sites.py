@@ -13,8 +13,12 @@ from typing import Any
 import numpy as np
 from flask import Flask, request, session
 
-from flask_zerotrust import events, motion, recognition, scoring, stores
-from flask_zerotrust.record import Record
+from flask_zerotrust import movement as motion
+from flask_zerotrust import stores
+from flask_zerotrust.movement import wire as events
+from flask_zerotrust.risk import model as scoring
+from flask_zerotrust.sessions.record import Record
+from flask_zerotrust.web import recognition
 from tests.clock import Clock
 from tests.integration.sites import FixedScorer, Site, Visitor, build_app
 

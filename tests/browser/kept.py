@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flask_zerotrust.scoring import DEFAULT_SHA256
+from flask_zerotrust.risk.model import DEFAULT_SHA256
 
 from .harness import find_chromium
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flask_zerotrust.training.recordings import Recording
+from flask_zerotrust.recordings.files import Recording
 
 SCREEN = (1920, 1080)
 # time.sleep overshoots by up to a millisecond on a busy machine: sleep short of the mark, then spin.

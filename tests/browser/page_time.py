@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
-from flask_zerotrust.events import decode
+from flask_zerotrust.movement.wire import decode
 from tests.benchmarks import figures
 
 from .harness import FLAGS, ROOT, find_chromium

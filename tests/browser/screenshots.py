@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT, sapimouse
+from flask_zerotrust.recordings.datasets import SAPIMOUSE_HELD_OUT, sapimouse
 
 from . import os_input
 from .harness import FLAGS, ROOT, Bank, find_chromium, serve_bank

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask_zerotrust.errors import PayloadError
-from flask_zerotrust.events import Envelope, EventBatch, decode, open_envelope
+from flask_zerotrust.movement.wire import Envelope, EventBatch, decode, open_envelope
 
 from .harness import ROOT
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
 
-from flask_zerotrust.events import (
+from flask_zerotrust.movement.wire import (
     DOWN,
     ENTER,
     LEAVE,

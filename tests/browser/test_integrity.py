@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page
 
-from flask_zerotrust.events import decode
-from flask_zerotrust.motion import Integrity, inspect
-from flask_zerotrust.motion.integrity import PRESS_CAP, WHEEL_LOG_ODDS
+from flask_zerotrust.movement import Integrity, inspect
+from flask_zerotrust.movement.browser_evidence import PRESS_CAP, WHEEL_LOG_ODDS
+from flask_zerotrust.movement.wire import decode
 
 from .harness import Bank
 from .site import Site, serve_site

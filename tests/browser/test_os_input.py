@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from flask_zerotrust.training.recordings import Recording
+from flask_zerotrust.recordings.files import Recording
 
 from .os_input import SCREEN, Path, on_time, place, wait_until
 

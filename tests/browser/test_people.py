@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright
 
-from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT
-from flask_zerotrust.training.recordings import Recording
+from flask_zerotrust.recordings.datasets import SAPIMOUSE_HELD_OUT
+from flask_zerotrust.recordings.files import Recording
 
 from . import engines, kept, os_input
 from .engines import Eyes

@@ -14,13 +14,14 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from flask_zerotrust import identity, motion
+from flask_zerotrust import identity
+from flask_zerotrust import movement as motion
+from flask_zerotrust.identity.profile_store import Profiles
 from flask_zerotrust.keys import KeyRing
-from flask_zerotrust.profiles import Profiles
+from flask_zerotrust.recordings.batching import batches
+from flask_zerotrust.recordings.datasets import SAPIMOUSE_HELD_OUT
+from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.stores import SQLiteStore
-from flask_zerotrust.training.batching import batches
-from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT
-from flask_zerotrust.training.recordings import Recording
 
 from . import os_input
 from .harness import Bank

@@ -9,7 +9,7 @@ import numpy as np
 from flask import Flask, Response, request, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_zerotrust import motion
+from flask_zerotrust import movement as motion
 
 from .sites import POLICY, FixedScorer, build_app
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask_zerotrust import identity
-from flask_zerotrust.events import encode_planes
-from flask_zerotrust.profiles import Profiles, Progress
-from flask_zerotrust.recognition import identity as compared
-from flask_zerotrust.record import Record
+from flask_zerotrust.identity.profile_store import Profiles, Progress
+from flask_zerotrust.movement.wire import encode_planes
+from flask_zerotrust.sessions.record import Record
+from flask_zerotrust.web.recognition import identity as compared
 
 from .sites import Site, Visitor, movement
 

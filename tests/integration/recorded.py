@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from flask_zerotrust.events import EventBatch, encode_planes
-from flask_zerotrust.training.batching import batches
-from flask_zerotrust.training.recordings import Recording
+from flask_zerotrust.movement.wire import EventBatch, encode_planes
+from flask_zerotrust.recordings.batching import batches
+from flask_zerotrust.recordings.files import Recording
 
 from .sites import Visitor
 

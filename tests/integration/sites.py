@@ -15,13 +15,15 @@ from flask import Flask, render_template_string, request
 from flask.testing import FlaskClient
 from flask_login import LoginManager, UserMixin, login_user, logout_user
 
-from flask_zerotrust import Factor, Store, ZeroTrust, current_risk, events, risk, step_up_required
+from flask_zerotrust import Factor, Store, ZeroTrust, current_risk, step_up_required
 from flask_zerotrust.challenge import Challenges
 from flask_zerotrust.factors.enrolled import Enrolled
 from flask_zerotrust.factors.totp import TotpFactor
-from flask_zerotrust.memory import ReplayMemory
-from flask_zerotrust.profiles import Profiles
-from flask_zerotrust.session import Sessions
+from flask_zerotrust.identity.profile_store import Profiles
+from flask_zerotrust.movement import wire as events
+from flask_zerotrust.replay.memory import ReplayMemory
+from flask_zerotrust.risk import level as risk
+from flask_zerotrust.sessions.sessions import Sessions
 from tests.clock import Clock
 from tests.forms import form_to, form_with
 

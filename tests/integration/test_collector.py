@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from werkzeug.serving import make_server
 
-from flask_zerotrust import events
+from flask_zerotrust.movement import wire as events
 from tests.stored import contents, keys
 
 from .sites import Site, Visitor, movement, reads_older_sessions

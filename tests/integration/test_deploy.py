@@ -17,7 +17,7 @@ import pytest
 import requests
 import yaml
 
-from flask_zerotrust.cli import redis_health
+from flask_zerotrust.cli.doctor import redis as redis_health
 from flask_zerotrust.stores.redis import RedisStore
 from tests.ports import free_port
 from tests.servers import (

@@ -21,12 +21,15 @@ from flask.cli import ScriptInfo
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_zerotrust import ZeroTrust, step_up_required
-from flask_zerotrust.cli import checks, group, reach, redis_health
-from flask_zerotrust.cli.findings import Patient
+from flask_zerotrust.cli import group
+from flask_zerotrust.cli.doctor import app as checks
+from flask_zerotrust.cli.doctor import delivery as reach
+from flask_zerotrust.cli.doctor import redis as redis_health
+from flask_zerotrust.cli.doctor.findings import Patient
+from flask_zerotrust.delivery.smtp import SmtpMailer
 from flask_zerotrust.errors import StoreError
-from flask_zerotrust.factors.smtp import SmtpMailer
-from flask_zerotrust.record import Record
-from flask_zerotrust.risk import RiskState
+from flask_zerotrust.risk.level import RiskState
+from flask_zerotrust.sessions.record import Record
 from flask_zerotrust.stores.redis_url import parse
 from tests.servers import redis_server
 
@@ -272,7 +275,7 @@ def test_any_host(make: Callable[..., Site]) -> None:
 
 
 def test_a_model_that_is_not_pinned_or_old(make: Callable[..., Site], monkeypatch: Any) -> None:
-    from flask_zerotrust.scoring import DEFAULT
+    from flask_zerotrust.risk.model import DEFAULT
 
     assert "not pinned" in found(make(ZEROTRUST_MODEL=str(DEFAULT)), "model")[0][1]
     monkeypatch.setattr(checks, "_MODEL_DAYS", 30)
@@ -284,7 +287,7 @@ def test_the_stamp_of_a_packager_is_no_age(
     make: Callable[..., Site], monkeypatch: Any, tmp_path: Path, stamped: int, old: bool
 ) -> None:
     """Nix and reproducible images date all files to 1970 or 1980."""
-    from flask_zerotrust.scoring import DEFAULT
+    from flask_zerotrust.risk.model import DEFAULT
 
     folder = shutil.copytree(DEFAULT, tmp_path / "model")
     os.utime(folder / "manifest.json", (stamped, stamped))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flask_zerotrust.cli import reach
-from flask_zerotrust.cli.findings import Patient
+from flask_zerotrust.cli.doctor import delivery as reach
+from flask_zerotrust.cli.doctor.findings import Patient
 from flask_zerotrust.errors import ConfigError
 from tests.mailbox import FROM, Mailbox, serve_mail
 

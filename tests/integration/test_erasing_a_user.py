@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask_zerotrust import testing
 from flask_zerotrust.factors.base import new_secret
-from flask_zerotrust.guard import this_guard
+from flask_zerotrust.web.state import this_guard
 
 from .sites import Site, Visitor
 

@@ -10,7 +10,7 @@ import pytest
 from flask import request
 
 from flask_zerotrust import step_up_required
-from flask_zerotrust.formpost import BATCH_FIELD, MAX_BATCHES, MAX_FIELD_BYTES, form_batches
+from flask_zerotrust.web.form_movement import BATCH_FIELD, MAX_BATCHES, MAX_FIELD_BYTES, form_batches
 
 from .sites import Site, Visitor
 

@@ -17,10 +17,10 @@ from werkzeug.test import Client
 
 import flask_zerotrust
 from flask_zerotrust import ZeroTrust, current_risk, step_up_required
+from flask_zerotrust.delivery.senders import TwilioSender
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.factors.senders import TwilioSender
 from flask_zerotrust.factors.totp import TotpFactor
-from flask_zerotrust.guard import this_guard
+from flask_zerotrust.web.state import this_guard
 from tests.clock import Clock
 from tests.forms import form_with
 

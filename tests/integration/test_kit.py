@@ -17,8 +17,8 @@ from flask_login import FlaskLoginClient
 
 from flask_zerotrust import signals, testing
 from flask_zerotrust.errors import ConfigError, RecordingError
-from flask_zerotrust.scoring import load_bundle
-from flask_zerotrust.training.recordings import write
+from flask_zerotrust.recordings.files import write
+from flask_zerotrust.risk.model import load_bundle
 
 from .sites import ADDRESS, NUMBER, Site, User, Visitor
 

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 from flask.cli import ScriptInfo
 
-from flask_zerotrust import observed
 from flask_zerotrust.cli import group
 from flask_zerotrust.errors import StoreError
+from flask_zerotrust.web import observe as observed
 
 from .sites import Site, Visitor
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from flask_zerotrust import motion
-from flask_zerotrust.scoring import load_bundle
-from flask_zerotrust.training.batching import batches
-from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT, balabit
+from flask_zerotrust import movement as motion
+from flask_zerotrust.recordings.batching import batches
+from flask_zerotrust.recordings.datasets import SAPIMOUSE_HELD_OUT, balabit
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.risk.model import load_bundle
 from flask_zerotrust.training.evaluate import upper_bound
-from flask_zerotrust.training.recordings import Recording
 from tests.clock import Clock
 
 from .recorded import envelope

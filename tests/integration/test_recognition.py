@@ -10,8 +10,8 @@ import pytest
 
 from flask_zerotrust import signals
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.recognition import PROVEN_S
 from flask_zerotrust.stores import MemoryStore
+from flask_zerotrust.web.recognition import PROVEN_S
 from tests.stored import contents, keys
 
 from .profiled import Says, agreeing, known, many, profiles, progress, proven, record

@@ -15,13 +15,16 @@ from click.testing import CliRunner, Result
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from flask_zerotrust import ZeroTrust, events, risk
+from flask_zerotrust import ZeroTrust, simulate
 from flask_zerotrust.cli import group
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.record import Record
-from flask_zerotrust.scoring import load_bundle
-from flask_zerotrust.training import recordings, simulate, spool
-from flask_zerotrust.training.batching import batches
+from flask_zerotrust.movement import wire as events
+from flask_zerotrust.recordings import files as recordings
+from flask_zerotrust.recordings import spool
+from flask_zerotrust.recordings.batching import batches
+from flask_zerotrust.risk import level as risk
+from flask_zerotrust.risk.model import load_bundle
+from flask_zerotrust.sessions.record import Record
 from flask_zerotrust.training.evaluate import score_session
 from tests.clock import START, Clock
 

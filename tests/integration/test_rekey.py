@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from flask.cli import ScriptInfo
 
 from flask_zerotrust.cli import group
+from flask_zerotrust.delivery.senders import ConsoleMailer, ConsoleSender
 from flask_zerotrust.errors import StoreError
-from flask_zerotrust.factors.senders import ConsoleMailer, ConsoleSender
 from flask_zerotrust.factors.webauthn import Credential
 from tests.servers import emptied
 

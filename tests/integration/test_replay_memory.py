@@ -13,11 +13,11 @@ import pytest
 
 from flask_zerotrust import signals
 from flask_zerotrust.errors import StoreError
-from flask_zerotrust.memory import LOG
-from flask_zerotrust.scoring import load_bundle
-from flask_zerotrust.training.capture import Device, render
-from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT
-from flask_zerotrust.training.recordings import Recording
+from flask_zerotrust.recordings.datasets import SAPIMOUSE_HELD_OUT
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.replay.memory import LOG
+from flask_zerotrust.risk.model import load_bundle
+from flask_zerotrust.simulate.browser import Device, render
 from tests.clock import Clock
 
 from .recorded import live

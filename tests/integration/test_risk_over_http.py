@@ -8,7 +8,7 @@ import pytest
 from flask import render_template_string
 
 from flask_zerotrust import step_up_required
-from flask_zerotrust.session import MAX_STRIKES
+from flask_zerotrust.sessions.sessions import MAX_STRIKES
 from flask_zerotrust.stores import MemoryStore
 
 from .sites import PAGE, Site, Visitor, use_store

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from flask_zerotrust.scoring import load_bundle
-from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT
-from flask_zerotrust.training.recordings import Recording
+from flask_zerotrust.recordings.datasets import SAPIMOUSE_HELD_OUT
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.risk.model import load_bundle
 from tests.clock import Clock
 
 from .profiled import agreeing, progress, record

@@ -9,7 +9,7 @@ from flask import session
 from flask.sessions import SecureCookieSessionInterface
 
 from flask_zerotrust import current_risk
-from flask_zerotrust.session import SESSION_KEY, Entry
+from flask_zerotrust.sessions.sessions import SESSION_KEY, Entry
 
 from .sites import Site, Visitor, reads_older_sessions
 

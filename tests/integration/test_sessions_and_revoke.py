@@ -15,7 +15,7 @@ from flask.cli import ScriptInfo
 
 from flask_zerotrust import signals
 from flask_zerotrust.cli import group
-from flask_zerotrust.session import MAX_STRIKES
+from flask_zerotrust.sessions.sessions import MAX_STRIKES
 from tests.servers import emptied
 
 from .sites import Site

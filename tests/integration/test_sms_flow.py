@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from flask_zerotrust.delivery.senders import Message
 from flask_zerotrust.errors import SenderError
-from flask_zerotrust.factors.senders import Message
 from flask_zerotrust.factors.sms import SmsFactor
 from tests.forms import form_to
 

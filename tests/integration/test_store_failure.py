@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flask_zerotrust.errors import StoreError
-from flask_zerotrust.session import SESSION_KEY
+from flask_zerotrust.sessions.sessions import SESSION_KEY
 from tests.forms import form_with
 
 from .sites import Site, Visitor, use_store

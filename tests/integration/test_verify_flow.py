@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 
 from flask_zerotrust import signals
-from flask_zerotrust.cli import reach
-from flask_zerotrust.cli.findings import Patient
-from flask_zerotrust.factors.verify import TwilioVerify
+from flask_zerotrust.cli.doctor import delivery as reach
+from flask_zerotrust.cli.doctor.findings import Patient
+from flask_zerotrust.factors.twilio_verify import TwilioVerify
 from tests.twilio_server import SID, TOKEN, serve_twilio
 from tests.verify_server import SERVICE, FakeVerify
 

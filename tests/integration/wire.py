@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import requests
 
-from flask_zerotrust import events
+from flask_zerotrust.movement import wire as events
 
 from .sites import Visitor, movement, totp
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import requests
 
-from flask_zerotrust import events
+from flask_zerotrust.movement import wire as events
+from flask_zerotrust.recordings.batching import batches
 from flask_zerotrust.testing import bot, person
-from flask_zerotrust.training.batching import batches
 from tests.integration.sites import totp
 from tests.integration.wire import Answer, FarVisitor, Wire
 

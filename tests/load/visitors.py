@@ -15,7 +15,8 @@ from unittest import mock
 
 from flask import Flask
 
-from flask_zerotrust import ZeroTrust, events
+from flask_zerotrust import ZeroTrust
+from flask_zerotrust.movement import wire as events
 from tests.benchmarks import sites
 from tests.clock import Clock
 from tests.integration.sites import FixedScorer, Site

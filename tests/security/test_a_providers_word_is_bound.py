@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from flask_zerotrust.factors.verify import VerifiedSmsFactor
+from flask_zerotrust.factors.twilio_verify import VerifiedSmsFactor
 from tests.desk import NUMBER
 from tests.verify_server import FakeVerify
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from flask_zerotrust.challenge import Challenges
-from flask_zerotrust.challenge.attempts import (
+from flask_zerotrust.challenge.limits import (
     ACCOUNT_FAILURES,
     ADDRESS_PAUSE_S,
     ADDRESS_TRIES,

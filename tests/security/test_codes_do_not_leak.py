@@ -8,9 +8,9 @@ import traceback
 import pytest
 
 from flask_zerotrust.challenge import Parked
+from flask_zerotrust.delivery.senders import ConsoleSender
 from flask_zerotrust.errors import ChallengeError, SenderError, ZeroTrustError
 from flask_zerotrust.factors.enrolled import Enrolled
-from flask_zerotrust.factors.senders import ConsoleSender
 from flask_zerotrust.factors.sms import SmsFactor
 from tests.desk import NUMBER, SECRET, Desk
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from flask_zerotrust.record import Record
+from flask_zerotrust.sessions.record import Record
 from tests.integration.sites import Site, Visitor, reads_older_sessions
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_zerotrust.config import Settings
+from flask_zerotrust.delivery.smtp import compose
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.factors.email import EmailFactor, canonical_address, message
-from flask_zerotrust.factors.smtp import compose
 from tests.mailbox import FROM, Mailbox, serve_mail
 
 HEADERS = {

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flask_zerotrust.challenge.attempts import ACCOUNT_FAILURES
+from flask_zerotrust.challenge.limits import ACCOUNT_FAILURES
 from flask_zerotrust.factors import webauthn
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.enrolled import Enrolled

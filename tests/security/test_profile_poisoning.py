@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flask_zerotrust import assess, events, identity
-from flask_zerotrust.identity.verify import DAY_STROKES
-from flask_zerotrust.motion import HABIT_NAMES, Integrity
-from flask_zerotrust.motion.replayed import WEAK, Replayed
-from flask_zerotrust.recognition import Sight, may_teach
+from flask_zerotrust import identity
+from flask_zerotrust.identity.learning import DAY_STROKES
+from flask_zerotrust.movement import HABIT_NAMES, Integrity
+from flask_zerotrust.movement import wire as events
+from flask_zerotrust.replay.evidence import WEAK, Replayed
+from flask_zerotrust.risk import assess
+from flask_zerotrust.web.recognition import Sight, may_teach
 from tests.integration.profiled import Says, agreeing, known, many, profiles, progress, proven, record
 from tests.integration.sites import Site, Visitor, movement
 

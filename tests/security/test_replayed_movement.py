@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from flask_zerotrust.events import MOUSE, MOVE, EventBatch, encode_planes
-from flask_zerotrust.memory import LOG
+from flask_zerotrust.movement.wire import MOUSE, MOVE, EventBatch, encode_planes
+from flask_zerotrust.replay.memory import LOG
 from tests.integration.sites import Site, Visitor
 
 

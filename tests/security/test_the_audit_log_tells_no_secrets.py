@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from flask_zerotrust import audit, signals
+from flask_zerotrust import signals
 from flask_zerotrust.errors import StoreError
+from flask_zerotrust.web import audit_log as audit
 from tests.forms import form_to, read_forms
 from tests.integration.sites import NUMBER, SECRET, Site
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from flask_zerotrust import events
-from flask_zerotrust.timeline import SLACK_S
+from flask_zerotrust.movement import wire as events
+from flask_zerotrust.risk.timeline import SLACK_S
 from tests.integration.sites import Site, Visitor, movement
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flask_zerotrust import session as sessions
-from flask_zerotrust import timeline
+from flask_zerotrust.risk import timeline
+from flask_zerotrust.sessions import sessions as sessions
 from tests.integration.sites import Site, Visitor
 from tests.stored import contents, keys
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from flask_zerotrust.training.recordings import Recording
+from flask_zerotrust.recordings.files import Recording
 
 
 def made(

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flask_zerotrust import events
-from flask_zerotrust.training import simulate, table
-from flask_zerotrust.training.batching import MAX_ROWS
-from flask_zerotrust.training.capture import Device, batches, render
-from flask_zerotrust.training.recordings import Recording
+from flask_zerotrust import simulate
+from flask_zerotrust.movement import wire as events
+from flask_zerotrust.recordings.batching import MAX_ROWS
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.simulate.browser import Device, batches, render
+from flask_zerotrust.training import table
 
 from .made import made, recordings
 

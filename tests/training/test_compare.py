@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from flask_zerotrust import motion
-from flask_zerotrust.training.compare import __main__ as command
-from flask_zerotrust.training.compare import strokes, study
-from flask_zerotrust.training.compare.profiles import FEATURES, PROFILE, WIDTH, describe
-from flask_zerotrust.training.simulate import bots
+from flask_zerotrust import movement as motion
+from flask_zerotrust.simulate import bots
 from flask_zerotrust.training.table import features
+from research.models_compared import __main__ as command
+from research.models_compared import strokes, study
+from research.models_compared.profiles import FEATURES, PROFILE, WIDTH, describe
 
 from .test_fit import FAMILIES, hand
 

@@ -9,9 +9,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from flask_zerotrust.training import recipe, replays
-from flask_zerotrust.training.console import Bar
-from flask_zerotrust.training.identity import __main__ as measuring
+from flask_zerotrust.training.progress_bar import Bar
+from research import recipe, replays
+from research.identity import __main__ as measuring
 
 
 class Terminal(io.StringIO):

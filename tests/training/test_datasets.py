@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from flask_zerotrust.errors import ConfigError, RecordingError
-from flask_zerotrust.training import datasets
-from flask_zerotrust.training.recordings import Recording, read, write
+from flask_zerotrust.recordings import datasets
+from flask_zerotrust.recordings.files import Recording, read, write
 
 from .made import made
 

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.motion import FEATURE_NAMES
-from flask_zerotrust.scoring import FAR_SD, load_bundle
-from flask_zerotrust.training import calibrate, figures, fit, networks, stretches
+from flask_zerotrust.movement import FEATURE_NAMES
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.risk.model import FAR_SD, load_bundle
+from flask_zerotrust.simulate import bots
+from flask_zerotrust.training import calibration as calibrate
+from flask_zerotrust.training import fit, networks, stretches
 from flask_zerotrust.training.augment import vary
 from flask_zerotrust.training.bundle import write_bundle
 from flask_zerotrust.training.evaluate import score_session, upper_bound
-from flask_zerotrust.training.recordings import Recording
-from flask_zerotrust.training.simulate import bots
 from flask_zerotrust.training.table import Table, features, tabulate
+from research import figures
 
 FAMILIES = ("linear", "bezier", "wind", "arc")
 #: A small fit. tests/unit/test_cli.py fits one with as many bins as the model that ships.

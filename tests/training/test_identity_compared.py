@@ -14,12 +14,12 @@ from sklearn.metrics import roc_auc_score
 
 from flask_zerotrust import identity
 from flask_zerotrust.identity.profile import MAX_BYTES
-from flask_zerotrust.motion import HABIT_NAMES
-from flask_zerotrust.training.identity import evaluate, fit, recipe, visits
-from flask_zerotrust.training.identity.compare import __main__ as command
-from flask_zerotrust.training.identity.compare import covariance, rates, stretches, study
-from flask_zerotrust.training.identity.compare.rates import Trials
-from flask_zerotrust.training.identity.visits import Visit
+from flask_zerotrust.movement import HABIT_NAMES
+from research.identity import evaluate, fit, recipe, visits
+from research.identity.visits import Visit
+from research.identity_compared import __main__ as command
+from research.identity_compared import covariance, rates, stretches, study
+from research.identity_compared.rates import Trials
 
 WIDTH = len(HABIT_NAMES)
 DOCS = Path(__file__).resolve().parents[2] / "docs"

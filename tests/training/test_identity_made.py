@@ -14,14 +14,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from flask_zerotrust import cli, identity
+from flask_zerotrust import identity
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.identity import background
-from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT
-from flask_zerotrust.training.identity import calibrate, evaluate, others, visits
-from flask_zerotrust.training.identity.calibrate import Trial
-from flask_zerotrust.training.recordings import Recording
-from flask_zerotrust.training.report import targets
+from flask_zerotrust.recordings.datasets import SAPIMOUSE_HELD_OUT
+from flask_zerotrust.recordings.files import Recording
+from research import cli
+from research.identity import calibrate, evaluate, others, visits
+from research.identity.calibrate import Trial
+from research.report import targets
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 KEPT = json.loads((DOCS / "identity.json").read_text())

@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flask_zerotrust import assess, motion, risk
-from flask_zerotrust.events import MOVE
-from flask_zerotrust.scoring import load_bundle
-from flask_zerotrust.training import datasets
-from flask_zerotrust.training.capture import Device, batches, render
+from flask_zerotrust import movement as motion
+from flask_zerotrust.movement.wire import MOVE
+from flask_zerotrust.recordings import datasets
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.risk import assess
+from flask_zerotrust.risk import level as risk
+from flask_zerotrust.risk.model import load_bundle
+from flask_zerotrust.simulate.browser import Device, batches, render
 from flask_zerotrust.training.evaluate import HALF_LIFE_S
-from flask_zerotrust.training.recordings import Recording
 
 #: Delay from event to handler of n moves, in ms.
 Lag = Callable[[int, np.random.Generator], np.ndarray]

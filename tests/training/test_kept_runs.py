@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flask_zerotrust.training.report.kept_runs import people_row, tools_row
+from research.report.kept_runs import people_row, tools_row
 
 NOW, FORMER = "a" * 64, "b" * 64
 

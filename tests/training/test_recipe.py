@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from flask_zerotrust import cli, scoring
-from flask_zerotrust.training import datasets, fit, recipe, recordings
+from flask_zerotrust.recordings import datasets
+from flask_zerotrust.recordings import files as recordings
+from flask_zerotrust.risk import model as scoring
+from flask_zerotrust.training import fit
+from research import cli, recipe
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from flask_zerotrust.errors import RecordingError
-from flask_zerotrust.training.recordings import Recording, dump, parse, read, write
+from flask_zerotrust.recordings.files import Recording, dump, parse, read, write
 
 from .made import made, recordings
 

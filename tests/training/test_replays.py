@@ -1,6 +1,6 @@
 """What the page about the replay memory promises, on people whom nothing was fitted to.
 
-A part of what ``python -m flask_zerotrust.training.replays`` measures: short sessions of SapiMouse in the
+A part of what ``python -m research.replays`` measures: short sessions of SapiMouse in the
 memory, and devices as most visitors have them; those behind a slow remote desktop take longer.
 """
 
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flask_zerotrust.memory import ReplayMemory
-from flask_zerotrust.training import datasets, recipe, replays
-from flask_zerotrust.training.capture import Device, render
-from flask_zerotrust.training.recordings import Recording
+from flask_zerotrust.recordings import datasets
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.replay.memory import ReplayMemory
+from flask_zerotrust.simulate.browser import Device, render
+from research import recipe, replays
 
 PEOPLE = datasets.SAPIMOUSE_HELD_OUT[:6]
 

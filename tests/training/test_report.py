@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from flask_zerotrust.assess import Heard
-from flask_zerotrust.cli import group
+from flask_zerotrust import simulate
 from flask_zerotrust.errors import RecordingError
-from flask_zerotrust.scoring import DEFAULT_SHA256, load_bundle
-from flask_zerotrust.training import recordings, simulate
+from flask_zerotrust.recordings import files as recordings
+from flask_zerotrust.risk.assess import Heard
+from flask_zerotrust.risk.model import DEFAULT_SHA256, load_bundle
 from flask_zerotrust.training.evaluate import score_session
-from flask_zerotrust.training.report import __main__ as command
-from flask_zerotrust.training.report import corpus, curves, page, results, sessions, tables, targets
-from flask_zerotrust.training.report.trace import Moment, Trace, trace
+from research.cli import group
+from research.report import __main__ as command
+from research.report import corpus, curves, page, results, sessions, tables, targets
+from research.report.trace import Moment, Trace, trace
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 KEPT = json.loads((DOCS / "evaluation.json").read_text(encoding="utf-8"))
@@ -232,9 +233,7 @@ def test_names_from_files_cannot_write_html(report):
 def test_the_command_writes_a_report_and_prints_where(tmp_path):
     file = tmp_path / "visits.jsonl.gz"
     recordings.write(file, visits())
-    said = CliRunner().invoke(
-        group, ["evaluate", str(file), "--report", str(tmp_path / "out"), "--seed", "3"]
-    )
+    said = CliRunner().invoke(group, ["report", str(file), "--out", str(tmp_path / "out"), "--seed", "3"])
     assert said.exit_code == 0, said.output
     assert "seed 3" in said.output
     written = json.loads((tmp_path / "out" / "report.json").read_text())
@@ -245,7 +244,7 @@ def test_the_command_writes_a_report_and_prints_where(tmp_path):
 def report_on(folder, *found, words=()):
     file = folder / "visits.jsonl.gz"
     recordings.write(file, found)
-    return CliRunner().invoke(group, ["evaluate", str(file), "--report", str(folder / "out"), *words])
+    return CliRunner().invoke(group, ["report", str(file), "--out", str(folder / "out"), *words])
 
 
 def test_the_figures_of_a_report_are_printed(tmp_path):
@@ -276,7 +275,7 @@ def test_nothing_with_a_label_makes_no_report(tmp_path):
     assert 'holds no sessions labelled "human" or "bot"' in said.stderr
     (tmp_path / "out").write_text("a file of mine")
     said = report_on(tmp_path, *nobody)
-    assert (said.exit_code, "--report" in said.stderr) == (2, True)
+    assert (said.exit_code, "--out" in said.stderr) == (2, True)
 
 
 def test_a_report_on_people_alone_can_be_written(tmp_path):

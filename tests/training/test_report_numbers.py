@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flask_zerotrust.training.report import baseline, curves, intervals
-from flask_zerotrust.training.report.curves import Scores
+from research.report import baseline, curves, intervals
+from research.report.curves import Scores
 
 RNG_SEED = 11
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flask_zerotrust.training import simulate
-from flask_zerotrust.training.capture import Device, render
-from flask_zerotrust.training.recordings import Recording
-from flask_zerotrust.training.rough import Rough, bent, delivered, on_lattice
+from flask_zerotrust import simulate
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.simulate.browser import Device, render
+from flask_zerotrust.simulate.rough import Rough, bent, delivered, on_lattice
 from flask_zerotrust.training.table import views
 
 from .made import made, recordings

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flask_zerotrust.motion import FEATURE_NAMES, manner
-from flask_zerotrust.training import second, simulate
+from flask_zerotrust import simulate
+from flask_zerotrust.movement import FEATURE_NAMES
+from flask_zerotrust.movement import session_features as manner
+from flask_zerotrust.training import session_model as second
 from flask_zerotrust.training.stretches import cut, joined
 from flask_zerotrust.training.table import Table
 

@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flask_zerotrust import motion
+from flask_zerotrust import movement as motion
+from flask_zerotrust import simulate
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.training import simulate
-from flask_zerotrust.training.capture import batches
-from flask_zerotrust.training.recordings import Recording, dump, parse
-from flask_zerotrust.training.simulate import noises, progress, shapes, visits, walks
-from flask_zerotrust.training.simulate.bots import _SHAPES
-from flask_zerotrust.training.simulate.bots import FAMILIES as FAMILY_MAKERS
-from flask_zerotrust.training.simulate.people import person
-from flask_zerotrust.training.simulate.progress import EASE_OUT, _eased
-from flask_zerotrust.training.simulate.reaches import Maker, Reach, fitts
-from flask_zerotrust.training.simulate.shapes import ShapeFamily, _bezier
+from flask_zerotrust.recordings.files import Recording, dump, parse
+from flask_zerotrust.simulate import noises, progress, shapes, visits, walks
+from flask_zerotrust.simulate.bots import _SHAPES
+from flask_zerotrust.simulate.bots import FAMILIES as FAMILY_MAKERS
+from flask_zerotrust.simulate.browser import batches
+from flask_zerotrust.simulate.people import person
+from flask_zerotrust.simulate.progress import EASE_OUT, _eased
+from flask_zerotrust.simulate.reaches import Maker, Reach, fitts
+from flask_zerotrust.simulate.shapes import ShapeFamily, _bezier
 
 from .made import made
 

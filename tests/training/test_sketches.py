@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from flask_zerotrust.motion import sketch
-from flask_zerotrust.training import datasets, sketches
-from flask_zerotrust.training.capture import render
-from flask_zerotrust.training.datasets import SAPIMOUSE_HELD_OUT
-from flask_zerotrust.training.recordings import Recording
-from flask_zerotrust.training.replays import again
+from flask_zerotrust.recordings import datasets
+from flask_zerotrust.recordings.datasets import SAPIMOUSE_HELD_OUT
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.replay import sketch
+from flask_zerotrust.simulate.browser import render
+from research import sketches
+from research.replays import again
 
 Arrays = dict[str, np.ndarray]
 Learn = Callable[..., Arrays]

@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from flask_zerotrust import simulate
 from flask_zerotrust.cli import group
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.risk import Policy
-from flask_zerotrust.scoring import load_bundle
-from flask_zerotrust.training import datasets, recordings, simulate, thresholds
+from flask_zerotrust.recordings import datasets
+from flask_zerotrust.recordings import files as recordings
+from flask_zerotrust.risk.level import Policy
+from flask_zerotrust.risk.model import load_bundle
+from flask_zerotrust.training import site_thresholds as thresholds
 from flask_zerotrust.training.evaluate import score_session
-from flask_zerotrust.training.thresholds import Visit, find
+from flask_zerotrust.training.site_thresholds import Visit, find
 
 POLICY = Policy(unclear_at=0.6, high_at=0.9, window_high_at=2.5)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flask_zerotrust.events import MOUSE, MOVE, EventBatch
+from flask_zerotrust.movement.wire import MOUSE, MOVE, EventBatch
 
 
 def batch(t_ms, x, y, *, kind=None, pointer=MOUSE, trusted=True) -> EventBatch:

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flask_zerotrust.events import DOWN, MOUSE, MOVE, UP, WHEEL, Envelope, EventBatch, decode, encode_planes
+from flask_zerotrust.movement.wire import (
+    DOWN,
+    MOUSE,
+    MOVE,
+    UP,
+    WHEEL,
+    Envelope,
+    EventBatch,
+    decode,
+    encode_planes,
+)
 
 FRAME_MS = 1_000.0 / 60.0
 

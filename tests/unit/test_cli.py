@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flask_zerotrust.cli import group
-from flask_zerotrust.motion import FEATURE_NAMES
-from flask_zerotrust.training import recordings
+from flask_zerotrust.movement import FEATURE_NAMES
+from flask_zerotrust.recordings import files as recordings
 
 LINE_KEYS = ["session", "user", "label", "source", "strokes", "after", "reasons"]
 
@@ -235,7 +235,6 @@ def test_import_stops_at_a_broken_row_or_counts_it(tmp_path: Path) -> None:
         (("score", "-"), "standard input: holds no sessions"),
         (("score", "-", "--jobs", "2"), "standard input: holds no sessions"),
         (("evaluate", "-"), "standard input: holds no sessions"),
-        (("evaluate", "-", "--report", "out"), "standard input: holds no sessions"),
         (("calibrate", "-", "--out", "out"), "standard input: holds no sessions"),
         (("train", "-", "--out", "out"), "standard input: holds no sessions"),
         (("features", "-", "--out", "no/such/x.csv"), "no/such/x.csv"),
@@ -307,10 +306,6 @@ def test_a_missing_extra_says_how_to_get_it(visits: Path) -> None:
     "words",
     [
         ("features", "VISITS"),
-        ("train-shipped", ".", "--out", "unused"),
-        ("train-identity", ".", "--out", "unused"),
-        ("evaluate-identity", "sapimouse", "."),
-        ("evaluate", "VISITS", "--report", "unused"),
         ("score", "VISITS", "--jobs", "2"),
     ],
     ids=lambda words: words[0],

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_zerotrust.risk import Decision, Standing, Terms, decide
+from flask_zerotrust.risk.level import Decision, Standing, Terms, decide
 
 LEVELS = ("unknown", "low", "elevated", "high")
 

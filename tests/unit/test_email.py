@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from flask_zerotrust.delivery.senders import ConsoleMailer
+from flask_zerotrust.delivery.smtp import SmtpMailer, compose, trouble
 from flask_zerotrust.errors import ConfigError, SenderError
 from flask_zerotrust.factors.email import EmailFactor, canonical_address, masked, message
 from flask_zerotrust.factors.enrolled import Enrolled
-from flask_zerotrust.factors.senders import ConsoleMailer
-from flask_zerotrust.factors.smtp import SmtpMailer, compose, trouble
 from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.stores import MemoryStore
 from tests.clock import START

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flask_zerotrust import events
 from flask_zerotrust.errors import PayloadError
-from flask_zerotrust.events import EventBatch, decode, encode_planes, open_envelope
+from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement.wire import EventBatch, decode, encode_planes, open_envelope
 
 MAX_BYTES = 65_536
 MAX_EVENTS = 4_000

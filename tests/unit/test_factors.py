@@ -15,11 +15,11 @@ from pathlib import Path
 import pyotp
 import pytest
 
+from flask_zerotrust.delivery.senders import ConsoleSender, TwilioSender
 from flask_zerotrust.errors import ConfigError, SenderError, StoreError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.enrolled import MAX_FACTORS, Enrolled
 from flask_zerotrust.factors.recovery import shown
-from flask_zerotrust.factors.senders import ConsoleSender, TwilioSender
 from flask_zerotrust.factors.sms import SmsFactor, canonical_number, message
 from flask_zerotrust.factors.totp import TotpFactor, new_secret
 from flask_zerotrust.keys import KeyRing

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from movement import batch, line, wander
 
-from flask_zerotrust.motion import FEATURE_NAMES, Strokes, extract, split
-from flask_zerotrust.motion.resample import sums
+from flask_zerotrust.movement import FEATURE_NAMES, Strokes, extract, split
+from flask_zerotrust.movement.resample import sums
 
 
 def one(t, x, y) -> dict[str, float]:

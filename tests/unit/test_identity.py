@@ -14,18 +14,18 @@ import pytest
 from flask_zerotrust import identity
 from flask_zerotrust.errors import ConfigError, StoreError
 from flask_zerotrust.identity import background as model
-from flask_zerotrust.identity import verify
+from flask_zerotrust.identity import learning as verify
 from flask_zerotrust.identity.evidence import CAP_OTHER, CAP_OWNER, STROKE_CAP, TEMPER, Identity
-from flask_zerotrust.identity.profile import MAX_BYTES
-from flask_zerotrust.identity.verify import (
+from flask_zerotrust.identity.learning import (
     DAY_STROKES,
     MAX_DRIFT,
     MAX_INSTRUMENTS,
     MEMORY_STROKES,
     READY_STROKES,
 )
+from flask_zerotrust.identity.profile import MAX_BYTES
 from flask_zerotrust.keys import KeyRing
-from flask_zerotrust.motion import HABIT_NAMES
+from flask_zerotrust.movement import HABIT_NAMES
 
 DAY_S = 86_400.0
 

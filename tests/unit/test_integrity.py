@@ -14,13 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_zerotrust import assess, risk
-from flask_zerotrust.events import DOWN, ENTER, LEAVE, MOVE, TOUCH, UP, WHEEL, EventBatch
-from flask_zerotrust.motion import Integrity, inspect
-from flask_zerotrust.motion import integrity as module
-from flask_zerotrust.scoring import load_bundle
-from flask_zerotrust.training import batching, capture, datasets
-from flask_zerotrust.training.recordings import Recording
+import flask_zerotrust
+from flask_zerotrust.movement import Integrity, inspect
+from flask_zerotrust.movement import browser_evidence as module
+from flask_zerotrust.movement.wire import DOWN, ENTER, LEAVE, MOVE, TOUCH, UP, WHEEL, EventBatch
+from flask_zerotrust.recordings import batching, datasets
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.risk import assess
+from flask_zerotrust.risk import level as risk
+from flask_zerotrust.risk.model import load_bundle
+from flask_zerotrust.simulate import browser as capture
 from tests.unit.stream import Stream, over_the_wire
 
 SCORER = load_bundle()
@@ -297,7 +300,7 @@ def test_without_movement_the_whole_judgement_is_unknown(stream: Callable[[], Ba
 
 def test_what_the_screen_and_the_focus_are_is_not_even_asked() -> None:
     """screenX may equal clientX, and a page may be without focus: the collector never looks."""
-    collector = (Path(assess.__file__).parent / "static" / "collector.js").read_text()
+    collector = (Path(flask_zerotrust.__file__).parent / "static" / "collector.js").read_text()
     asked = r"screen|hasFocus|outer(?:Width|Height)|webdriver|userAgent|navigator\.(?!sendBeacon)|detail"
     assert re.findall(rf"\b(?:{asked})", collector) == []
     names = {field.name for field in fields(EventBatch)}

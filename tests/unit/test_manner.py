@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_zerotrust import assess, risk
-from flask_zerotrust.motion import FEATURE_NAMES, Manner, manner
+from flask_zerotrust.movement import FEATURE_NAMES, Manner
+from flask_zerotrust.movement import session_features as manner
+from flask_zerotrust.risk import assess
+from flask_zerotrust.risk import level as risk
 
 POLICY = risk.Policy(drift=0.0, early_at=0.9, unclear_at=0.9, high_at=0.95)
 HOUR_S = 3_600.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flask_zerotrust import memory
-from flask_zerotrust.memory import LOG, ROW, ReplayMemory
-from flask_zerotrust.motion import pairs, replay
-from flask_zerotrust.motion.replayed import CAP_REPLAY, RECALLED, STRONG, WEAK, Hit, Replayed
+from flask_zerotrust.replay import fingerprints as replay
+from flask_zerotrust.replay import memory, pairs
+from flask_zerotrust.replay.evidence import CAP_REPLAY, RECALLED, STRONG, WEAK, Hit, Replayed
+from flask_zerotrust.replay.memory import LOG, ROW, ReplayMemory
 from flask_zerotrust.stores import MemoryStore, SQLiteStore
 from tests.clock import Clock
 

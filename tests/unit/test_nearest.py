@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flask_zerotrust.motion.nearest import RECENT, Nearest
+from flask_zerotrust.replay.nearest import RECENT, Nearest
 
 WALLS = tuple(np.linspace(-3, 3, cells + 1).astype(np.float32) for cells in (6, 5, 4))
 

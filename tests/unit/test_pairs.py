@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flask_zerotrust.motion import Strokes, pairs, replay
-from flask_zerotrust.motion.pairs import Pairs
+from flask_zerotrust.movement import Strokes
+from flask_zerotrust.replay import fingerprints as replay
+from flask_zerotrust.replay import pairs
+from flask_zerotrust.replay.pairs import Pairs
 
 
 def two(

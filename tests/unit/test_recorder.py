@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flask_zerotrust import recorder
-from flask_zerotrust.events import Envelope
 from flask_zerotrust.keys import KeyRing
-from flask_zerotrust.recorder import Recorder
+from flask_zerotrust.movement.wire import Envelope
+from flask_zerotrust.recordings import recorder
+from flask_zerotrust.recordings.recorder import Recorder
 from tests.clock import Clock
 
 KIB = 1_024

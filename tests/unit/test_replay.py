@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flask_zerotrust.motion import Strokes, replay
+from flask_zerotrust.movement import Strokes
+from flask_zerotrust.replay import fingerprints as replay
 
 
 def winding(seed: int, *, hz: float = 60.0) -> Strokes:

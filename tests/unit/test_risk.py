@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_zerotrust.identity.evidence import CAP_OTHER, CAP_OWNER, Identity
-from flask_zerotrust.risk import OTHER_PRIOR_LOG_ODDS, Policy, RiskState, decay, level, update, value
+from flask_zerotrust.risk.level import OTHER_PRIOR_LOG_ODDS, Policy, RiskState, decay, level, update, value
 
 HALF_LIFE_S = 900.0
 NOTHING = RiskState()

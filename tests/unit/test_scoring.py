@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.motion import FEATURE_NAMES
-from flask_zerotrust.scoring import ARRAYS, DEFAULT, MANIFEST, Networks, Trees, load_bundle
+from flask_zerotrust.movement import FEATURE_NAMES
+from flask_zerotrust.risk.model import ARRAYS, DEFAULT, MANIFEST, Networks, Trees, load_bundle
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_changed_manifest_is_refused_where_it_is_pinned(copy):
 
 
 def test_the_bundle_that_ships_is_pinned_in_code(copy, monkeypatch):
-    monkeypatch.setattr("flask_zerotrust.scoring.DEFAULT", copy)
+    monkeypatch.setattr("flask_zerotrust.risk.model.DEFAULT", copy)
     load_bundle()
     (copy / MANIFEST).write_text((copy / MANIFEST).read_text() + " ")
     with pytest.raises(ConfigError, match="Reinstall"):
@@ -120,7 +120,7 @@ def test_a_missing_folder_names_the_setting(tmp_path):
 
 def test_scoring_never_imports_the_learning_library():
     code = (
-        "import sys; from flask_zerotrust.scoring import load_bundle; load_bundle();"
+        "import sys; from flask_zerotrust.risk.model import load_bundle; load_bundle();"
         "sys.exit(any(m.split('.')[0] in ('sklearn', 'joblib') for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_zerotrust.config import Settings
+from flask_zerotrust.config import CLOCK_SLACK_S, Settings
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.keys import KeyRing
-from flask_zerotrust.record import CLOCK_SLACK_S, Grant, Ledger, Record
-from flask_zerotrust.risk import RiskState
-from flask_zerotrust.session import MAX_STRIKES, SESSION_KEY, Entry, Sessions
+from flask_zerotrust.risk.level import RiskState
+from flask_zerotrust.sessions.record import Grant, Ledger, Record
+from flask_zerotrust.sessions.sessions import MAX_STRIKES, SESSION_KEY, Entry, Sessions
 from flask_zerotrust.stores import MemoryStore
 from tests.clock import START, Clock
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from movement import batch, line
 
-from flask_zerotrust.events import DOWN, ENTER, LEAVE, MOUSE, MOVE, PEN, TOUCH, UP, WHEEL
-from flask_zerotrust.motion import split
-from flask_zerotrust.motion.strokes import MAX_MS, MIN_EVENTS, MIN_MS, MIN_PX, PAUSE_MS
+from flask_zerotrust.movement import split
+from flask_zerotrust.movement.strokes import MAX_MS, MIN_EVENTS, MIN_MS, MIN_PX, PAUSE_MS
+from flask_zerotrust.movement.wire import DOWN, ENTER, LEAVE, MOUSE, MOVE, PEN, TOUCH, UP, WHEEL
 
 
 def test_even_movement_is_one_stroke_from_first_to_last_event():

@@ -16,17 +16,21 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment
 
-import flask_zerotrust.texts
+import flask_zerotrust.i18n
 from flask_zerotrust.challenge import MESSAGES
-from flask_zerotrust.texts import N_, gettext, language, ngettext
+from flask_zerotrust.i18n import N_, gettext, language, ngettext
 
-PACKAGE = Path(flask_zerotrust.texts.__file__).parent
+PACKAGE = Path(flask_zerotrust.i18n.__file__).parent
 ROOT = PACKAGE.parent
 FOLDER = PACKAGE / "translations"
 TEMPLATES = sorted((PACKAGE / "templates").rglob("*.html"))
 LANGUAGES = sorted(path.parts[-3] for path in FOLDER.glob("*/LC_MESSAGES/flask_zerotrust.po"))
 #: Modules that answer people; what they hand to programs and developers is English.
-SPEAKING = [PACKAGE / "answers.py", PACKAGE / "enforce.py", *sorted((PACKAGE / "views").glob("*.py"))]
+SPEAKING = [
+    PACKAGE / "web" / "responses.py",
+    PACKAGE / "web" / "enforce.py",
+    *sorted((PACKAGE / "web" / "views").glob("*.py")),
+]
 SEAM = {"gettext", "ngettext", "N_"}
 SENTENCE = re.compile(r"[A-Z][\w’']*( [\w’'%(]|[.!?:]$)")
 #: The detail of the 401 and its header.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from itsdangerous import BadSignature, SignatureExpired
 
-from flask_zerotrust.tokens import Tokens, serializer
+from flask_zerotrust.sessions.tokens import Tokens, serializer
 from tests.clock import Clock
 
 SAID = ["session", "nonce"]

@@ -10,7 +10,7 @@ import pytest
 
 from flask_zerotrust.errors import ChallengeError, ConfigError, SenderError
 from flask_zerotrust.factors.sms import SmsFactor
-from flask_zerotrust.factors.verify import TwilioVerify, VerifiedSmsFactor, sms_factor
+from flask_zerotrust.factors.twilio_verify import TwilioVerify, VerifiedSmsFactor, sms_factor
 from tests.desk import NUMBER, Phone
 from tests.twilio_server import SID, TOKEN, describe, problems
 from tests.verify_server import SERVICE

@@ -1,0 +1,137 @@
+"""Counting tries before they are judged: by challenge, by factor, by account and, softly, by address."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from flask_zerotrust.challenge.pending import Pending
+from flask_zerotrust.challenge.records import Kept
+from flask_zerotrust.errors import ChallengeError
+from flask_zerotrust.factors.base import Factor, Unguessable
+
+# NIST SP 800-63B, 5.2.2: at most 100 consecutive failed attempts on one account.
+ACCOUNT_FAILURES = 100
+# Failures this long ago are no longer "consecutive" with today's; a month of a hundred guesses at
+# six digits, three valid at a time, succeeds once in three thousand.
+_ACCOUNT_S = 30 * 86_400.0
+# Wrong codes of one factor are added up for a day.
+_FACTOR_S = 86_400.0
+# An address that did more than this lately gets one try every few seconds: an office behind one
+# address is slowed, never shut out.
+ADDRESS_TRIES = 30
+ADDRESS_WINDOW_S = 300.0
+ADDRESS_PAUSE_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """How many tries, with this one, a challenge has had, and a factor in a row."""
+
+    of_challenge: int
+    of_factor: int
+
+
+class Attempts(Kept):
+    """The counters of one app."""
+
+    def check_open(self, user: str, factor: Factor, *, now: float) -> None:
+        """Raise ChallengeError ``factor_paused`` while the factor pauses."""
+        if isinstance(factor, Unguessable):
+            return
+        until = self._store.get(_pause(user, factor))
+        if until is not None:
+            raise ChallengeError("factor_paused", retry_after_s=max(0.0, float(until) - now))
+
+    def count(self, pending: Pending, factor: Factor, *, now: float) -> Try:
+        """Count one try and return its numbers, or raise if it must not be compared any more.
+
+        Many tries at once each get their own number, so no more than the limit are ever compared.
+        """
+        s = self._settings
+        of_challenge = self._store.increment(_tries(pending), ttl_s=2 * s.challenge_s)
+        if of_challenge > s.code_tries:
+            raise ChallengeError("too_many")
+        if isinstance(factor, Unguessable):
+            return Try(of_challenge=of_challenge, of_factor=0)
+        if self._store.increment(_account(pending.user), ttl_s=_ACCOUNT_S) > ACCOUNT_FAILURES:
+            raise ChallengeError("locked")
+        of_factor = self._store.increment(_failures(pending.user, factor), ttl_s=_FACTOR_S)
+        # A pause that another request began a moment ago has set the counter back already.
+        self.check_open(pending.user, factor, now=now)
+        if of_factor > s.factor_failures:
+            raise self._pause(pending.user, factor, now=now)
+        return Try(of_challenge=of_challenge, of_factor=of_factor)
+
+    def failed(self, one: Try, user: str, factor: Factor, *, now: float) -> ChallengeError:
+        """Return what to tell the person about a wrong code: also that it was the last one."""
+        if one.of_factor >= self._settings.factor_failures:
+            return self._pause(user, factor, now=now)
+        if one.of_challenge >= self._settings.code_tries:
+            return ChallengeError("too_many")
+        return ChallengeError("wrong")
+
+    def succeeded(self, user: str, factor: Factor) -> None:
+        """Set the user's counters back: failures are counted only in a row."""
+        self._store.delete(_failures(user, factor))
+        self.unlock(user)
+
+    def unlock(self, user: str) -> None:
+        """Open an account that had too many failures in a row."""
+        self._store.delete(_account(user))
+
+    def slow(self, address: str | None) -> None:
+        """Raise ChallengeError ``slow_down`` for all but one try in a while from a busy address."""
+        if not address:
+            return
+        name = self._address(address)
+        if _number(self._store.get(f"tries-from:{name}")) < ADDRESS_TRIES:
+            return
+        if not self._store.claim(f"turn-of:{name}", ttl_s=ADDRESS_PAUSE_S):
+            raise ChallengeError("slow_down", retry_after_s=ADDRESS_PAUSE_S)
+
+    def note(self, address: str | None) -> None:
+        """Count a wrong code or a sent message against its address."""
+        if address:
+            self._store.increment(f"tries-from:{self._address(address)}", ttl_s=ADDRESS_WINDOW_S)
+
+    def _pause(self, user: str, factor: Factor, *, now: float) -> ChallengeError:
+        pause_s = self._settings.factor_pause_s
+        self._store.put(_pause(user, factor), repr(now + pause_s).encode(), ttl_s=pause_s)
+        self._store.delete(_failures(user, factor))
+        return ChallengeError("factor_paused", retry_after_s=pause_s)
+
+    def _address(self, address: str) -> str:
+        return self._keys.digest("address", _network(address))
+
+
+def _network(address: str) -> str:
+    """Return what one customer holds: an IPv4 address, or the first 64 bits of an IPv6 one."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:  # a Unix socket, or what a proxy calls its client
+        return address
+    if parsed.version == 4:
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
+
+
+def _number(value: bytes | None) -> int:
+    return int(value or b"0")
+
+
+def _tries(pending: Pending) -> str:
+    return "tries:" + pending.id
+
+
+def _account(user: str) -> str:
+    return "failures-of:" + user
+
+
+def _failures(user: str, factor: Factor) -> str:
+    return f"failures:{quote(factor.id, safe='')}:{user}"
+
+
+def _pause(user: str, factor: Factor) -> str:
+    return f"pause:{quote(factor.id, safe='')}:{user}"

@@ -1,0 +1,66 @@
+"""How the parts of challenges are kept in the store; the personal ones encrypted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flask_zerotrust.config import Settings
+from flask_zerotrust.errors import ChallengeError, StoreError
+from flask_zerotrust.keys import KeyRing
+from flask_zerotrust.stores.base import Store
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+class Kept:
+    """One part of the challenges of one app, all in the store, where no client can rewind it.
+
+    Parameters
+    ----------
+    store : Store
+    keys : KeyRing
+    settings : Settings
+    """
+
+    def __init__(self, store: Store, keys: KeyRing, settings: Settings) -> None:
+        self._store = store
+        self._keys = keys
+        self._settings = settings
+
+
+class Sealed(Kept):
+    """Records of one kind, encrypted, each kept for as long as a challenge.
+
+    Attributes
+    ----------
+    purpose : str
+        Names the key: a record of one kind cannot be passed off as one of another.
+    """
+
+    purpose: ClassVar[str]
+
+    def _put(self, key: str, record: DataclassInstance, *, user: str) -> None:
+        """Keep a record; it is erased with its user."""
+        life_s = self._settings.challenge_s
+        self._store.put(key, self._sealed(record), ttl_s=life_s, owner=owner_of(user))
+
+    def _sealed(self, record: DataclassInstance) -> bytes:
+        return self._keys.encrypt(self.purpose, json.dumps(asdict(record)).encode())
+
+    def _members(self, raw: bytes | None) -> dict[str, Any]:
+        """Return what a record held, or raise ChallengeError ``gone``."""
+        if raw is None:
+            raise ChallengeError("gone")
+        try:
+            members: dict[str, Any] = json.loads(self._keys.decrypt(self.purpose, raw))
+        except StoreError as error:  # SECRET_KEY was replaced: the person can simply start again
+            raise ChallengeError("gone") from error
+        return members
+
+
+def owner_of(user: str) -> str:
+    """Return the name under which the store erases what belongs to a user."""
+    return "user:" + user

@@ -1,0 +1,83 @@
+"""What ``doctor`` looks at in a Redis: whether it forgets, can be written, and can be read by others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from flask_zerotrust.cli.doctor.delivery import skew
+from flask_zerotrust.cli.doctor.findings import Finding, Patient
+
+# Streams that are read from behind an entry came with this release (2021-02).
+_OLDEST = (6, 2)
+_LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1")
+
+
+def look(patient: Patient) -> Iterator[Finding]:
+    """Look at how the store's server is set up.
+
+    Raises
+    ------
+    StoreError
+        Where it does not answer, which the check of the store reports.
+    """
+    store: Any = patient.guard.store
+    health = store.health()
+    if version(health.version) < _OLDEST:
+        yield Finding("error", "store", f"Redis {health.version} is too old.", "Use 6.2 or newer.")
+    if health.cluster:
+        text = (
+            "This Redis is part of a cluster, which is not supported: scripts touch keys of several slots."
+        )
+        yield Finding("error", "store", text, "Name a Redis that is none (docs/stores.md).")
+    if health.replica:
+        text = "This Redis is a replica: it takes no writes, and what it says is late."
+        yield Finding("error", "store", text, "Name the primary, or an address that follows it.")
+    yield from _forgets(health)
+    yield from _open_to_others(store.target)
+    yield from skew(patient.guard.clock() - health.now, "the Redis server's")
+
+
+def _forgets(health: Any) -> Iterator[Finding]:
+    if health.policy != "noeviction":
+        now = health.maxmemory > 0
+        text = f"Redis has maxmemory-policy {health.policy}" + (
+            ": when its memory is full it drops counters of wrong codes, codes that were used, and latches."
+            if now
+            else ", which would drop counters of wrong codes once a maxmemory is set."
+        )
+        if health.evicted:
+            text += f" It has dropped {health.evicted} keys since it started."
+        mend = (
+            "Set maxmemory-policy noeviction, in its configuration too. A shared cache needs its own Redis."
+        )
+        yield Finding("error" if now else "warning", "store", text, mend)
+    if not health.appends:
+        yield Finding(
+            "warning",
+            "store",
+            "Redis has no append-only file: a restart rewinds to its last snapshot, so tries that were "
+            "used up come back, and grants that were revoked.",
+            "Set appendonly yes (appendfsync everysec), in its configuration too.",
+        )
+
+
+def _open_to_others(target: Any) -> Iterator[Finding]:
+    host = target.place.get("host")
+    if host is None or _LOOPBACK.fullmatch(host):
+        return
+    if target.scheme == "redis":
+        text = f"What is said to {host} crosses the network as plain text, the password included."
+        yield Finding(
+            "warning", "store", text, "Use rediss://, or a network that only these machines share."
+        )
+    if not target.more.get("password"):
+        text = f"ZEROTRUST_STORE has no password: whoever reaches {host} can hand out grants."
+        yield Finding("error", "store", text, "Give Redis a user for the app (docs/stores.md).")
+
+
+def version(said: str) -> tuple[int, ...]:
+    """Return the numbers of a version; of none, the newest there is."""
+    found = tuple(map(int, re.findall(r"\d+", said)[:2]))
+    return found or (2**31,)

@@ -1,0 +1,135 @@
+"""Commands about people who are here now: sessions, revoke, rekey."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from flask_zerotrust import signals
+from flask_zerotrust.cli.common import group, json_option, sharing_guard, the_app
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.risk import assess
+from flask_zerotrust.risk import level as risk
+from flask_zerotrust.sessions.record import Ledger, Record
+from flask_zerotrust.sessions.sessions import short_id
+from flask_zerotrust.web.state import Guard
+
+# So many characters of an id tell sessions apart; fewer could name somebody else's.
+_LEAST = 6
+
+
+@group.command()
+@click.argument("user", required=False)
+@json_option
+def sessions(user: str | None, as_json: bool) -> None:
+    """List the live sessions of USER, or of everyone who is logged in (needs `flask zerotrust`)."""
+    guard = sharing_guard()
+    rows = [
+        _row(guard, session_id, record)
+        for session_id, record in guard.sessions.live()
+        if (record.user == user if user is not None else record.user is not None)
+    ]
+    for row in rows:
+        click.echo(json.dumps(row) if as_json else _line(row))
+    if not rows and not as_json:
+        click.echo("No live session.")
+
+
+# The name of a session may begin with a dash, and is no option then.
+@group.command(context_settings={"ignore_unknown_options": True})
+@click.argument("who", metavar="USER|SESSION")
+@click.option("--latches", is_flag=True, help="Also lift challenges that are required: for the innocent.")
+def revoke(who: str, latches: bool) -> None:
+    """End the step-ups of a user or of one session: the next protected view asks again.
+
+    SESSION is what `sessions` shows. Nobody is logged out, and challenges that are required stay
+    required unless --latches says otherwise. Needs `flask zerotrust`.
+    """
+    guard, app = sharing_guard(), the_app()
+    chosen = _chosen(guard, who)
+    ended = 0
+    for session_id, record in chosen:
+        guard.sessions.revoke(session_id, latches=latches)
+        ended += record.grant is not None
+        if record.grant is not None or (latches and record.latched):
+            signals.grant_revoked.send(
+                app,
+                user=record.user,
+                session=short_id(session_id),
+                reason="operator",
+                latch_lifted=latches and record.latched,
+            )
+    users = {record.user for _, record in chosen if record.user is not None}
+    if latches:
+        for user in users or {who}:
+            guard.sessions.forgive(user)
+    lifted = ", latches lifted" if latches else ""
+    click.echo(
+        f"{len(chosen)} session{'' if len(chosen) == 1 else 's'}, {ended} with a grant, ended{lifted}."
+    )
+
+
+def _chosen(guard: Guard, who: str) -> list[tuple[str, Record]]:
+    """Return the sessions that are meant; a name that is both a user's and an id's is refused."""
+    live = guard.sessions.live()
+    of_user = [(name, record) for name, record in live if record.user == who]
+    by_id = [(name, record) for name, record in live if len(who) >= _LEAST and name.startswith(who)]
+    if of_user and by_id:
+        raise ConfigError(f"{who!r} is a user, and begins the id of a session. Write more of the id.")
+    if len(by_id) > 1:
+        raise ConfigError(f"{len(by_id)} sessions begin with {who!r}. Revoke the user instead.")
+    found = of_user or by_id
+    # Of a user who is away, what earlier sessions have left may latch the next.
+    if not found and guard.sessions.ledger(who) == Ledger():
+        raise ConfigError(f"{who!r} is neither a user with a live session nor the id of one.")
+    return found
+
+
+def _row(guard: Guard, session_id: str, record: Record) -> dict[str, Any]:
+    now = guard.clock()
+    state = risk.decay(record.state, now=now, half_life_s=guard.settings.half_life_s)
+    found = assess.describe(state, policy=guard.scorer.policy)
+    grant_age_s = record.grant_age_s(user=record.user or "", now=now)
+    return {
+        "session": short_id(session_id),
+        "user": record.user,
+        "level": found.level,
+        "risk": round(found.value, 4),
+        "latched": record.latched,
+        "grant_age_s": None if grant_age_s is None else round(grant_age_s),
+        "factor": record.grant.factor_id if record.grant is not None else None,
+        "idle_s": round(max(0.0, now - record.state.at)),
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    grant = "no grant" if row["grant_age_s"] is None else f"{row['factor']} {row['grant_age_s']} s ago"
+    latch = "latched" if row["latched"] else "-"
+    return (
+        f"{row['session']}  {row['level']:8}  {latch:7}  {grant:20}  idle {row['idle_s']} s  {row['user']}"
+    )
+
+
+@group.command()
+def rekey() -> None:
+    """Encrypt what is kept of people anew under the newest SECRET_KEY (needs `flask zerotrust`).
+
+    Run it after a change of keys, before the former one leaves SECRET_KEY_FALLBACKS; again does no harm.
+    Exit code 1 where no key opens a record.
+    """
+    guard = sharing_guard()
+    both = {"factors": guard.enrolled.rekey(), "movement profile": guard.profiles.rekey(now=guard.clock())}
+    done, current = (sum(getattr(found, name) for found in both.values()) for name in ("done", "current"))
+    click.echo(f"{done} encrypted anew, {current} were under the newest key already.")
+    for what, found in both.items():
+        if found.unreadable:
+            click.echo(
+                f"No key opens the {what} of {len(found.unreadable)}: {', '.join(found.unreadable[:10])}. "
+                "Put the former key back into SECRET_KEY_FALLBACKS and run this again, or let them begin "
+                "anew.",
+                err=True,
+            )
+    if any(found.unreadable for found in both.values()):
+        click.get_current_context().exit(1)

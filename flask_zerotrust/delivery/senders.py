@@ -1,0 +1,120 @@
+"""Who delivers messages: the console while developing, Twilio in earnest."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask_zerotrust.delivery import twilio as twilio_api
+from flask_zerotrust.delivery.twilio import Refusal
+from flask_zerotrust.errors import ConfigError
+
+# Messages that the demo phone shows; older ones are forgotten.
+_OUTBOX = 50
+# The code of a message: at the end of a text message, on a line of its own in a mail.
+_CODE = re.compile(r"#([0-9]+)\s*$|^([0-9]{6})$", re.ASCII | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message on the demo phone: to whom, what, the code in it, and when (seconds, epoch)."""
+
+    to: str = field(repr=False)
+    text: str = field(repr=False)
+    code: str = field(repr=False)
+    at: float
+
+
+class _Console:
+    """Writes messages to standard output and keeps the newest: for development and tests.
+
+    Parameters
+    ----------
+    enabled : bool
+        True in debug and testing.
+    clock : callable
+        Seconds since the epoch.
+
+    Raises
+    ------
+    ConfigError
+        Unless enabled: in production anyone who reads the output could answer every challenge.
+    """
+
+    _setting: str
+    _instead: str
+
+    def __init__(self, enabled: bool, *, clock: Callable[[], float] = time.time) -> None:
+        if not enabled:
+            raise ConfigError(
+                f"{self._setting} = 'console' prints codes and works only with DEBUG or TESTING. "
+                f"Set it to '{self._instead}' or 'none', or run with: flask run --debug"
+            )
+        self._clock = clock
+        self._outbox: deque[Message] = deque(maxlen=_OUTBOX)
+
+    @property
+    def outbox(self) -> list[Message]:
+        """The messages of this process, oldest first."""
+        return list(self._outbox)
+
+    def _keep(self, what: str, to: str, text: str) -> None:
+        """Print the message and put it into the outbox; nothing reaches the logs."""
+        found = _CODE.search(text)
+        code = (found[1] or found[2]) if found else ""
+        self._outbox.append(Message(to=to, text=text, code=code, at=self._clock()))
+        print(f"--- {what} to {to}\n{text}\n---", flush=True)
+
+
+class ConsoleSender(_Console):
+    """Text messages on the console."""
+
+    _setting, _instead = "ZEROTRUST_SMS_SENDER", "twilio"
+
+    def send(self, number: str, text: str) -> None:
+        """Print a text message and keep it."""
+        self._keep("text message", number, text)
+
+
+class ConsoleMailer(_Console):
+    """Mail on the console."""
+
+    _setting, _instead = "ZEROTRUST_EMAIL_SENDER", "smtp"
+
+    def send(self, address: str, subject: str, text: str) -> None:
+        """Print a mail and keep its text."""
+        self._keep(f"mail “{subject}”", address, text)
+
+
+class TwilioSender:
+    """Sends through Twilio's Messages API.
+
+    Parameters
+    ----------
+    sid, token, timeout_s, http_client
+        As for :func:`flask_zerotrust.factors.twilio_api.connect`.
+    from_ : str
+        A number of the account, or a messaging service (``MG...``).
+    """
+
+    def __init__(
+        self, sid: str, token: str, from_: str, timeout_s: float, http_client: Any | None = None
+    ) -> None:
+        self._twilio = twilio_api.connect(sid, token, timeout_s, http_client)
+        self._messages = self._twilio.client.messages
+        self._from = {"messaging_service_sid" if from_.startswith("MG") else "from_": from_}
+
+    def __repr__(self) -> str:
+        return "TwilioSender()"
+
+    def send(self, number: str, text: str) -> None:
+        """Hand the message to Twilio, once: a retry of our own could send and bill it twice."""
+        try:
+            with self._twilio.asked():
+                self._messages.create(to=number, body=text, **self._from)
+        except Refusal as refusal:
+            raise refusal.as_sender_error() from None

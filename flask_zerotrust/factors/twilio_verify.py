@@ -1,0 +1,111 @@
+"""Twilio Verify: the provider makes the code, sends it and judges what the person types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_zerotrust.delivery import twilio as twilio_api
+from flask_zerotrust.delivery.twilio import Refusal
+from flask_zerotrust.errors import ChallengeError, ConfigError
+from flask_zerotrust.factors.base import Sender, Verifier
+from flask_zerotrust.factors.sms import NumberFactor, SmsFactor
+
+# twilio.com/docs/api/errors: the most checks and the most sends of one verification, and one that is not
+# there (any more): it expired, was approved or cancelled, or had its checks.
+_MAX_CHECKS, _MAX_SENDS, _GONE = 60202, 60203, 20404
+# Twilio forgets a verification, and with it how often it was sent, after ten minutes.
+_LIFE_S = 600.0
+
+
+class TwilioVerify:
+    """A Verify service of an account; its codes must have six digits, as a new service's have.
+
+    Parameters
+    ----------
+    sid, token, timeout_s, http_client
+        As for :func:`flask_zerotrust.factors.twilio_api.connect`.
+    service : str
+        ``VA...``.
+    """
+
+    def __init__(
+        self, sid: str, token: str, service: str, timeout_s: float, http_client: Any | None = None
+    ) -> None:
+        self._twilio = twilio_api.connect(sid, token, timeout_s, http_client)
+        self._service = self._twilio.client.verify.v2.services(service)
+
+    def __repr__(self) -> str:
+        return "TwilioVerify()"
+
+    def start(self, number: str, *, before: str | None) -> str:
+        """Have a new code sent, once, and return what Twilio calls it.
+
+        Twilio sends the same code again while one waits, so the one before is cancelled first.
+        """
+        try:
+            if before is not None:
+                self._cancel(before)
+            with self._twilio.asked():
+                return str(self._service.verifications.create(to=number, channel="sms").sid)
+        except Refusal as refusal:
+            if refusal.code == _MAX_SENDS:
+                raise ChallengeError("budget", retry_after_s=_LIFE_S) from None
+            raise refusal.as_sender_error() from None
+
+    def approves(self, reference: str, code: str) -> bool:
+        """Ask whether a code is that of a verification: a wrong one answers 200, "pending"."""
+        try:
+            with self._twilio.asked():
+                answer = self._service.verification_checks.create(verification_sid=reference, code=code)
+        except Refusal as refusal:
+            if refusal.code == _MAX_CHECKS:
+                raise ChallengeError("too_many") from None
+            if refusal.code == _GONE:
+                raise ChallengeError("expired") from None
+            raise refusal.as_sender_error() from None
+        return bool(answer.status == "approved")
+
+    def _cancel(self, reference: str) -> None:
+        """End a verification; one that is over already is no trouble."""
+        try:
+            with self._twilio.asked():
+                self._service.verifications(reference).update(status="canceled")
+        except Refusal as refusal:
+            if refusal.code != _GONE:
+                raise
+
+
+class VerifiedSmsFactor(NumberFactor):
+    """A mobile number whose codes a provider makes and checks.
+
+    Parameters
+    ----------
+    number, id, label
+        As for :class:`flask_zerotrust.factors.sms.SmsFactor`.
+    verifier : Verifier
+    """
+
+    def __init__(self, number: str, verifier: Verifier, id: str = "sms", label: str | None = None) -> None:
+        super().__init__(number, id, label)
+        self.verifier = verifier
+
+    def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - the protocol's shape
+        """Refuse: the provider makes the codes."""
+        raise ConfigError(f"Codes of factor {self.id!r} are made by its provider: call start().")
+
+    def start(self, *, before: str | None) -> str:
+        """Have a new code sent to the number."""
+        return self.verifier.start(self.number, before=before)
+
+    def approves(self, reference: str, code: str) -> bool:
+        """Ask the provider for its judgement."""
+        return self.verifier.approves(reference, code)
+
+
+def sms_factor(
+    number: str, sender: Sender | Verifier, id: str = "sms", label: str | None = None
+) -> SmsFactor | VerifiedSmsFactor:
+    """Return a number's factor, by whoever makes the codes: this server, or the provider."""
+    if isinstance(sender, Verifier):
+        return VerifiedSmsFactor(number, sender, id=id, label=label)
+    return SmsFactor(number, sender, id=id, label=label)

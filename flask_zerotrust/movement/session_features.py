@@ -1,0 +1,122 @@
+"""How the strokes of a session differ from one another: running sums, from which a model judges them all.
+
+People vary from stroke to stroke in ways that programs seldom do, and that single strokes cannot show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flask_zerotrust.movement.features import FEATURE_NAMES
+
+Floats = NDArray[np.float64]
+
+#: Features whose mean and spread over the strokes are looked at; chosen before the comparison in
+#: docs/models-compared.md, one or two of every kind.
+KEY = (
+    "speed_peak",
+    "speed_cv",
+    "peak_time",
+    "speed_centroid",
+    "speed_lag2",
+    "speed_entropy",
+    "efficiency",
+    "deviation_at",
+    "turn_roughness",
+    "jitter",
+    "accel_energy",
+    "like_best_easing",
+)
+#: Strokes that the sums hold: of more, the older ones fade.
+WINDOW = 20.0
+#: Columns of the sums, and of what a model sees of them: the number of strokes, then sum and sum of squares
+#: (mean and spread) of what each stroke said and of its key features.
+WIDTH = 1 + 2 * (1 + len(KEY))
+
+_COLUMNS = np.array([FEATURE_NAMES.index(name) for name in KEY])
+_VALUES = slice(1, 2 + len(KEY))
+_SQUARES = slice(2 + len(KEY), WIDTH)
+# Decimals that the store keeps: far finer than any difference that a model tells apart.
+_DECIMALS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """The sums of a session's strokes, and what a model made of them.
+
+    Attributes
+    ----------
+    sums : tuple of float
+        ``WIDTH`` numbers; empty before the first stroke.
+    log_odds : float
+        Natural log-odds of a bot by all strokes together.
+    """
+
+    sums: tuple[float, ...] = ()
+    log_odds: float = 0.0
+
+    @property
+    def strokes(self) -> float:
+        """Return the number of strokes in the sums, less what has faded."""
+        return self.sums[0] if self.sums else 0.0
+
+    def faded(self, kept: float) -> Manner:
+        """Return the share of everything that time has left: means and spreads stay, their weight goes."""
+        return Manner(tuple(value * kept for value in self.sums), self.log_odds * kept)
+
+    def to_json(self) -> list[float]:
+        """Return what :meth:`from_json` reads."""
+        return [round(value, _DECIMALS) for value in (self.log_odds, *self.sums)]
+
+    @classmethod
+    def from_json(cls, data: list[float] | None) -> Manner:
+        """Read what :meth:`to_json` wrote; nothing where there is nothing."""
+        return cls(tuple(data[1:]), data[0]) if data else cls()
+
+
+def rows(said: Floats, features: Floats) -> Floats:
+    """Return what strokes add to the sums, shape (n, WIDTH).
+
+    Parameters
+    ----------
+    said : ndarray, shape (n,)
+        Log-odds of the strokes, clipped.
+    features : ndarray, shape (n, len(FEATURE_NAMES))
+    """
+    found = np.empty((len(said), WIDTH))
+    found[:, 0] = 1.0
+    values = found[:, _VALUES]
+    values[:, 0], values[:, 1:] = said, features.take(_COLUMNS, axis=1)
+    np.multiply(values, values, out=found[:, _SQUARES])
+    return found
+
+
+def added(sums: tuple[float, ...], more: Floats) -> Floats:
+    """Return the sums after more strokes, at least one of them: shapes (n, WIDTH) and (WIDTH,).
+
+    ``sums`` may be empty.
+    """
+    last = np.array(sums) if sums else np.zeros(WIDTH)
+    if last[0] + len(more) <= WINDOW:
+        return np.asarray(last + np.add.reduce(more))
+    number, kept = float(last[0]), []
+    for _ in more:
+        number += 1.0
+        kept.append(min(1.0, WINDOW / number))
+        number *= kept[-1]
+    # What is left of every stroke after all that fading, of the sums before them first.
+    left = np.multiply.accumulate([1.0, *kept[::-1]])[::-1]
+    return np.asarray(last * left[0] + left[:-1] @ more)
+
+
+def seen(sums: Floats) -> Floats:
+    """Return what a model sees of sums, shape (m, WIDTH): number of strokes, then means and spreads."""
+    found = sums / sums[:, :1]
+    found[:, 0] = sums[:, 0]
+    mean, spread = found[:, _VALUES], found[:, _SQUARES]
+    spread -= mean * mean
+    np.sqrt(np.maximum(spread, 0.0, out=spread), out=spread)
+    return found

@@ -1,0 +1,280 @@
+"""Strokes that any session has shown before: a bounded log in the store, and an index in each process."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flask_zerotrust.movement import Strokes
+from flask_zerotrust.replay import fingerprints as replay
+from flask_zerotrust.replay import pairs, sketch
+from flask_zerotrust.replay.evidence import Hit
+from flask_zerotrust.replay.nearest import Nearest
+from flask_zerotrust.replay.pairs import Pairs
+from flask_zerotrust.stores.base import Store
+
+LOG = "movement:2"
+#: Strokes of one batch that are kept and looked up; the first.
+MOST_STROKES = 8
+# A person does not repeat a movement, but a page may send one twice.
+OWN_S = 60.0
+# Candidates whose likeness is worked out, by squared distances of sketches, and how many: 97 of 100
+# copies that are very like lie nearer, and two strangers of 62,000 (docs/replay-memory.md).
+WITHIN, CANDIDATES = 100.0, 8
+# What a stroke is remembered by, and candidates of the stroke of a batch that is looked up alone.
+HITS, SINGLES = 4, 3
+# How often what has grown too old is taken out of the index, as a share of the time that strokes are kept;
+# until then it is passed over.
+SWEEP = 0.01
+# Pages are not told apart: places are moved by up to so many px, by what only the session's thread tells.
+_MOVED_PX = 65_536
+
+# A row of the log, the same on every machine: visit, time of its batch plus its place therein, when the
+# stroke began and ended by the page's clock, where, how much it tells alone, path and fingerprint.
+# Entries are rows, so that many of them are read as one.
+ROW = np.dtype(
+    [
+        ("visit", "<i8"),
+        ("at", "<f8"),
+        ("begun_ms", "<f8"),
+        ("ended_ms", "<f8"),
+        ("place", "<c8"),
+        ("telling", "<f4"),
+        ("path", "<f4"),
+        ("prints", "<c8", (replay.HARMONICS,)),
+    ]
+)
+Rows = NDArray[np.void]
+Places = NDArray[np.intp]
+
+
+def rows_of(strokes: Strokes, *, thread: str, now: float) -> Rows:
+    """Return the rows of the strokes of one batch, in time order, shape (m,).
+
+    ``now`` is in wall-clock seconds; the visit is a digest of the session's thread.
+    """
+    m = min(len(strokes), MOST_STROKES)
+    rows = np.zeros(m, ROW)
+    if not m:
+        return rows
+    found = replay.fingerprints(strokes)
+    rows["visit"], moved = _disguised(thread)
+    # Strokes of one batch in their order, and before the next batch.
+    rows["at"] = now + 1e-3 * np.arange(m)
+    rows["begun_ms"], rows["ended_ms"] = found.begun_ms[:m], found.ended_ms[:m]
+    rows["place"] = found.place[:m] + moved
+    rows["telling"] = replay.telling(strokes, found)[:m]
+    rows["path"], rows["prints"] = found.path_px[:m], found.harmonics[:m]
+    return rows
+
+
+def _disguised(thread: str) -> tuple[int, complex]:
+    """Return the number of a visit, and by how much its places are moved."""
+    digest = hashlib.blake2b(thread.encode(), digest_size=10).digest()
+    x, y = (int.from_bytes(digest[i : i + 2], "little") % _MOVED_PX for i in (6, 8))
+    return int.from_bytes(digest[:6], "little"), complex(x, y)  # 48 bits: exact in JSON everywhere
+
+
+class ReplayMemory:
+    """The newest strokes of all sessions, searched for copies.
+
+    Parameters
+    ----------
+    store : Store
+        Keeps the log that all processes share.
+    capacity : int
+        Strokes; the oldest go first.
+    keep_s : float
+        Strokes older than this are forgotten.
+    """
+
+    def __init__(self, store: Store, *, capacity: int, keep_s: float) -> None:
+        self._store = store
+        self._capacity = capacity
+        self._keep_s = keep_s
+        self._lock = Lock()
+        self._position = 0
+        self._added = 0
+        self._swept = -np.inf
+        self._rows: Rows = np.zeros(capacity, ROW)
+        self._rows["at"] = -np.inf
+        # The place of the stroke before, and of the last one of every visit.
+        self._before = np.full(capacity, -1, np.intp)
+        self._last: dict[int, int] = {}
+        # Pairs by the place of the later stroke; single strokes behind them.
+        self._near = Nearest(2 * capacity, sketch.DIMENSIONS, sketch.learned().walls)
+
+    def __len__(self) -> int:
+        return int((self._rows["at"] > -np.inf).sum())
+
+    def remember(self, rows: Rows) -> None:
+        """Append the strokes of one batch to the log.
+
+        Raises
+        ------
+        StoreError
+        """
+        if rows.size:
+            self._store.append(LOG, rows.tobytes(), keep=self._capacity, ttl_s=self._keep_s)
+
+    def look_up(self, rows: Rows, *, now: float, before: Rows | None = None) -> list[tuple[Hit, ...]]:
+        """Return, for every stroke, the stored ones it is like, most alike first; a tuple each.
+
+        Strokes of the same visit count only once they are a minute old. Call it before :meth:`remember`.
+
+        Parameters
+        ----------
+        rows : ndarray of ROW
+            Strokes of one batch.
+        now : float
+            Wall-clock seconds.
+        before : ndarray of ROW, optional
+            The stroke before those, if any; otherwise the last one of the same visit in memory.
+
+        Raises
+        ------
+        StoreError
+        """
+        if not rows.size:
+            return []
+        with self._lock:
+            fresh = self._read(now)
+            before = self._last_of(int(rows["visit"][0])) if before is None else before[-1:]
+            found = list(self._alike(rows, before, fresh))
+        hits: list[list[Hit]] = [[] for _ in range(rows.size)]
+        for strokes, which, stored, alike, enough in found:
+            own = (stored["visit"] == rows["visit"][which]) & (stored["at"] > now - OWN_S)
+            counts = (alike >= enough) & ~own & (stored["at"] >= now - self._keep_s)
+            for i in counts.nonzero()[0].tolist():
+                visit, at = int(stored["visit"][i]), float(stored["at"][i])
+                hits[which[i]].append(Hit(visit, at, float(alike[i]), strokes))
+        return [tuple(sorted(one, key=lambda hit: (-hit.strokes, -hit.likeness))[:HITS]) for one in hits]
+
+    def _alike(self, rows: Rows, before: Rows, fresh: Places) -> Iterator[Found]:
+        """Yield what strokes are like: in pairs, and the most telling one of them alone.
+
+        What is ``fresh`` in memory is sketched and indexed with them, at one go.
+        """
+        later, earlier = np.empty((2, fresh.size + rows.size), ROW)
+        later[: fresh.size], later[fresh.size :] = self._rows[fresh], rows
+        earlier[: fresh.size] = self._rows[self._before[fresh]]
+        earlier[fresh.size : fresh.size + 1] = before if before.size else rows[:1]
+        earlier[fresh.size + 1 :] = rows[:-1]
+        made, number = pairs_of(later, earlier)
+        points, second = self._indexed(made.sketched(), number, fresh)
+        told = np.concatenate(
+            [later["telling"][: fresh.size].nonzero()[0], fresh.size + _most_telling(rows)]
+        )
+        alone = sketch.alone(later["prints"][told])
+        single, which_alone = self._indexed(alone, told, fresh, behind=self._capacity)
+        which, place = self._near.near(np.concatenate([points, single]), within=WITHIN, most=CANDIDATES)
+        split = int(np.searchsorted(which, len(points)))
+        if split:
+            asked = made.of(slice(len(made) - len(points), None))
+            yield from self._in_pairs(asked, second, which[:split], place[:split])
+        if split < which.size:
+            place = place[split : split + SINGLES] - self._capacity
+            yield _by_itself(rows, np.repeat(which_alone, place.size), self._rows[place])
+
+    def _indexed(
+        self, points: sketch.Points, number: Places, fresh: Places, *, behind: int = 0
+    ) -> tuple[sketch.Points, Places]:
+        """Index the points of fresh strokes; return the others, and whose they are in the batch."""
+        old = int(np.searchsorted(number, fresh.size))
+        self._near.put(behind + fresh[number[:old]], points[:old])
+        return points[old:], number[old:] - fresh.size
+
+    def _in_pairs(self, asked: Pairs, number: Places, which: Places, place: Places) -> Iterator[Found]:
+        """Yield what strokes are like together with the one before."""
+        stored, still = pairs_of(self._rows[place], self._rows[self._before[place]])
+        if still.size:
+            which, place = which[still], place[still]
+            alike = pairs.likeness(asked.of(which), stored)
+            yield 2, number[which], self._rows[place], alike, pairs.LIKE_AT_ALL
+
+    def _last_of(self, visit: int) -> Rows:
+        place = self._last.get(visit)
+        found: Rows = self._rows[:0] if place is None else self._rows[place : place + 1]
+        return found if (found["visit"] == visit).all() else found[:0]
+
+    def _read(self, now: float) -> Places:
+        """Read what is new in the log, and return the places where it is now."""
+        new = self._store.entries_after(LOG, self._position)
+        fresh = np.empty(0, np.intp)
+        if new:
+            self._position = new[-1][0]
+            whole = [entry for _, entry in new if len(entry) % ROW.itemsize == 0]
+            fresh = self._add(np.frombuffer(b"".join(whole), ROW)[-self._capacity :])
+        if now >= self._swept + SWEEP * self._keep_s:
+            self._swept = now
+            self._sweep(now - self._keep_s)
+        return fresh
+
+    def _add(self, rows: Rows) -> Places:
+        at = (self._added + np.arange(rows.size)) % self._capacity
+        self._added += rows.size
+        self._rows[at] = rows
+        self._before[at] = self._chained(rows["visit"], at)
+        self._near.drop(at)
+        self._near.drop(self._capacity + at)
+        return at
+
+    def _chained(self, visits: NDArray[np.int64], at: Places) -> Places:
+        """Return the places of the strokes before these, of the same visit each, or -1."""
+        before = np.full(at.size, -1, np.intp)
+        if visits.size and (visits == visits[0]).all():  # one batch, as nearly always
+            before[1:], before[0] = at[:-1], self._last.get(int(visits[0]), -1)
+            self._last[int(visits[0])] = int(at[-1])
+            return before
+        order = np.argsort(visits, kind="stable")
+        fresh = np.append(True, visits[order[1:]] != visits[order[:-1]])
+        before[order[1:]] = np.where(fresh[1:], -1, at[order[:-1]])
+        ends = order[np.append(fresh[1:], True)]
+        for first, end in zip(order[fresh].tolist(), ends.tolist(), strict=True):
+            before[first] = self._last.get(int(visits[first]), -1)
+            self._last[int(visits[end])] = int(at[end])
+        return before
+
+    def _sweep(self, since: float) -> None:
+        old = np.flatnonzero(self._rows["at"] < since)
+        self._rows["at"][old] = -np.inf
+        self._near.drop(old)
+        self._near.drop(self._capacity + old)
+        there = self._rows["visit"]
+        self._last = {visit: place for visit, place in self._last.items() if there[place] == visit}
+
+
+# Strokes of a hit, which stroke it is of, the stored ones, how alike, and how much of that is something.
+Found = tuple[int, Places, Rows, NDArray[np.float64], float]
+
+
+def _most_telling(rows: Rows) -> Places:
+    """Return the stroke of a batch that tells most alone, if any does."""
+    most = int(rows["telling"].argmax())
+    return np.arange(most, most + (rows["telling"][most] > 0))
+
+
+def _by_itself(rows: Rows, which: Places, stored: Rows) -> Found:
+    """Return how much strokes are like others, each alone."""
+    asked = rows[which]
+    alike = replay.likeness(asked["prints"], asked["path"].astype(np.float64), stored["prints"])
+    return 1, which, stored, alike, replay.LIKE_AT_ALL
+
+
+def pairs_of(later: Rows, earlier: Rows) -> tuple[Pairs, Places]:
+    """Return the pairs that rows make with those before them, and of which rows."""
+    times_ms = np.empty((4, later.size))
+    times_ms[0], times_ms[1] = earlier["begun_ms"], earlier["ended_ms"]
+    times_ms[2], times_ms[3] = later["begun_ms"], later["ended_ms"]
+    kept = pairs.belong(times_ms)
+    kept &= later["visit"] == earlier["visit"]
+    kept &= earlier["at"] <= later["at"]
+    number = kept.nonzero()[0]
+    if number.size < kept.size:
+        later, earlier, times_ms = later[number], earlier[number], times_ms[:, number]
+    way = later["place"] - earlier["place"]
+    return Pairs(later["prints"], earlier["prints"], way, times_ms), number

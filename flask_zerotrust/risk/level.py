@@ -1,0 +1,326 @@
+"""The rolling risk: how evidence adds up, fades, and turns into a level and a decision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from flask_zerotrust.identity.evidence import Identity
+from flask_zerotrust.movement import Integrity, Manner
+from flask_zerotrust.replay.evidence import Replayed
+
+Level = Literal["unknown", "low", "elevated", "high"]
+
+#: Log-odds, prior included, from which another person or a recording makes a session high: 12 to 1. Not
+#: the model's own limit for bots, which moves with every model and calibration, while what strokes say of
+#: these two does not.
+SURE_LOG_ODDS = 2.473
+# Log-odds that a session plays a recording, before any of its strokes was looked up: one in 33.
+REPLAY_PRIOR_LOG_ODDS = -3.5
+# Log-odds that somebody else has taken over a session, before any of its strokes was compared: one in
+# 33, so that it takes evidence of about 400 to 1 to make a session high. By folds
+# of the background people that is 2 % of owners' minutes on their own device, and half of other people's.
+OTHER_PRIOR_LOG_ODDS = -3.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How stroke scores become a level; fitted with the model and kept in its manifest.
+
+    Attributes
+    ----------
+    prior_log_odds : float
+        Log-odds of a bot before any evidence.
+    drift : float
+        Added to what every stroke says, in log-odds: strokes that speak for nobody are those of a
+        generator that no training has seen rather than those of a person.
+    temper : float
+        In (0, 1]: what one more stroke is worth, because strokes of a session resemble each other.
+    stroke_cap_person, stroke_cap_bot : float
+        Most that one stroke can say for a person (positive number) and for a bot, before tempering.
+    session_cap_person, session_cap_bot : float
+        The same for the whole session, after tempering. The first is the smaller one, so that
+        good movement cannot buy off much bad movement.
+    max_weight : float
+        Strokes' worth of evidence that a session can hold; more only refreshes it.
+    min_strokes : int
+        Strokes without which nobody is *low*.
+    together_share : float
+        In [0, 1]: what the model of sessions weighs beside the sum of the strokes.
+    settled_strokes : int
+        Strokes from which the evidence counts as settled; before, ``early_at`` is asked of it.
+    early_at : float
+        Risk in (0, 1), at most ``unclear_at``, from which a session of few strokes is *unknown*: the
+        less there is, the better it has to be.
+    settling : float
+        The more strokes there are, the better they have to be: log-odds by which ``unclear_at`` is lower
+        for every e-fold of strokes beyond ``settled_strokes``.
+    window : int
+        Length in strokes of the recent window.
+    elevated_at, unclear_at, high_at : float
+        Risks in (0, 1), ascending, from which the level is *elevated*, *unknown* (the movement speaks
+        for nobody, however much there is of it) and *high*.
+    window_high_at : float
+        Mean stroke log-odds of the worst recent window from which the level is *high*.
+    """
+
+    prior_log_odds: float = 0.0
+    drift: float = 0.0
+    temper: float = 0.4
+    stroke_cap_person: float = 3.0
+    stroke_cap_bot: float = 4.0
+    session_cap_person: float = 5.0
+    session_cap_bot: float = 9.0
+    max_weight: float = 20.0
+    min_strokes: int = 3
+    together_share: float = 0.5
+    settled_strokes: int = 5
+    early_at: float = 0.5
+    settling: float = 0.0
+    window: int = 5
+    elevated_at: float = 0.5
+    unclear_at: float = 0.6
+    high_at: float = 0.9
+    window_high_at: float = 2.5
+
+    @property
+    def min_weight(self) -> float:
+        """Evidence below which a session is unknown: half a stroke of fading is forgiven."""
+        return self.min_strokes - 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskState:
+    """Evidence so far; what the store keeps of a session's movement.
+
+    ``log_odds`` is the tempered sum of evidence (without the prior), ``weight`` counts strokes and
+    fades with it, ``recent`` holds the last strokes' log-odds (oldest first), ``worst`` the mean of
+    the worst window, ``at`` is wall-clock seconds. ``manner`` is what the strokes say all together, and
+    counts instead of their sum once there are enough of them. ``integrity`` is kept apart: what the
+    browser's stream says never mixes with what the movement says, and only raises the risk. So are
+    ``other``, what the strokes say for another person than the user, and ``replay``, what those that any
+    session has shown before say for a recording.
+    """
+
+    log_odds: float = 0.0
+    weight: float = 0.0
+    at: float = 0.0
+    recent: tuple[float, ...] = ()
+    worst: float = -math.inf
+    manner: Manner = Manner()
+    integrity: Integrity = Integrity()
+    replay: Replayed = Replayed()
+    other: Identity = Identity()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what :meth:`from_dict` reads; JSON without infinities."""
+        return {
+            "log_odds": self.log_odds,
+            "weight": self.weight,
+            "at": self.at,
+            "recent": [round(v, 3) for v in self.recent],
+            "worst": None if math.isinf(self.worst) else self.worst,
+            "manner": self.manner.to_json(),
+            "integrity": self.integrity.to_dict(),
+            "replay": self.replay.to_json(),
+            "other": self.other.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> RiskState:
+        """Read what :meth:`to_dict` wrote."""
+        worst = data["worst"]
+        return cls(
+            log_odds=data["log_odds"],
+            weight=data["weight"],
+            at=data["at"],
+            recent=tuple(data["recent"]),
+            worst=-math.inf if worst is None else worst,
+            manner=Manner.from_json(data.get("manner")),
+            integrity=Integrity(**data["integrity"]),
+            replay=Replayed.from_json(data.get("replay")),
+            other=Identity(**data.get("other", {})),
+        )
+
+
+def decay(state: RiskState, *, now: float, half_life_s: float) -> RiskState:
+    """Fade log-odds and evidence weight alike: an idle session ends unknown, not low.
+
+    A clock that runs backwards counts as no time passed.
+    """
+    kept = 0.5 ** (max(0.0, now - state.at) / half_life_s)
+    return RiskState(
+        log_odds=state.log_odds * kept,
+        weight=state.weight * kept,
+        at=max(now, state.at),
+        recent=state.recent,
+        worst=state.worst * kept if state.worst > 0 else state.worst,
+        manner=state.manner.faded(kept),
+        integrity=state.integrity.faded(kept),
+        replay=state.replay.faded(kept) if state.replay.log_odds else state.replay,
+        other=state.other.faded(kept) if state.other.strokes else state.other,
+    )
+
+
+def update(
+    state: RiskState, strokes: Sequence[float], *, now: float, half_life_s: float, policy: Policy
+) -> RiskState:
+    """Add the log-odds of new strokes, in time order (positive: a bot; natural logarithm)."""
+    state = decay(state, now=now, half_life_s=half_life_s)
+    if not strokes:
+        return state
+    log_odds, recent, worst = state.log_odds, list(state.recent), state.worst
+    window, drift, temper = policy.window, policy.drift, policy.temper
+    for stroke in strokes:
+        said = min(max(float(stroke) + drift, -policy.stroke_cap_person), policy.stroke_cap_bot)
+        recent = [*recent, said][-window:]
+        if len(recent) == window:
+            worst = max(worst, sum(recent) / window)
+        log_odds = min(max(log_odds + temper * said, -policy.session_cap_person), policy.session_cap_bot)
+    weight = min(state.weight + len(strokes), policy.max_weight)
+    return replace(state, log_odds=log_odds, weight=weight, recent=tuple(recent), worst=worst)
+
+
+def movement(state: RiskState, policy: Policy) -> float:
+    """Return the log-odds of a bot by movement alone: the sum of the strokes, and all of them together."""
+    if state.manner.strokes < policy.min_weight:
+        return state.log_odds
+    return state.log_odds + policy.together_share * (state.manner.log_odds - state.log_odds)
+
+
+def settled(state: RiskState, policy: Policy) -> float:
+    """Return the log-odds by which a session has to be better than one of few strokes, at least 0."""
+    beyond = state.manner.strokes / policy.settled_strokes
+    return policy.settling * math.log(beyond) if beyond > 1.0 else 0.0
+
+
+def value(state: RiskState, policy: Policy) -> float:
+    """Return the risk in (0, 1): how likely it is a bot, another person than the user, or a recording.
+
+    Good movement does not make up for its being another person's, nor the other way round.
+    """
+    return judge(state, policy)[1]
+
+
+def replay_value(state: RiskState) -> float:
+    """Return how likely a recording is, in [0, 1); 0 as long as nothing speaks for one."""
+    return _sigmoid(REPLAY_PRIOR_LOG_ODDS + state.replay.log_odds) - _sigmoid(REPLAY_PRIOR_LOG_ODDS)
+
+
+def is_replayed(state: RiskState) -> bool:
+    """Say whether there is enough evidence of a recording to require a factor; see :func:`is_other`."""
+    return REPLAY_PRIOR_LOG_ODDS + state.replay.log_odds >= SURE_LOG_ODDS
+
+
+def other_value(state: RiskState) -> float:
+    """Return how likely another person is, in [0, 1); 0 as long as nothing speaks for one."""
+    if state.other.log_odds <= 0:
+        return 0.0
+    return _sigmoid(OTHER_PRIOR_LOG_ODDS + state.other.log_odds) - _sigmoid(OTHER_PRIOR_LOG_ODDS)
+
+
+def is_other(state: RiskState) -> bool:
+    """Say whether there is enough evidence of another person to require a factor."""
+    return OTHER_PRIOR_LOG_ODDS + state.other.log_odds >= SURE_LOG_ODDS
+
+
+def _bot(state: RiskState, policy: Policy) -> float:
+    high = math.log(policy.high_at / (1.0 - policy.high_at)) - policy.prior_log_odds
+    said = movement(state, policy) + state.integrity.log_odds(high=high)
+    return _sigmoid(policy.prior_log_odds + said)
+
+
+def _sigmoid(log_odds: float) -> float:
+    return 1.0 / (1.0 + math.exp(-log_odds))
+
+
+def level(state: RiskState, policy: Policy) -> Level:
+    """Name the risk of a state that has been decayed to now.
+
+    Bad evidence counts from the first stroke; good evidence needs ``min_strokes`` of them, and has
+    to be good: movement that could be anybody's leaves the session unknown. Evidence of another person,
+    or of a recording, makes a low session elevated, and any session high.
+    """
+    return judge(state, policy)[0]
+
+
+def judge(state: RiskState, policy: Policy) -> tuple[Level, float]:
+    """Return :func:`level` and :func:`value` of a state that has been decayed to now."""
+    bot = _bot(state, policy)
+    risk = 1.0 - (1.0 - bot) * (1.0 - other_value(state)) * (1.0 - replay_value(state))
+    if is_other(state) or is_replayed(state):
+        return "high", risk
+    moved = _bot_level(state, bot, policy)
+    return ("elevated" if moved == "low" and risk >= policy.elevated_at else moved), risk
+
+
+def _bot_level(state: RiskState, risk: float, policy: Policy) -> Level:
+    if risk >= policy.high_at or state.worst >= policy.window_high_at:
+        return "high"
+    if state.weight < policy.min_weight or _is_unclear(state, risk, policy):
+        return "unknown"
+    return "elevated" if risk >= policy.elevated_at else "low"
+
+
+def _is_unclear(state: RiskState, risk: float, policy: Policy) -> bool:
+    if state.weight < policy.settled_strokes - 0.5:
+        return risk >= policy.early_at
+    odds = math.exp(settled(state, policy))
+    return risk * odds / (1.0 - risk + risk * odds) >= policy.unclear_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What one store read says of a session, now.
+
+    ``grant_age_s`` is None where no step-up was passed, or where the grant does not count.
+    """
+
+    level: Level = "unknown"
+    value: float = 0.5
+    latched: bool = False
+    grant_age_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a view demands: the highest risk it takes and how old a grant may be, in seconds."""
+
+    max_risk: float
+    grant_s: float
+    unknown_grant_s: float
+    always: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether the view runs, and the one word that says why."""
+
+    allowed: bool
+    reason: Literal["grant", "risk", "always", "latched", "unknown", "high", "above_max_risk"]
+
+
+def decide(standing: Standing, terms: Terms) -> Decision:
+    """Decide on one request; a pure function of one store read and the view's terms.
+
+    A young grant answers every question. An older one still answers for people who have no
+    movement to show. After that: a latched challenge stays, no evidence is not good evidence, and
+    the view's own limit comes last.
+    """
+    age = standing.grant_age_s
+    if age is not None and age <= terms.grant_s:
+        return Decision(True, "grant")
+    if terms.always:
+        return Decision(False, "always")
+    if standing.latched:
+        return Decision(False, "latched")
+    if standing.level == "unknown":
+        granted = age is not None and age <= terms.unknown_grant_s
+        return Decision(granted, "grant" if granted else "unknown")
+    if standing.level == "high":
+        return Decision(False, "high")
+    if standing.value > terms.max_risk:
+        return Decision(False, "above_max_risk")
+    return Decision(True, "risk")

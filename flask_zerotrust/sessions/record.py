@@ -1,0 +1,142 @@
+"""What the store keeps of a session and of a user: rows that no client can rewind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from flask_zerotrust.config import CLOCK_SLACK_S
+from flask_zerotrust.errors import StoreError
+from flask_zerotrust.risk.level import RiskState
+from flask_zerotrust.risk.timeline import Timeline
+
+# Made once: json.dumps would make one a record.
+_JSON = json.JSONEncoder(separators=(",", ":"))
+
+
+# Records that a process need not read again, some 3 kB each: a session's stays the same from one page to
+# the next unless the hand moves.
+_KNOWN = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A step-up that was passed: by whom, when (wall-clock seconds), with which factor."""
+
+    user: str
+    at: float
+    factor_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """The store's record of one session; every change makes ``version`` one higher.
+
+    ``suspect`` says that the session was elevated or high at least once since its last step-up,
+    ``noted`` how much of that the user's ledger knows (0 nothing, 1 suspect, 2 latched). ``gone``
+    marks the tombstone of an id that was rotated away. ``agent`` is a digest of the browser's name in
+    which the evidence and the grant came about; empty where nothing is known of it.
+    """
+
+    version: int = 0
+    user: str | None = None
+    state: RiskState = field(default_factory=RiskState)
+    strokes: int = 0
+    latched: bool = False
+    suspect: bool = False
+    noted: int = 0
+    grant: Grant | None = None
+    timeline: Timeline = Timeline()
+    gone: bool = False
+    agent: str = ""
+
+    def dump(self) -> bytes:
+        """Return the bytes that :meth:`load` reads."""
+        grant = self.grant and [self.grant.user, self.grant.at, self.grant.factor_id]
+        row = {
+            "v": self.version,
+            "u": self.user,
+            "s": self.state.to_dict(),
+            "n": self.strokes,
+            "l": self.latched,
+            "b": self.suspect,
+            "k": self.noted,
+            "g": grant,
+            "t": self.timeline.to_json(),
+            "x": self.gone,
+            "a": self.agent,
+        }
+        return _JSON.encode(row).encode()
+
+    @classmethod
+    @lru_cache(_KNOWN)
+    def load(cls, raw: bytes) -> Record:
+        """Read what :meth:`dump` wrote; a record never changes, so what was read is kept.
+
+        Raises
+        ------
+        StoreError
+            For anything else: a protected view must not open because a record cannot be read.
+        """
+        try:
+            row = json.loads(raw)
+            return cls(
+                version=row["v"],
+                user=row["u"],
+                state=RiskState.from_dict(row["s"]),
+                strokes=row["n"],
+                latched=row["l"],
+                suspect=row["b"],
+                noted=row["k"],
+                grant=Grant(*row["g"]) if row["g"] else None,
+                timeline=Timeline(*row["t"]),
+                gone=row["x"],
+                agent=row.get("a", ""),  # not there in records of earlier versions
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            raise StoreError(
+                "A session's record in the store is not what this version writes. If another version "
+                "or program wrote it, delete the 'session:' rows; people are then asked for a code again."
+            ) from error
+
+    def elsewhere(self) -> Record:
+        """Return what this record is worth in another browser: the latch, and nothing in favour."""
+        return Record(version=self.version, user=self.user, latched=self.latched, agent=self.agent)
+
+    def grant_age_s(self, *, user: str, now: float) -> float | None:
+        """Return the age of this user's grant, or None without one that counts."""
+        if self.grant is None or self.grant.user != user or self.grant.at > now + CLOCK_SLACK_S:
+            return None
+        return max(0.0, now - self.grant.at)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What is held against a user across sessions: a latch, and sessions that went bad."""
+
+    latched: bool = False
+    strikes: int = 0
+
+    def dump(self) -> bytes:
+        """Return the bytes that :meth:`load` reads."""
+        return json.dumps({"latched": self.latched, "strikes": self.strikes}).encode()
+
+    @classmethod
+    def load(cls, raw: bytes | None) -> Ledger:
+        """Read what :meth:`dump` wrote; an empty one where nothing was.
+
+        Raises
+        ------
+        StoreError
+            For anything else: what is held against somebody must not be taken for nothing.
+        """
+        if raw is None:
+            return cls()
+        try:
+            return cls(**json.loads(raw))
+        except (ValueError, TypeError) as error:
+            raise StoreError(
+                "What the store holds against a user is not what this version writes. If another version "
+                "or program wrote it, delete the 'ledger:' rows."
+            ) from error

@@ -1,0 +1,413 @@
+"""The one session key and the store record behind it; works on any MutableMapping.
+
+The session's copy is what the app and its templates see. The record in the store decides.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from flask_zerotrust.config import Settings
+from flask_zerotrust.errors import PayloadError
+from flask_zerotrust.keys import KeyRing, is_among
+from flask_zerotrust.risk.level import RiskState
+from flask_zerotrust.sessions.record import Grant, Ledger, Record
+from flask_zerotrust.stores.base import Store, update
+
+SESSION_KEY = "_zerotrust"
+
+# 128 bits, as OWASP's session management cheat sheet asks of session ids (at least 64).
+ID_BYTES = 16
+
+# So many elevated sessions of one user, none of them stepped up, latch the next: opening new
+# sessions that each stay just below *high* does not help.
+MAX_STRIKES = 3
+
+# A visitor costs nothing to invent, so records of people who have not logged in are kept for a visit
+# only, and no more than this many begin in a minute (360,000 rows at a time, about 150 MB).
+ANONYMOUS_S = 3_600.0
+MAX_NEW_ANONYMOUS_A_MINUTE = 6_000
+
+
+# A step-up or a login this old changes no factors, however long the site lets one count elsewhere: who sits
+# down at a browser left open would add their own. As long as a challenge may take (ZEROTRUST_CHALLENGE_S).
+CHANGE_S = 900.0
+
+# People whose tags a process need not make again, 200 bytes each: those at work at one time.
+_KNOWN = 1_024
+# So much of a browser's name is looked at: longer than any browser's own (some 250 characters), and no
+# way to fill the memory that is kept of them.
+_AGENT_CHARS = 512
+# 128 bits in hexadecimal, of a keyed digest.
+_AGENT_TAG_CHARS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the signed session holds: ids and a copy of the risk, under 300 bytes encoded.
+
+    ``id`` names the store record and changes at login, logout and step-up. ``thread`` ties
+    pending challenges to this browser; it changes at login and logout and before a first factor
+    is made, but not at a step-up, so that a second tab's parked form survives the first tab's.
+    ``user_tag`` is a digest of the user id.
+    """
+
+    id: str
+    thread: str
+    user_tag: str
+    risk: float = 0.5
+    weight: float = 0.0
+    at: float = 0.0
+    version: int = 0
+
+    def to_session(self) -> dict[str, Any]:
+        """Return the JSON form that :meth:`from_session` reads."""
+        return {
+            "id": self.id,
+            "c": self.thread,
+            "u": self.user_tag,
+            "r": round(self.risk, 4),
+            "w": round(self.weight, 2),
+            "t": round(self.at, 1),
+            "v": self.version,
+        }
+
+    @classmethod
+    def from_session(cls, data: Any) -> Entry | None:
+        """Read the session's copy; None where there is none or it is not ours."""
+        try:
+            return cls(data["id"], data["c"], data["u"], data["r"], data["w"], data["t"], data["v"])
+        except (TypeError, KeyError):
+            return None
+
+
+class Sessions:
+    """Sessions and their records, over a store.
+
+    Parameters
+    ----------
+    store : Store
+    keys : KeyRing
+        Makes the user tags.
+    settings : Settings
+    """
+
+    def __init__(self, store: Store, keys: KeyRing, settings: Settings) -> None:
+        self._store = store
+        self._keys = keys
+        self._settings = settings
+        self._tags = lru_cache(_KNOWN)(lambda user: keys.digests("user-tag", user))
+        self._agents = lru_cache(_KNOWN)(
+            lambda name: tuple(one[:_AGENT_TAG_CHARS] for one in keys.digests("browser", name))
+        )
+
+    def entry(self, session: MutableMapping[str, Any], user: str | None) -> Entry | None:
+        """Return this session's entry if it belongs to this user."""
+        found = Entry.from_session(session.get(SESSION_KEY))
+        return found if found is not None and self._is_of(found, user) else None
+
+    def start(self, session: MutableMapping[str, Any], user: str | None, *, rotate: bool = False) -> Entry:
+        """Return this session's entry, making or rotating it where the user has changed.
+
+        Movement before a login is the same hand's, so it is carried over. A logout, or another
+        user, starts from nothing. ``rotate`` asks for a new id also where the user stays the same.
+        """
+        found = Entry.from_session(session.get(SESSION_KEY))
+        if found is None:
+            fresh = Entry(_new_id(), _new_id(), self._tag(user))
+        elif not self._is_of(found, user):
+            fresh = Entry(_new_id(), _new_id(), self._tag(user))
+            self._move(found.id, fresh.id, user=user, keep=user is not None and self._is_of(found, None))
+        elif rotate:
+            fresh = replace(found, id=_new_id())
+            self._move(found.id, fresh.id, user=user, keep=True)
+            self._store.delete(_password_key(found.id))
+        else:
+            return found
+        session[SESSION_KEY] = fresh.to_session()
+        return fresh
+
+    def part(self, session: MutableMapping[str, Any], user: str | None) -> Entry:
+        """Give this session an id and a thread that no copy of its cookie has; its record goes along."""
+        found = self.start(session, user)
+        fresh = replace(found, id=_new_id(), thread=_new_id())
+        self._move(found.id, fresh.id, user=user, keep=True)
+        typed_at = self.password_at(found)
+        if typed_at is not None:
+            self.note_password(fresh, user, at=typed_at)
+        session[SESSION_KEY] = fresh.to_session()
+        return fresh
+
+    def note_password(self, entry: Entry, user: str | None, *, at: float) -> None:
+        """Keep when a password was typed in this session, for as long as that may count."""
+        self._store.put(_password_key(entry.id), repr(at).encode(), ttl_s=CHANGE_S, owner=_owner(user))
+
+    def password_at(self, entry: Entry) -> float | None:
+        """Return when a password was last typed in this session; None where that is too long ago."""
+        raw = self._store.get(_password_key(entry.id))
+        return None if raw is None else float(raw)
+
+    def drop(self, session: MutableMapping[str, Any]) -> None:
+        """Forget this session's entry and bury its record (at logout)."""
+        found = Entry.from_session(session.get(SESSION_KEY))
+        if found is not None:
+            self._bury(found.id)
+            self._store.delete(_password_key(found.id))
+            del session[SESSION_KEY]
+
+    def fold(self, session: MutableMapping[str, Any], entry: Entry, record: Record, risk: float) -> None:
+        """Copy a newer record into the session; an older one never overwrites a newer copy."""
+        if record.version <= entry.version:
+            return
+        copy = replace(
+            entry, risk=risk, weight=record.state.weight, at=record.state.at, version=record.version
+        )
+        session[SESSION_KEY] = copy.to_session()
+
+    def record(self, session_id: str, *, user: str | None) -> Record | None:
+        """Return the live record of a session, or None: unknown.
+
+        A tombstone, or a record that belongs to another user, counts as none.
+        """
+        raw = self._store.get(_key(session_id))
+        found = Record.load(raw) if raw is not None else None
+        if found is None or found.gone or (found.user is not None and found.user != user):
+            return None
+        return found
+
+    def change(self, entry: Entry, user: str | None, make: Callable[[Record], Record]) -> Record | None:
+        """Apply a change to a session's record, atomically; a missing one starts with the user's ledger.
+
+        Returns None, and changes nothing, where the id was rotated away. The version goes up from
+        the higher of record and session, so that a record that was lost does not look older.
+
+        Raises
+        ------
+        PayloadError
+            429 when too many new visitors come at once.
+        """
+
+        after = Record()  # what the last run of step, the one that won, has written
+
+        def step(raw: bytes | None) -> bytes:
+            nonlocal after
+            if raw is None and user is None:
+                self._admit()
+            before = Record.load(raw) if raw is not None else self._first(user)
+            if before.gone:
+                after = before
+                return before.dump()
+            version = max(before.version, entry.version) + 1
+            after = self._note(entry.id, replace(make(before), user=user, version=version))
+            return after.dump()
+
+        update(self._store, _key(entry.id), step, ttl_s=self._life_s(user), owner=_owner(user))
+        return None if after.gone else after
+
+    def grant(
+        self,
+        session: MutableMapping[str, Any],
+        entry: Entry,
+        *,
+        user: str,
+        factor_id: str,
+        now: float,
+        agent: str = "",
+    ) -> Entry:
+        """Record a passed step-up: rotate the id, clear latch and ledger, restart the evidence.
+
+        ``agent`` is the :meth:`agent_tag` of the browser in which it was passed.
+        """
+        before = self._bury(entry.id)
+        version = max(entry.version, before.version if before else 0) + 1
+        fresh = replace(entry, id=_new_id(), risk=0.5, weight=0.0, at=now, version=version)
+        record = Record(
+            version=version,
+            user=user,
+            state=RiskState(at=now),
+            grant=Grant(user, now, factor_id),
+            agent=agent,
+        )
+        self._put(fresh.id, record)
+        self._store.delete(_ledger_key(user))
+        session[SESSION_KEY] = fresh.to_session()
+        return fresh
+
+    def agent_tag(self, name: str) -> str:
+        """Return the keyed digest under which a record knows a browser by its name (User-Agent)."""
+        return self._agents(name[:_AGENT_CHARS])[0]
+
+    def seen_by(self, record: Record, name: str) -> Record:
+        """Return the record as it counts in the browser of this name.
+
+        A copied cookie in another browser has none of the owner's movement and step-ups, only the latch.
+        """
+        if not record.agent or is_among(record.agent, self._agents(name[:_AGENT_CHARS])):
+            return record
+        return record.elsewhere()
+
+    def ledger(self, user: str) -> Ledger:
+        """Return what is held against a user."""
+        return Ledger.load(self._store.get(_ledger_key(user)))
+
+    def live(self) -> list[tuple[str, Record]]:
+        """Return the ids and records of all sessions: reads every one, so for commands only."""
+        raws = ((key, self._store.get(key)) for key in self._store.keys(_key("")))
+        found = [(key.removeprefix(_key("")), Record.load(raw)) for key, raw in raws if raw is not None]
+        return [(session_id, record) for session_id, record in found if not record.gone]
+
+    def revoke(self, session_id: str, *, latches: bool) -> None:
+        """End a session's grant; with ``latches`` also its latch, and the evidence behind it."""
+
+        def step(record: Record) -> Record:
+            if not latches:
+                return replace(record, grant=None)
+            state = RiskState(at=record.state.at)
+            return replace(record, grant=None, latched=False, suspect=False, noted=0, state=state)
+
+        self._change(_key(session_id), step)
+
+    def revoke_factor(self, user: str, factor_id: str, *, but: str | None) -> int:
+        """End the grants that a factor gave this user's sessions, except the one named; return how many."""
+        ended = 0
+        for key in self._store.owned(_owner(user) or ""):
+            session_id = key.removeprefix(_key(""))
+            if session_id in (key, but):
+                continue
+            raw = self._store.get(key)
+            record = Record.load(raw) if raw is not None else None
+            if record is not None and record.grant is not None and record.grant.factor_id == factor_id:
+                self.revoke(session_id, latches=False)
+                ended += 1
+        return ended
+
+    def forgive(self, user: str) -> None:
+        """Forget what is held against a user across sessions."""
+        self._store.delete(_ledger_key(user))
+
+    def _first(self, user: str | None) -> Record:
+        """Return the record that a session starts with: the user's latch goes with the user."""
+        held = self.ledger(user) if user is not None else Ledger()
+        latched = held.latched or held.strikes >= MAX_STRIKES
+        return Record(user=user, latched=latched, noted=2 if latched else 0)
+
+    def _note(self, session_id: str, record: Record) -> Record:
+        """Bring the user's ledger up to what the record says; call it before storing the record.
+
+        Safe to repeat after a lost race: one session is one strike, claimed once.
+        """
+        wanted = 2 if record.latched else int(record.suspect)
+        if record.user is None or wanted <= record.noted:
+            return record
+        strike = int(self._store.claim("strike:" + session_id, ttl_s=self._settings.latch_s))
+        latched = record.latched
+
+        def step(raw: bytes | None) -> bytes:
+            held = Ledger.load(raw)
+            return Ledger(held.latched or latched, held.strikes + strike).dump()
+
+        update(
+            self._store,
+            _ledger_key(record.user),
+            step,
+            ttl_s=self._settings.latch_s,
+            owner=_owner(record.user),
+        )
+        if latched:
+            self._latch_others(record.user, session_id)
+        return replace(record, noted=wanted)
+
+    def _latch_others(self, user: str, session_id: str) -> None:
+        """Latch the user's other sessions too: one opened beforehand is no way around a challenge."""
+        prefix = _key("")
+        for key in self._store.owned("user:" + user):
+            if key.startswith(prefix) and key != _key(session_id):
+                self._change(key, lambda record: replace(record, latched=True, noted=2))
+
+    def _change(self, key: str, make: Callable[[Record], Record]) -> None:
+        """Apply a change to a live record that is there."""
+        raw = self._store.get(key)
+        while raw is not None and not (before := Record.load(raw)).gone:
+            after = replace(make(before), version=before.version + 1).dump()
+            owner = _owner(before.user)
+            if self._store.swap(key, old=raw, new=after, ttl_s=self._life_s(before.user), owner=owner):
+                return
+            raw = self._store.get(key)
+
+    def _move(self, old_id: str, new_id: str, *, user: str | None, keep: bool) -> None:
+        """Bury the old id's record; where it is to be kept, it goes on under the new id."""
+        before = self._bury(old_id)
+        if not keep or before is None:
+            return
+        latched = before.latched or self._first(user).latched
+        moved = replace(before, user=user, latched=latched, version=before.version + 1)
+        self._put(new_id, self._note(new_id, moved))
+
+    def _put(self, session_id: str, record: Record) -> None:
+        self._store.put(
+            _key(session_id), record.dump(), ttl_s=self._life_s(record.user), owner=_owner(record.user)
+        )
+
+    def _bury(self, session_id: str) -> Record | None:
+        """Put a tombstone where the record was, in one step, and return the record.
+
+        None where there was none: without a record there is nothing that could be revived.
+        """
+        if self._store.get(_key(session_id)) is None:
+            return None
+        found: list[Record] = []
+
+        def step(raw: bytes | None) -> bytes:
+            before = Record.load(raw) if raw is not None else Record()
+            found[:] = [before]
+            return Record(version=before.version + 1, gone=True).dump()
+
+        # Longer than any page token of this id is good for.
+        life_s = max(self._settings.session_s, self._settings.token_s)
+        update(self._store, _key(session_id), step, ttl_s=life_s)
+        return None if found[0].gone else found[0]
+
+    def _admit(self) -> None:
+        if self._store.increment("new-visitors", ttl_s=60) > MAX_NEW_ANONYMOUS_A_MINUTE:
+            raise PayloadError("body", "too many new visitors at once; try again in a minute", status=429)
+
+    def _life_s(self, user: str | None) -> float:
+        life_s = self._settings.session_s
+        return life_s if user is not None else min(life_s, ANONYMOUS_S)
+
+    def _tag(self, user: str | None) -> str:
+        return "" if user is None else self._keys.digest("user-tag", user)
+
+    def _is_of(self, entry: Entry, user: str | None) -> bool:
+        if user is None or not entry.user_tag:
+            return (user is None) == (not entry.user_tag)
+        return is_among(entry.user_tag, self._tags(user))
+
+
+def short_id(session_id: str) -> str:
+    """Return what commands and logs call a session: enough to find it, too little to be it."""
+    return session_id[:8]
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(ID_BYTES)
+
+
+def _key(session_id: str) -> str:
+    return "session:" + session_id
+
+
+def _password_key(session_id: str) -> str:
+    return "password-typed:" + session_id
+
+
+def _ledger_key(user: str) -> str:
+    return "ledger:" + user
+
+
+def _owner(user: str | None) -> str | None:
+    return None if user is None else "user:" + user

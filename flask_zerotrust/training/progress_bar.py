@@ -1,0 +1,102 @@
+"""What the measuring commands show: a bar while they work for long, and one line when they cannot."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import click
+
+from flask_zerotrust.errors import ConfigError, ZeroTrustError
+
+Item = TypeVar("Item")
+
+# Shorter work needs no bar, in s.
+_PATIENCE_S = 2.0
+
+
+class Bar:
+    """A progress bar on standard error that appears late, and only where somebody watches.
+
+    Calling it with ``(what, done, of)`` moves it; ``of`` may be 0 when nobody knows.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since = clock()
+        self._watched = sys.stderr.isatty() and importlib.util.find_spec("rich") is not None
+        self._shown: Any = None
+        self._tasks: dict[str, Any] = {}
+
+    def __call__(self, what: str, done: int, of: int) -> None:
+        if not self._watched or self._clock() - self._since < _PATIENCE_S:
+            return
+        if self._shown is None:
+            self._shown = _rich_progress()
+            self._shown.start()
+        if what not in self._tasks:
+            self._tasks[what] = self._shown.add_task(what, total=of or None)
+        self._shown.update(self._tasks[what], completed=done, total=of or None)
+
+    def over(self, items: Iterable[Item], what: str, of: int = 0) -> Iterator[Item]:
+        """Yield the items, moving the bar by one after each."""
+        for done, item in enumerate(items, 1):
+            yield item
+            self(what, done, of)
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._shown is not None:
+            self._shown.stop()
+
+
+class _Failure(click.ClickException):
+    exit_code = 2
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Say in one line what the data lacks, and exit with 2."""
+    try:
+        yield
+    except (ZeroTrustError, OSError) as error:
+        raise _Failure(" ".join(str(error).split())) from error
+
+
+def needed(folder: Path, *archives: str) -> None:
+    """See that the data is there before work begins that takes minutes.
+
+    Raises
+    ------
+    ConfigError
+        Naming everything that is not there.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is not a folder. Name the one that holds the published data sets.")
+    missing = [name for name in archives if not (folder / name).is_file()]
+    if missing:
+        raise ConfigError(f"{folder} lacks {', '.join(missing)}. Name the folder that holds them.")
+
+
+def _rich_progress() -> Any:
+    from rich.console import Console  # noqa: PLC0415  (an extra: the commands work without it)
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

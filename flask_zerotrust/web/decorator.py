@@ -1,0 +1,100 @@
+"""``step_up_required``: the line above a view that makes it protected."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeGuard, TypeVar, overload
+
+from flask import current_app
+
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.web import placement
+from flask_zerotrust.web.enforce import enforce
+from flask_zerotrust.web.state import this_guard
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+# As for ZEROTRUST_GRANT_S: nobody is still the same person at the keyboard a day later.
+MAX_AGE_S = 86_400
+
+
+@overload
+def step_up_required(view: View) -> View: ...
+@overload
+def step_up_required(
+    *,
+    max_risk: float | None = None,
+    max_age_s: float | None = None,
+    always: bool = False,
+    action: str | None = None,
+) -> Callable[[View], View]: ...
+
+
+def step_up_required(
+    view: Any = None,
+    *,
+    max_risk: float | None = None,
+    max_age_s: float | None = None,
+    always: bool = False,
+    action: str | None = None,
+) -> Any:
+    """Ask for a one-time code before the view when movement is suspicious, unknown or stale.
+
+    Stands below ``@app.route``; works on functions, coroutine functions, methods of a
+    ``MethodView`` and in a view class's ``decorators``.
+
+    Parameters
+    ----------
+    max_risk : float, optional
+        Highest risk in [0, 1] with which the view runs; default ``ZEROTRUST_MAX_RISK``.
+    max_age_s : float, optional
+        Age in seconds up to which a passed step-up counts here; default ``ZEROTRUST_GRANT_S``.
+    always : bool
+        Ignore the risk: only a young step-up opens the view. For money and admin pages.
+    action : str, optional
+        What the person is about to do, for "before you ...", such as ``"send a transfer"``.
+
+    Raises
+    ------
+    ConfigError
+        For limits out of range; at the first request when it stands above ``@app.route``.
+    """
+    _check(view, max_risk, max_age_s)
+
+    def guard_view(inner: View) -> View:
+        @wraps(inner)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            guard = this_guard()
+            terms = guard.terms(max_risk=max_risk, max_age_s=max_age_s, always=always)
+            answer = enforce(guard, terms, action)
+            if answer is not None:
+                return answer
+            return current_app.ensure_sync(inner)(*args, **kwargs)
+
+        placement.note(guarded)
+        # A view of the same signature, which functools.wraps cannot tell mypy.
+        return guarded  # type: ignore[return-value]
+
+    return guard_view if view is None else guard_view(view)
+
+
+def _check(view: object, max_risk: object, max_age_s: object) -> None:
+    if view is not None and not callable(view):
+        raise ConfigError(
+            f"@step_up_required takes keyword arguments only, such as max_risk=0.5, got {view!r}."
+        )
+    if inspect.isclass(view):
+        raise ConfigError(
+            f"@step_up_required cannot stand on the class {view.__qualname__}: put it on its methods, or "
+            "into the class as decorators = [step_up_required]."
+        )
+    if max_risk is not None and not (_is_number(max_risk) and 0 <= max_risk <= 1):
+        raise ConfigError(f"max_risk must be in [0, 1], got {max_risk!r}. A lower value challenges more.")
+    if max_age_s is not None and not (_is_number(max_age_s) and 0 < max_age_s <= MAX_AGE_S):
+        raise ConfigError(f"max_age_s must be above 0 and at most {MAX_AGE_S} seconds, got {max_age_s!r}.")
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,183 @@
+"""From a guarded request to an answer: nothing (the view runs), a challenge, or a clear refusal."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from flask import request, url_for
+from flask.globals import request_ctx
+from flask.typing import ResponseReturnValue
+
+from flask_zerotrust import signals
+from flask_zerotrust.challenge import Parked, park
+from flask_zerotrust.errors import StoreError
+from flask_zerotrust.i18n import gettext
+from flask_zerotrust.risk import level as risk
+from flask_zerotrust.web import observe as observed
+from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web.state import Guard, log, this_app
+
+# What may stand in a path and in a query as it is (RFC 3986, sections 3.3 and 3.4); a query keeps
+# its escapes.
+_PATH_SAFE = "/:@!$&'()*+,;="
+_QUERY_SAFE = _PATH_SAFE + "?%"
+
+
+def enforce(guard: Guard, terms: risk.Terms, action: str | None) -> ResponseReturnValue | None:
+    """Return None when the view may run, else what the client gets instead.
+
+    Parameters
+    ----------
+    guard : Guard
+    terms : Terms
+    action : str or None
+        What the person is about to do, for "before you ..."; None: to open this endpoint.
+    """
+    if guard.settings.mode == "off":
+        return None
+    if guard.settings.mode == "observe":
+        _observe(guard, terms)
+        return None
+    return demand(guard, terms, action)
+
+
+def demand(guard: Guard, terms: risk.Terms, action: str | None) -> ResponseReturnValue | None:
+    """Do what :func:`enforce` does, whatever the mode: what guards the factors themselves is never off."""
+    user = guard.user()
+    if user is None:
+        _refused(None, "no_login")
+        return answers.unauthorized()
+    try:
+        if _decide(guard, terms, user).allowed:
+            return None
+        # Put into words only here: most requests pass, and to look up a translation takes its time.
+        return _challenge(guard, terms, user, str(action or _readable(request.endpoint)))
+    except StoreError:
+        log.exception("the risk store did not answer; a protected view stays shut")
+        _refused(user, "store")
+        return answers.unavailable()
+
+
+def _refused(user: str | None, reason: str) -> None:
+    signals.request_refused.send(this_app(), user=user, endpoint=request.endpoint, reason=reason)
+
+
+def _observe(guard: Guard, terms: risk.Terms) -> None:
+    """Decide, tell and count, but change nothing for anyone."""
+    user = guard.user()
+    try:
+        if user is None:
+            observed.count_anonymous(guard.store, now=guard.clock())
+            return
+        decision = _decide(guard, terms, user)
+        person = guard.keys.digest("observed", user)[:32]
+        observed.count(guard.store, decision, person=person, now=guard.clock())
+    except StoreError:
+        log.exception("the risk store did not answer; nothing was observed")
+
+
+def _decide(guard: Guard, terms: risk.Terms, user: str) -> risk.Decision:
+    if request.method == "POST":
+        guard.ingest_form(entry=guard.entry_of(user), user=user)
+    standing = guard.standing(user)
+    decision = risk.decide(standing, terms)
+    signals.decision_made.send(
+        this_app(),
+        user=user,
+        endpoint=request.endpoint,
+        allowed=decision.allowed,
+        reason=decision.reason,
+        level=standing.level,
+        risk=standing.value,
+        mode=guard.settings.mode,
+    )
+    return decision
+
+
+def _readable(endpoint: str | None) -> str:
+    name = (endpoint or "this page").rpartition(".")[2]
+    return gettext("continue to “%(page)s”", page=name.replace("_", " "))
+
+
+def _challenge(guard: Guard, terms: risk.Terms, user: str, action: str) -> ResponseReturnValue:
+    factors = guard.factors(user)
+    if not factors:
+        _refused(user, "no_factor")
+        return answers.no_factor(action, may_enrol=guard.first_use(user), choice=guard.has_choice())
+    challenge_id = open_challenge(guard, user, action)
+    url = url_for("zerotrust.challenge", challenge_id=challenge_id)
+    if answers.wants_json():
+        return answers.insufficient(url, terms, [factor.kind for factor in factors])
+    return answers.go(url)
+
+
+def open_challenge(guard: Guard, user: str, action: str) -> str:
+    """Remember what the person wanted, and return the id of the challenge that leads back there."""
+    thread = guard.thread(user)
+    # Any browser of the user may answer what no session is bound to. A thief of the password would have the
+    # owner confirm the thief's own form; and such a client is script, which has its request itself.
+    bound = thread != guard.user_thread(user)
+    challenge_id = guard.challenges.open(
+        user=user,
+        session_id=thread,
+        action=action,
+        return_path=_return_path(),
+        method=request.method,
+        parked=_parked(guard) if bound else None,
+        now=guard.clock(),
+    )
+    signals.challenge_opened.send(this_app(), user=user, action=action, challenge_id=challenge_id)
+    return challenge_id
+
+
+def _return_path() -> str:
+    """Return the page where the person goes afterwards, always on this site.
+
+    That is the page that was asked for; where it cannot be opened by a link (a form target, a call
+    from script), the page it was asked from.
+    """
+    adapter = request_ctx.url_adapter
+    # A link that htmx follows in the browser's place (hx-boost) is still a link.
+    whole = not answers.wants_json() or "HX-Boosted" in request.headers
+    if whole and adapter is not None and adapter.test(method="GET"):
+        return _own_path()
+    return _host() + (path_before() or _local(request.script_root + "/"))
+
+
+def _own_path() -> str:
+    path = _host() + _local(quote(request.script_root + request.path, safe=_PATH_SAFE))
+    query = quote(request.query_string, safe=_QUERY_SAFE)
+    return f"{path}?{query}" if query else path
+
+
+def _host() -> str:
+    """Return what a path needs in front, for the extension's pages: this host, if theirs is another.
+
+    So it is in a blueprint with a subdomain; what stands before ``SERVER_NAME`` has been matched then.
+    """
+    adapter = request_ctx.url_adapter
+    if adapter is None or url_for("zerotrust.events").startswith("/"):
+        return ""
+    return f"{request.scheme}://{adapter.get_host(None)}"
+
+
+def path_before() -> str | None:
+    """Return the page of this site that the request came from, if it says so."""
+    here = f"{request.scheme}://{request.host}/"
+    referrer = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
+    referrer = referrer.partition("#")[0]
+    return _local(quote(referrer[len(here) :], safe=_QUERY_SAFE)) if referrer.startswith(here) else None
+
+
+def _local(path: str) -> str:
+    """Return a quoted path with one slash in front: two would name another host."""
+    return "/" + path.lstrip("/")
+
+
+def _parked(guard: Guard) -> Parked | None:
+    """Keep the values of a form that was posted from this site's own pages."""
+    is_form = request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data")
+    if request.method != "POST" or not is_form or not answers.same_origin():
+        return None
+    items = list(request.form.items(multi=True))
+    return park(_own_path(), items, list(request.files), settings=guard.settings)

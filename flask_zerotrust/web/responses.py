@@ -1,0 +1,201 @@
+"""Responses that views and decorators share: pages, problem JSON, and the headers on both."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from flask import abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask.wrappers import Response
+from markupsafe import Markup
+
+from flask_zerotrust.challenge import MESSAGES
+from flask_zerotrust.i18n import gettext
+from flask_zerotrust.risk.level import Terms
+
+# RFC 9457, section 4.2.1: without a type of its own a problem is about:blank, titled by its status.
+PROBLEM_TYPE = "application/problem+json"
+
+
+def wants_json() -> bool:
+    """Say whether the client is a program: it prefers or sends JSON, or is script in a page."""
+    mode = request.headers.get("Sec-Fetch-Mode")
+    if is_htmx() or (mode is not None and mode != "navigate"):
+        return True
+    return prefers_json() or request.is_json
+
+
+def prefers_json() -> bool:
+    """Say whether the client says that it would rather have JSON than a page."""
+    best = request.accept_mimetypes.best_match(["text/html", "application/json", PROBLEM_TYPE])
+    return best in ("application/json", PROBLEM_TYPE)
+
+
+def is_htmx() -> bool:
+    """Say whether htmx asks: it follows redirects unseen, and puts what it gets into the page."""
+    return "HX-Request" in request.headers
+
+
+def same_origin() -> bool | None:
+    """Say whether this request comes from a page of this site; None where nothing tells."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    here = f"{request.scheme}://{request.host}"
+    origin, referrer = request.headers.get("Origin"), request.headers.get("Referer")
+    if origin is not None:
+        return origin == here
+    return None if referrer is None else (referrer + "/").startswith(here + "/")
+
+
+def private(response: Response) -> Response:
+    """Keep caches, frames and referrers away from a page of the extension."""
+    headers = response.headers
+    headers["Cache-Control"] = "no-store"
+    headers["X-Frame-Options"] = "DENY"
+    # "no-referrer" would turn the Origin header of our own forms into "null".
+    headers["Referrer-Policy"] = "same-origin"
+    if headers.get("Vary") is None:  # spares taking the header apart
+        headers["Vary"] = "Cookie"
+    else:
+        response.vary.add("Cookie")
+    return response
+
+
+def page(template: str, status: int = 200, **context: Any) -> Response:
+    """Render a page of the extension."""
+    html = render_template(f"zerotrust/{template}.html", **context)
+    return private(make_response(html, status))
+
+
+def inside(template: str, **context: Any) -> str:
+    """Render what stands in a page of the extension, for script that shows it in a dialog."""
+    return render_template(f"zerotrust/{template}.html", frame="zerotrust/dialog.html", **context)
+
+
+def data(**members: Any) -> Response:
+    """Return JSON that nobody keeps, and no other origin is handed."""
+    return _ours(private(jsonify(**members)))
+
+
+def _ours(response: Response) -> Response:
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response
+
+
+def go(url: str) -> Response:
+    """Send a browser on with a GET, whatever it came with."""
+    return private(cast(Response, redirect(url, 303)))
+
+
+def message(title: str, text: str, status: int, *links: tuple[str, str]) -> Response:
+    """Render a page that only says something; links are (label, URL)."""
+    return page("message", status, title=title, text=text, links=list(links))
+
+
+def _fragment(text: str, status: int, *, goes_to: str | None = None) -> Response:
+    """Say it in a piece of HTML that htmx can put into a page, or let htmx open another page instead."""
+    response = make_response(Markup('<p role="alert">{}</p>').format(text), status)
+    if goes_to is not None:
+        response.headers["HX-Redirect"] = goes_to
+    return private(response)
+
+
+def problem(status: int, title: str, detail: str, **members: Any) -> Response:
+    """Return problem JSON (RFC 9457)."""
+    response = jsonify(type="about:blank", title=title, status=status, detail=detail, **members)
+    response.status_code = status
+    response.content_type = PROBLEM_TYPE
+    return _ours(private(response))
+
+
+def unauthorized() -> ResponseReturnValue:
+    """Answer a visitor who is not logged in as the app itself would."""
+    manager = getattr(current_app, "login_manager", None)
+    if manager is not None and (manager.unauthorized_callback or is_htmx() or not wants_json()):
+        # Flask-Login comes without types.
+        answer: ResponseReturnValue = manager.unauthorized()
+        return _to_the_page(answer) if is_htmx() else answer
+    if not wants_json():
+        abort(401)
+    return problem(401, "Not logged in", "Log in first.")
+
+
+def _to_the_page(answer: ResponseReturnValue) -> Response:
+    """Let htmx open the page that an answer redirects to, rather than put it into the one that is open."""
+    response = make_response(answer)
+    if response.location is None:
+        return response
+    sent = problem(401, "Not logged in", "Log in first.")
+    sent.headers["HX-Redirect"] = response.location
+    return sent
+
+
+def insufficient(challenge_url: str, terms: Terms, factors: list[str]) -> Response:
+    """Ask a program for a step-up, in the shape of RFC 9470 (adapted to cookie sessions)."""
+    text = "A recent step-up is required for this request."
+    factors = list(dict.fromkeys(factors))
+    response = problem(
+        401,
+        "Step-up required",
+        text,
+        error="insufficient_user_authentication",
+        challenge_url=challenge_url,
+        factors=factors,
+        max_age=int(terms.grant_s),
+    )
+    response.headers["WWW-Authenticate"] = (
+        f'Bearer error="insufficient_user_authentication", error_description="{text}", '
+        f'acr_values="{" ".join(factors)}", max_age="{int(terms.grant_s)}"'
+    )
+    if is_htmx():
+        response.headers["HX-Redirect"] = challenge_url
+    return response
+
+
+def no_factor(action: str, *, may_enrol: bool, choice: bool = False) -> Response:
+    """Tell a person without a factor what to do about it; ``choice``: there is more than apps to enrol."""
+    enrol_url = url_for("zerotrust.factors" if choice else "zerotrust.enrol") if may_enrol else None
+    if is_htmx():
+        text = MESSAGES["no_factor"]
+        return _fragment(gettext(text), 403, goes_to=enrol_url)
+    if wants_json():
+        return problem(
+            403,
+            "No factor to step up with",
+            "Enrol a factor first." if may_enrol else "Ask the site to add a factor to your account.",
+            enrol_url=enrol_url,
+        )
+    back = request.script_root + "/"
+    return page("no_factor", 403, action=action, enrol_url=enrol_url, choice=choice, return_url=back)
+
+
+def log_in_again(action: str) -> ResponseReturnValue:
+    """Ask for the password of a person whose login is too old; the app may have a page for that."""
+    manager: Any = current_app.login_manager  # type: ignore[attr-defined]
+    if manager.needs_refresh_callback or (manager.refresh_view and (is_htmx() or not wants_json())):
+        # Flask-Login comes without types.
+        answer: ResponseReturnValue = manager.needs_refresh()
+        return _to_the_page(answer) if is_htmx() else answer
+    if wants_json():
+        return problem(403, "Log in again", "This takes a login of the last minutes.")
+    title = gettext("Please log in again")
+    text = gettext(
+        "Before you %(action)s, log out and in again: your last login was a while ago.", action=action
+    )
+    return message(title, text, 403, (gettext("Back"), request.script_root + "/"))
+
+
+def unavailable() -> Response:
+    """Say that the step-up cannot be judged right now; protected views never open by accident."""
+    text = gettext(
+        "We can't check right now that it's you. Nothing was done. Please try again in a minute."
+    )
+    if wants_json():
+        response = _fragment(text, 503) if is_htmx() else problem(503, "Step-up unavailable", text)
+    else:
+        # The page itself; a form that was posted comes back by the browser's own button, values and all.
+        links = [(gettext("Try again"), "")] if request.method == "GET" else []
+        response = message(gettext("Please try again shortly"), text, 503, *links)
+    response.headers["Retry-After"] = "60"
+    return response

@@ -1,0 +1,329 @@
+"""What one app needs at request time: who is here, what the store knows of them, what follows."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, replace
+from typing import cast
+
+from flask import current_app, has_request_context, request, session
+
+from flask_zerotrust.challenge import Challenges
+from flask_zerotrust.errors import ConfigError, StoreError
+from flask_zerotrust.factors.base import Factor, Mailer, Sender, Verifier
+from flask_zerotrust.factors.enrolled import Enrolled
+from flask_zerotrust.factors.webauthn import RelyingParty
+from flask_zerotrust.keys import KeyRing
+from flask_zerotrust.risk import assess
+from flask_zerotrust.risk import level as risk
+from flask_zerotrust.sessions.record import Record
+from flask_zerotrust.sessions.sessions import CHANGE_S, SESSION_KEY, Entry
+from flask_zerotrust.sessions.tokens import Tokens
+from flask_zerotrust.web.ingest import Intake, records_read, this_agent, this_app
+from flask_zerotrust.web.users import current_user_id
+
+__all__ = ["CurrentRisk", "Guard", "log", "this_app", "this_guard"]
+
+log = logging.getLogger("flask_zerotrust")
+
+_IP = re.compile(r"[0-9.]+|\[.*\]")
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentRisk:
+    """What the app and its templates see of this session's risk.
+
+    Attributes
+    ----------
+    value : float
+        In [0, 1]; how likely it is a bot, or another person than the user.
+    level : {"unknown", "low", "elevated", "high"}
+    age_s : float or None
+        Seconds since the newest movement; None where there was none.
+    reasons : tuple of str
+        Stable words such as ``"machine_like_movement"``; empty for *low*.
+    strokes : int
+        Strokes seen since the session began.
+    latched : bool
+        A challenge is required until it is passed.
+    """
+
+    value: float = 0.5
+    level: risk.Level = "unknown"
+    age_s: float | None = None
+    reasons: tuple[str, ...] = ("no_movement",)
+    strokes: int = 0
+    latched: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Guard(Intake):
+    """The parts that ``ZeroTrust.init_app`` puts together for one app."""
+
+    keys: KeyRing
+    challenges: Challenges
+    enrolled: Enrolled
+    sender: Sender | Verifier | None
+    mailer: Mailer | None
+    form_tokens: Tokens
+    checked: bool = False
+
+    # Who is here
+
+    def user(self) -> str | None:
+        """Return the id of the person who is logged in, or None."""
+        return current_user_id(self.loaders.user_id)
+
+    def factors(self, user: str) -> list[Factor]:
+        """Return the user's factors: the app's own first, then those enrolled here."""
+        own = list(self.loaders.factors(user) or ()) if self.loaders.factors is not None else []
+        taken = {factor.id for factor in own}
+        here = self.enrolled.factors(user, sender=self.sender, mailer=self.mailer, party=self.party())
+        return own + [factor for factor in here if factor.id not in taken]
+
+    def party(self) -> RelyingParty | None:
+        """Return this site as browsers know it; None without passkeys, and outside of a request.
+
+        None, too, at a bare IP address: browsers make keys for domains only.
+
+        A made-up Host header gains nothing: a key signs for the domain that it was made for, the browser
+        writes the origin, and without a name for the origins the two have to agree.
+        """
+        s = self.settings
+        if not s.passkeys or not has_request_context():
+            return None
+        domain = request.host.lower()
+        domain = domain if domain.endswith("]") else domain.rsplit(":", 1)[0]
+        origins = s.webauthn_origins or (f"{request.scheme}://{request.host.lower()}",)
+        if s.webauthn_rp_id is None and _IP.fullmatch(domain):
+            return None
+        name, named = s.issuer or current_app.name, bool(s.webauthn_origins)
+        return RelyingParty(s.webauthn_rp_id or domain, name, origins, named=named)
+
+    def first_use(self, user: str) -> bool:
+        """Say whether a login is enough to enrol, for a user for whom :meth:`factors` is empty.
+
+        It is not where a factor is kept that cannot be used now: a number without a sender, a kind
+        that this version does not know. A thief of the password would else replace it.
+        """
+        return self.settings.enrol == "first-use" and not self.enrolled.count(user)
+
+    def password_typed(self, user: str) -> bool:
+        """Say whether this session's user has typed their password in the last minutes.
+
+        True, too, where no login would have been seen: switched off, and without Flask-Login.
+        """
+        if self.settings.mode == "off" or not hasattr(current_app, "login_manager"):
+            return True
+        entry = self.entry_of(user)
+        typed_at = None if entry is None else self.sessions.password_at(entry)
+        return typed_at is not None and abs(self.clock() - typed_at) < CHANGE_S
+
+    def has_choice(self) -> bool:
+        """Say whether people can enrol more here than an authenticator app."""
+        return any(way is not None for way in (self.sender, self.mailer, self.party()))
+
+    # The session and its record
+
+    def entry(self) -> Entry | None:
+        """Return this session's entry, without changing the session."""
+        return self.entry_of(self.user())
+
+    def entry_of(self, user: str | None) -> Entry | None:
+        """Return the same, where it is known already who is logged in."""
+        return self.sessions.entry(session, user)
+
+    def opened(self, user: str | None) -> Entry | None:
+        """Return the entry of who is logged in; a top-level navigation makes it where it is missing."""
+        found = self.entry_of(user)
+        if found is not None or not _navigating():
+            return found
+        if SESSION_KEY not in session:
+            # Never there, or cleared by the app a moment ago: then a copy of the cookie has it still.
+            _recover_entry()
+            self.sessions.drop(session)
+        return self.sessions.start(session, user)
+
+    def record(self, entry: Entry, user: str | None) -> Record | None:
+        """Return the store's record of this session: one store read a request, at most."""
+        seen = records_read()
+        if entry.id not in seen:
+            seen[entry.id] = self._of_here(self.sessions.record(entry.id, user=user))
+        return cast("Record | None", seen[entry.id])
+
+    def _of_here(self, record: Record | None) -> Record | None:
+        if record is None or not self.settings.bind_browser:
+            return record
+        return self.sessions.seen_by(record, this_agent())
+
+    def current(self) -> CurrentRisk:
+        """Return the risk of this session now, and bring the session's copy up to date.
+
+        Unprotected pages keep working when the store does not answer: the session is unknown then.
+        """
+        if self.settings.mode == "off":
+            return CurrentRisk()
+        user = self.user()
+        try:
+            entry = self.opened(user)
+            record = self.record(entry, user) if entry is not None else None
+        except StoreError:
+            log.exception("the risk store did not answer; this session counts as unknown")
+            return CurrentRisk()
+        if entry is None or record is None:
+            return CurrentRisk()
+        found = assess.describe(self._faded(record), policy=self.scorer.policy)
+        if _navigating():
+            self.sessions.fold(session, entry, replace(record, state=found.state), found.value)
+        return self._shown(record, found)
+
+    def _shown(self, record: Record, found: assess.Assessment) -> CurrentRisk:
+        return CurrentRisk(
+            value=found.value,
+            level=found.level,
+            age_s=max(0.0, self.clock() - record.state.at) if record.strokes else None,
+            reasons=found.reasons,
+            strokes=record.strokes,
+            latched=record.latched,
+        )
+
+    def standing(self, user: str) -> risk.Standing:
+        """Return what one store read says of the session of this user, who is logged in, now."""
+        entry = self.opened(user)
+        record = self.record(entry, user) if entry is not None else None
+        if record is None:
+            return risk.Standing()
+        state, policy = self._faded(record), self.scorer.policy
+        level, value = risk.judge(state, policy)
+        return risk.Standing(
+            level=level,
+            value=value,
+            latched=record.latched,
+            grant_age_s=record.grant_age_s(user=user, now=self.clock()),
+        )
+
+    def _faded(self, record: Record) -> risk.RiskState:
+        return risk.decay(record.state, now=self.clock(), half_life_s=self.settings.half_life_s)
+
+    def page_token(self, entry: Entry, nonce: str) -> str:
+        """Return a token that binds one document to this session."""
+        return str(self.page_tokens.dumps([entry.id, nonce]))
+
+    # Step-up
+
+    def terms(self, *, max_risk: float | None, max_age_s: float | None, always: bool) -> risk.Terms:
+        """Fill a view's terms with the site's defaults."""
+        fallback = self.settings.max_risk
+        limit = fallback if fallback is not None else self.scorer.policy.high_at
+        grant_s = self.settings.grant_s if max_age_s is None else max_age_s
+        return risk.Terms(
+            max_risk=limit if max_risk is None else max_risk,
+            grant_s=grant_s,
+            # A view that asks for a younger grant than usual asks it of everyone.
+            unknown_grant_s=self.settings.unknown_grant_s if max_age_s is None else max_age_s,
+            always=always,
+        )
+
+    def change_terms(self) -> risk.Terms:
+        """Return what a change of factors takes: a step-up of the last minutes, whatever the risk."""
+        return self.terms(max_risk=None, max_age_s=min(self.settings.grant_s, CHANGE_S), always=True)
+
+    def thread(self, user: str) -> str:
+        """Return what a challenge is bound to: this browser, or the user alone without a session."""
+        entry = self.opened(user)
+        return entry.thread if entry is not None else self.user_thread(user)
+
+    def user_thread(self, user: str) -> str:
+        """Return the binding of challenges for a client whose session must not be written now."""
+        return "user:" + user
+
+    def part(self, user: str) -> None:
+        """Part this browser from whoever holds a copy of its cookie."""
+        self.sessions.part(session, user)
+
+    def grant(self, *, user: str, factor_id: str) -> None:
+        """Let this user's session through protected views for a while, under a new id."""
+        entry = self.sessions.start(session, user)
+        fresh = self.sessions.grant(
+            session, entry, user=user, factor_id=factor_id, now=self.clock(), agent=self.agent_tag()
+        )
+        records_read().pop(fresh.id, None)
+
+    def logged_in(self) -> None:
+        """Bind the session to the person who has just logged in, keeping how they moved."""
+        if self.settings.mode == "off":
+            return
+        _recover_entry()
+        before = Entry.from_session(session.get(SESSION_KEY))
+        try:
+            if before is not None and not before.user_tag:
+                self.ingest_form(entry=before, user=None)
+            user = self.user()
+            entry = self.sessions.start(session, user, rotate=True)
+            if self.settings.enrol == "first-use":
+                self.sessions.note_password(entry, user, at=self.clock())
+        except StoreError:
+            log.exception("the risk store did not answer at login; this session starts unknown")
+            session.pop(SESSION_KEY, None)
+
+    def logged_out(self) -> None:
+        """Forget the session of the person who has just logged out; a latch stays with the user."""
+        _recover_entry()
+        try:
+            self.sessions.drop(session)
+        except StoreError:
+            log.exception("the risk store did not answer at logout")
+            session.pop(SESSION_KEY, None)
+
+    def settle(self) -> None:
+        """Forget the session where the app has logged its person out, or cleared it, in its own way.
+
+        Nothing tells of that but what is left at the end of a request. A grant would wait in the browser
+        for the next login, and in every copy of its cookie.
+        """
+        kept = Entry.from_session(session.get(SESSION_KEY))
+        if kept is None or (kept.user_tag and self.entry() is None):
+            self.logged_out()
+
+
+def this_guard() -> Guard:
+    """Return the guard of the current app.
+
+    Raises
+    ------
+    ConfigError
+        When the extension was not added to this app.
+    """
+    found = current_app.extensions.get("zerotrust")
+    if not isinstance(found, Guard):
+        raise ConfigError(
+            f"Flask-ZeroTrust is not set up for {current_app.name!r}: call ZeroTrust(app), or "
+            "init_app(app) in the factory, before the first request."
+        )
+    return found
+
+
+def _navigating() -> bool:
+    """Say whether this is a top-level navigation: only those may write the session.
+
+    Late answers to background requests would put back an older session (see the architecture page).
+    """
+    headers = request.headers
+    return (
+        headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+        and headers.get("Sec-Fetch-Dest", "document") == "document"
+        and not headers.get("Sec-Purpose", "").startswith("prefetch")
+    )
+
+
+def _recover_entry() -> None:
+    """Put back the entry that the request came with, where the app has cleared its session since.
+
+    Apps do so before a login or a logout; the id has to be followed, or buried, all the same.
+    """
+    if SESSION_KEY in session:
+        return
+    sent = current_app.session_interface.open_session(current_app, request)
+    if sent and SESSION_KEY in sent:
+        session[SESSION_KEY] = sent[SESSION_KEY]

@@ -1,0 +1,71 @@
+"""Who is logged in, as the app tells it: a loader of its own, or Flask-Login."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from flask import current_app
+
+from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.factors.base import Factor
+from flask_zerotrust.recordings.recorder import Consent
+
+UserIdLoader = Callable[[], str | None]
+FactorsLoader = Callable[[str], Iterable[Factor]]
+#: Whether this user agrees to a profile of how they move.
+IdentityConsent = Callable[[str], bool]
+
+
+#: Tells a user what has changed: (user id, what happened, in words). What happened is "factor-added",
+#: "factor-removed" or "recovery-codes-made".
+Notify = Callable[[str, str, str], None]
+
+
+@dataclass(slots=True)
+class Loaders:
+    """Functions of the app, registered before or after ``init_app``."""
+
+    user_id: UserIdLoader | None = None
+    factors: FactorsLoader | None = None
+    record_consent: Consent | None = None
+    identity_consent: IdentityConsent | None = None
+    notify: Notify | None = None
+
+
+def current_user_id(loader: UserIdLoader | None) -> str | None:
+    """Return the id of the person who is logged in, or None.
+
+    Raises
+    ------
+    ConfigError
+        When the loader returns something that is no id.
+    """
+    if loader is None:
+        return _flask_login_id()
+    found: object = loader()
+    if found is None or found == "":
+        return None
+    if isinstance(found, bool) or not isinstance(found, str | int):
+        raise ConfigError(
+            "The function registered with @zt.user_id_loader must return the user's id as a string, "
+            f"or None when nobody is logged in; it returned {type(found).__name__}."
+        )
+    return str(found)
+
+
+def check_source(loader: UserIdLoader | None) -> None:
+    """Raise ConfigError where the current app does not tell who is logged in."""
+    if loader is None and not hasattr(current_app, "login_manager"):
+        raise ConfigError(
+            "Flask-ZeroTrust cannot tell who is logged in: set up Flask-Login, or name a function "
+            "with @zt.user_id_loader that returns the user's id as a string, or None."
+        )
+
+
+def _flask_login_id() -> str | None:
+    from flask_login import current_user  # noqa: PLC0415 - adapter of an optional package
+
+    # The user once, and not through the proxy, which would look the user up for every attribute.
+    user = current_user._get_current_object()
+    return str(user.get_id()) if user.is_authenticated else None

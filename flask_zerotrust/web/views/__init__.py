@@ -1,0 +1,53 @@
+"""The extension's own pages and end points, as one blueprint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Blueprint, request
+from flask.wrappers import Response
+from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
+
+from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web.views import authenticator as enrol
+from flask_zerotrust.web.views import challenge, contacts, passkeys, recovery
+from flask_zerotrust.web.views import factors as manage
+from flask_zerotrust.web.views import movement as collector
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+
+#: End points that scripts post to with a token of their own, so that CSRF forms do not apply.
+CSRF_EXEMPT = (collector.take_events,)
+
+
+def make_blueprint(url_prefix: str) -> Blueprint:
+    """Return a fresh blueprint, so that several apps in a process do not share one."""
+    blueprint = Blueprint(
+        "zerotrust",
+        "flask_zerotrust",
+        url_prefix=url_prefix,
+        static_folder="static",
+    )
+    for module in (collector, challenge, enrol, recovery, contacts, passkeys, manage):
+        module.register(blueprint)
+    blueprint.jinja_loader = _templates()
+    blueprint.after_request(_private)
+    return blueprint
+
+
+def _templates() -> BaseLoader:
+    """Load the templates, and under a second name those of an app's own that only change a block.
+
+    An app's ``zerotrust/challenge.html`` hides ours; it reaches ours as ``flask_zerotrust/challenge.html``.
+    """
+    ours = FileSystemLoader(TEMPLATES)
+    return ChoiceLoader(
+        [ours, PrefixLoader({"flask_zerotrust": FileSystemLoader(TEMPLATES / "zerotrust")})]
+    )
+
+
+def _private(response: Response) -> Response:
+    """Keep caches away also from what the app answers here: its error pages, its way to the login."""
+    if request.endpoint == "zerotrust.static" or collector.seals(request.environ):
+        return response
+    return answers.private(response)

@@ -1,0 +1,117 @@
+"""Enrolling an authenticator app: a QR code, then the first code as proof."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import segno
+from flask import Blueprint, current_app, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from flask_zerotrust import signals
+from flask_zerotrust.challenge import MESSAGES
+from flask_zerotrust.errors import ChallengeError
+from flask_zerotrust.factors.base import Factor
+from flask_zerotrust.factors.totp import TotpFactor
+from flask_zerotrust.i18n import N_, gettext
+from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web.state import Guard, this_app
+from flask_zerotrust.web.views import owner_notices as notices
+from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
+from flask_zerotrust.web.views.owner_check import owner_view
+
+LABEL = N_("Authenticator app")
+
+# After these the page comes with a new secret, which no code of the app's older one will ever fit.
+_RENEWED = ("too_many", "gone")
+_SCAN_AGAIN = N_(
+    "That took too many tries or too long, so the QR code is a new one. Scan it and type its code."
+)
+
+
+def register(blueprint: Blueprint) -> None:
+    """Add the enrolment page."""
+    blueprint.add_url_rule("/enrol", "enrol", enrol, methods=["GET", "POST"])
+
+
+@owner_view(N_("add an authenticator app"), adds=True)
+def enrol(guard: Guard, user: str) -> ResponseReturnValue:
+    """Add an authenticator app to the account of the person who is logged in."""
+    return _take(guard, user) if request.method == "POST" else _offer(guard, user)
+
+
+def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> ResponseReturnValue:
+    if not guard.factors(user) and not _begun(guard, user):
+        # No step-up has changed the id yet, and a copied cookie would be shown the same secret.
+        guard.part(user)
+    secret = guard.challenges.enrol_begin(user, guard.thread(user), now=guard.clock())
+    issuer = guard.settings.issuer or current_app.name
+    uri = TotpFactor(secret).provisioning_uri(account=user, issuer=issuer)
+    return answers.page(
+        "enrol",
+        200 if error is None else 422,
+        qr_svg=_svg(uri),
+        secret=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)),
+        account=user,
+        issuer=issuer,
+        error=_sentence(error),
+        zerotrust_csrf=form_token(guard, "enrol"),
+        app_csrf=app_csrf(),
+        submit_url=url_for(".enrol"),
+        return_url=_way_back(guard.factors(user)),
+    )
+
+
+def _begun(guard: Guard, user: str) -> bool:
+    try:
+        guard.challenges.enrol_secret(user, guard.thread(user), now=guard.clock())
+    except ChallengeError:
+        return False
+    return True
+
+
+def _sentence(error: ChallengeError | None) -> str | None:
+    if error is None:
+        return None
+    text = _SCAN_AGAIN if error.reason in _RENEWED else MESSAGES[error.reason]
+    return gettext(text)
+
+
+def _take(guard: Guard, user: str) -> ResponseReturnValue:
+    check_form(guard, "enrol")
+    try:
+        secret = guard.challenges.enrol_confirm(
+            user, guard.thread(user), request.form.get("code", ""), now=guard.clock()
+        )
+    except ChallengeError as error:
+        signals.enrolment_failed.send(this_app(), user=user, kind="totp", reason=error.reason)
+        return _offer(guard, user, error)
+    before = guard.factors(user)
+    factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=[factor.id for factor in before])
+    notices.added(guard, user, "totp", before)
+    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
+    return answers.page("enrolled", return_url=_way_back(before))
+
+
+def _way_back(before: Sequence[Factor]) -> str:
+    """Return where the person came from: the list, or the site where they had nothing to list."""
+    return url_for(".factors") if before else request.script_root + "/"
+
+
+def _svg(uri: str) -> Markup:
+    """Return the QR code as inline SVG: black on white whatever the theme, so that it scans."""
+    out = io.BytesIO()
+    segno.make(uri, error="m").save(
+        out,
+        kind="svg",
+        xmldecl=False,
+        svgns=False,
+        scale=5,
+        border=4,
+        dark="#000",
+        light="#fff",
+        omitsize=True,
+    )
+    return Markup(out.getvalue().decode())  # noqa: S704 - drawn by segno from a URI; no markup in it

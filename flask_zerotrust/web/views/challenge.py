@@ -1,0 +1,346 @@
+"""The challenge: choose a factor, send a code, answer it, and go back to what was wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint, current_app, request, url_for
+from flask.typing import ResponseReturnValue
+from flask.wrappers import Response
+
+from flask_zerotrust import signals
+from flask_zerotrust.challenge import MESSAGES, Pending
+from flask_zerotrust.errors import ChallengeError, SenderError, StoreError
+from flask_zerotrust.factors.base import Factor, OwnShape, Questioned
+from flask_zerotrust.i18n import gettext
+from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web.state import Guard, log, this_app, this_guard
+from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token, shown_fields
+
+View = Callable[..., ResponseReturnValue]
+
+# What the answer to a wrong try is called in HTTP.
+STATUS = {
+    "gone": 404,
+    "not_yours": 403,
+    "too_many": 429,
+    "factor_paused": 429,
+    "slow_down": 429,
+    "too_soon": 429,
+    "budget": 429,
+    "locked": 429,
+    "unchecked": 503,
+}
+
+
+# After these no code is taken here any more, so the page offers no field for one.
+_OVER = ("too_many", "locked")
+
+
+def register(blueprint: Blueprint) -> None:
+    """Add the challenge's routes."""
+    path = "/challenge/<challenge_id>"
+    blueprint.add_url_rule(path, "challenge", show, methods=["GET"])
+    blueprint.add_url_rule(path, "answer", answer, methods=["POST"])
+    blueprint.add_url_rule(path + "/send", "send", send, methods=["POST"])
+    blueprint.add_url_rule(path + "/again", "begin_again", begin_again, methods=["POST"])
+    blueprint.add_url_rule(path + "/confirm", "confirm", confirm, methods=["GET"])
+
+
+def pending_view(inner: Callable[[Guard, Pending], ResponseReturnValue]) -> View:
+    """Run a view with the pending challenge of its URL, if that is this person's."""
+
+    @wraps(inner)
+    def view(challenge_id: str) -> ResponseReturnValue:
+        guard = this_guard()
+        user = guard.user()
+        if user is None:
+            return answers.unauthorized()
+        try:
+            return inner(guard, _load(guard, challenge_id, user))
+        except ChallengeError as error:
+            if error.reason == "not_yours":
+                signals.challenge_failed.send(this_app(), user=user, factor_id=None, reason=error.reason)
+            return _over(error)
+        except StoreError:
+            log.exception("the risk store did not answer; a challenge waits")
+            return answers.unavailable()
+
+    return view
+
+
+@pending_view
+def show(guard: Guard, pending: Pending) -> ResponseReturnValue:
+    """Show the challenge. Opening the page sends nothing: prefetchers get nothing."""
+    if _is_answered(guard, pending):
+        return _onward(guard, pending)
+    return _page(guard, pending, _chosen(guard, pending, request.args.get("factor")))
+
+
+@pending_view
+def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
+    """Send a code because the person pressed the button."""
+    check_form(guard, pending.id)
+    if _is_answered(guard, pending):
+        return _onward(guard, pending)
+    factor = _chosen(guard, pending, request.form.get("factor"))
+    try:
+        sent = guard.challenges.send(
+            pending, factor, now=guard.clock(), host=host_name(), address=request.remote_addr or ""
+        )
+    except (ChallengeError, SenderError) as error:
+        reason = error.reason if isinstance(error, ChallengeError) else "sender"
+        _tell(signals.code_refused, pending, factor, kind=factor.kind, reason=reason)
+        if isinstance(error, SenderError):
+            log.warning("a code could not be sent: %s", error)
+        return _page(guard, pending, factor, error=error)
+    _tell(signals.code_sent, pending, factor, kind=factor.kind)
+    if answers.prefers_json():
+        return _page(guard, sent, factor)
+    return answers.go(url_for(".challenge", challenge_id=pending.id, factor=factor.id))
+
+
+@pending_view
+def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
+    """Check a code; on success the session is granted and the person goes where they wanted."""
+    check_form(guard, pending.id)
+    if _is_answered(guard, pending):  # a code for which there is nothing left to do is not called used
+        return _onward(guard, pending)
+    factor = _chosen(guard, pending, request.form.get("factor"))
+    code = request.form.get("code", "")
+    try:
+        guard.challenges.check(pending, factor, code, now=guard.clock(), address=request.remote_addr or "")
+    except ChallengeError as error:
+        _tell(signals.challenge_failed, pending, factor, reason=error.reason)
+        return _page(guard, pending, factor, error=error)
+    except SenderError as error:
+        log.warning("a code could not be checked: %s", error)
+        _tell(signals.challenge_failed, pending, factor, reason="unchecked")
+        return _page(guard, pending, factor, error=ChallengeError("unchecked"))
+    guard.grant(user=pending.user, factor_id=factor.id)
+    _tell(signals.challenge_passed, pending, factor, action=pending.action)
+    return _onward(guard, pending)
+
+
+@pending_view
+def begin_again(guard: Guard, pending: Pending) -> ResponseReturnValue:
+    """Open the same challenge anew, form and all: a used-up one takes no more codes. Counters live on."""
+    check_form(guard, pending.id)
+    if _is_answered(guard, pending):
+        return _onward(guard, pending)
+    # The old one stays until it expires: after a second press of the button its form is still there.
+    again = guard.challenges.open(
+        user=pending.user,
+        session_id=pending.session_id,
+        action=pending.action,
+        return_path=pending.return_path,
+        method=pending.method,
+        parked=pending.parked,
+        now=guard.clock(),
+    )
+    signals.challenge_opened.send(this_app(), user=pending.user, action=pending.action, challenge_id=again)
+    return answers.go(url_for(".challenge", challenge_id=again))
+
+
+@pending_view
+def confirm(_: Guard, pending: Pending) -> ResponseReturnValue:
+    """Show a parked form again; the person submits it themself, nothing is replayed."""
+    parked = pending.parked
+    if pending.passed_at is None or parked is None:
+        return answers.go(url_for(".challenge", challenge_id=pending.id))
+    if parked.too_large:
+        text = gettext(
+            "Thank you, that worked. Your form was too large to keep, so nothing of it was sent."
+        )
+        link = (gettext("Back to the form"), pending.return_path)
+        return answers.message(gettext("Fill in the form again"), text, 200, link)
+    return answers.page(
+        "confirm",
+        action=pending.action,
+        target=parked.path,
+        fields=shown_fields(parked),
+        files=list(parked.files),
+        form_url=pending.return_path,
+    )
+
+
+def _load(guard: Guard, challenge_id: str, user: str) -> Pending:
+    """Return the pending challenge bound to this browser, or opened for this user by a script."""
+    now = guard.clock()
+    try:
+        return guard.challenges.load(challenge_id, user=user, session_id=guard.thread(user), now=now)
+    except ChallengeError as error:
+        if error.reason != "not_yours":
+            raise
+    return guard.challenges.load(challenge_id, user=user, session_id=guard.user_thread(user), now=now)
+
+
+def _is_answered(guard: Guard, pending: Pending) -> bool:
+    """Say whether this challenge was passed, or a step-up in another tab has answered it too.
+
+    An older one has not: the view knew of it and asked all the same.
+    """
+    if pending.passed_at is not None:
+        return True
+    age = guard.standing(pending.user).grant_age_s
+    return age is not None and guard.clock() - age >= pending.opened_at
+
+
+def _onward(guard: Guard, pending: Pending) -> ResponseReturnValue:
+    """Go back to what was wanted: straight for a page, over the confirm page for a form.
+
+    Script has its request itself, and sends it again when the person says so.
+    """
+    if answers.prefers_json():
+        guard.challenges.close(pending)
+        html = answers.inside("retry", action=pending.action, cancel_url=request.script_root + "/")
+        return answers.data(passed=True, action=pending.action, html=html)
+    if pending.parked is not None:
+        if pending.passed_at is None:
+            guard.challenges.passed(pending, session_id=guard.thread(pending.user), now=guard.clock())
+        return answers.go(url_for(".confirm", challenge_id=pending.id))
+    guard.challenges.close(pending)
+    return answers.go(pending.return_path)
+
+
+def _chosen(guard: Guard, pending: Pending, wanted: str | None) -> Factor:
+    """Return the factor that the person picked, that the last code went to, or the first."""
+    factors = guard.factors(pending.user)
+    if not factors:
+        raise ChallengeError("no_factor")
+    by_id = {factor.id: factor for factor in factors}
+    return by_id.get(wanted or pending.factor_id or "", factors[0])
+
+
+def _page(
+    guard: Guard, pending: Pending, factor: Factor, *, error: ChallengeError | SenderError | None = None
+) -> ResponseReturnValue:
+    context = _context(guard, pending, factor, error)
+    if answers.prefers_json():
+        answer = _data(context, error)
+    else:
+        answer = answers.page("challenge", status(error), **context)
+    if context["retry_after_s"] is not None:
+        answer.headers["Retry-After"] = str(context["retry_after_s"])
+    return answer
+
+
+def _context(
+    guard: Guard, pending: Pending, factor: Factor, error: ChallengeError | SenderError | None
+) -> dict[str, Any]:
+    """Return what the page, or script in its place, shows."""
+    here = url_for(".challenge", challenge_id=pending.id)
+    reason = None if error is None else _reason(error)
+    return {
+        "action": pending.action,
+        "factors": [_shown(f) for f in guard.factors(pending.user)],
+        "factor": _shown(factor),
+        "sent": pending.sent_at is not None and pending.factor_id == factor.id,
+        "retry_after_s": wait(error),
+        "error": _said(error, factor),
+        "question": guard.challenges.question(pending, factor),
+        "zerotrust_csrf": form_token(guard, pending.id),
+        "app_csrf": app_csrf(),
+        "submit_url": here,
+        "send_url": url_for(".send", challenge_id=pending.id),
+        "choose_url": here,
+        "cancel_url": request.script_root + "/",
+        "field_name": "code",
+        "over": reason in _OVER,
+        "again_url": pending.return_path if reason == "too_many" else None,
+        "renew_url": url_for(".begin_again", challenge_id=pending.id) if _loses(pending, reason) else None,
+    }
+
+
+def _loses(pending: Pending, reason: str | None) -> bool:
+    """Say whether going back to where the person came from would lose a form; script has it still."""
+    kept = pending.parked is not None and not pending.parked.too_large
+    return kept and reason == "too_many" and not answers.prefers_json()
+
+
+# What of the page's context script gets as well: enough for a dialog of the app's own.
+_DATA = (
+    *("action", "factors", "factor", "sent", "question"),
+    *("zerotrust_csrf", "submit_url", "send_url", "retry_after_s"),
+)
+
+
+def _data(context: dict[str, Any], error: ChallengeError | SenderError | None) -> Response:
+    members = {name: context[name] for name in _DATA}
+    members |= {"passed": False, "html": answers.inside("challenge", **context)}
+    if error is None:
+        return answers.data(**members)
+    detail = str(context["error"])
+    return answers.problem(status(error), "Not passed", detail, reason=_reason(error), **members)
+
+
+def _shown(factor: Factor) -> dict[str, Any]:
+    return {
+        "id": factor.id,
+        "kind": factor.kind,
+        "label": gettext(factor.label),
+        "sends": factor.sends,
+        "digits": not isinstance(factor, OwnShape),
+    }
+
+
+def _said(error: ChallengeError | SenderError | None, factor: Factor) -> str | None:
+    """Return the sentence, which speaks of codes only where there are codes."""
+    if isinstance(factor, Questioned) and getattr(error, "reason", None) in ("wrong", "shape"):
+        text = MESSAGES["key"]
+        return gettext(text)
+    return sentence(error)
+
+
+def sentence(error: ChallengeError | SenderError | None) -> str | None:
+    """Return what a person reads of an error."""
+    if error is None:
+        return None
+    return gettext(MESSAGES[_reason(error)])
+
+
+def _reason(error: ChallengeError | SenderError) -> str:
+    """Return which of the messages tells of an error."""
+    if isinstance(error, SenderError):
+        return "blocked" if error.blocked else "sender"
+    return error.reason
+
+
+def status(error: ChallengeError | SenderError | None) -> int:
+    """Return what HTTP calls an error."""
+    if isinstance(error, SenderError):
+        return 503
+    return 200 if error is None else STATUS.get(error.reason, 422)
+
+
+def wait(error: ChallengeError | SenderError | None) -> int | None:
+    """Return the whole seconds until another try makes sense."""
+    seconds = error.retry_after_s if isinstance(error, ChallengeError) else None
+    return None if seconds is None else max(1, round(seconds))
+
+
+def _over(error: ChallengeError) -> ResponseReturnValue:
+    """Say that there is nothing to answer here (any more)."""
+    status, title = STATUS.get(error.reason, 403), gettext("This check has ended")
+    text, back = gettext(MESSAGES[error.reason]), (gettext("Back"), request.script_root + "/")
+    if answers.prefers_json():
+        html = answers.inside("message", title=title, text=text, links=[back])
+        members = {"reason": error.reason, "passed": False, "html": html}
+        return answers.problem(status, "Challenge ended", text, **members)
+    return answers.message(title, text, status, back)
+
+
+def _tell(signal: Any, pending: Pending, factor: Factor, **members: Any) -> None:
+    signal.send(this_app(), user=pending.user, factor_id=factor.id, **members)
+
+
+def host_name() -> str:
+    """Return the host without its port, as WebOTP wants it.
+
+    The site's configured name comes first: whoever knows a password could otherwise write another
+    host into the message, and phones offer the code to the host it names.
+    """
+    host = current_app.config["SERVER_NAME"] or request.host
+    return host.rsplit(":", 1)[0] if not host.endswith("]") else host

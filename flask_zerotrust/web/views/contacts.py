@@ -1,0 +1,187 @@
+"""Adding a number or an address: type it, have a code sent to it, and type that."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, request, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_zerotrust import signals
+from flask_zerotrust.challenge import ADDING, Pending
+from flask_zerotrust.errors import ChallengeError, ConfigError, SenderError
+from flask_zerotrust.factors.base import Factor
+from flask_zerotrust.factors.email import EmailFactor
+from flask_zerotrust.factors.twilio_verify import sms_factor
+from flask_zerotrust.i18n import N_, gettext
+from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web.state import Guard, log, this_app
+from flask_zerotrust.web.views import owner_notices as notices
+from flask_zerotrust.web.views.challenge import host_name, sentence, status, wait
+from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
+from flask_zerotrust.web.views.owner_check import owner_view
+
+ACTION = N_("add a way to confirm")
+# What a typed contact is called where it is none.
+_SHAPE = {"sms": "number", "email": "address"}
+
+
+def register(blueprint: Blueprint) -> None:
+    """Add the pages."""
+    path = "/factors/add/<any(sms, email):kind>"
+    blueprint.add_url_rule(path, "add_contact", add, methods=["GET", "POST"])
+    blueprint.add_url_rule(path + "/send", "send_contact", send, methods=["POST"])
+    blueprint.add_url_rule(path + "/code", "confirm_contact", confirm, methods=["POST"])
+
+
+@owner_view(ACTION, adds=True)
+def add(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
+    """Ask for the number or address; a POST keeps it and sends the first code."""
+    if request.method == "GET":
+        return _form(guard, kind) if "new" in request.args else _waiting(guard, user, kind)
+    check_form(guard, "add:" + kind)
+    typed = request.form.get("contact", "")
+    try:
+        factor = _factor(guard, kind, typed)
+    except ConfigError:
+        return _form(guard, kind, typed=typed, error=ChallengeError(_SHAPE[kind]))
+    if factor.recipient in [one.recipient for one in guard.factors(user)]:
+        return _form(guard, kind, typed=typed, error=ChallengeError("known"))
+    pending = guard.challenges.contact_begin(
+        user,
+        guard.thread(user),
+        kind,
+        factor.recipient or "",
+        action=gettext("add this to your account"),
+        return_path=url_for(".add_contact", kind=kind),
+        now=guard.clock(),
+    )
+    return _send(guard, user, kind, factor, pending)
+
+
+@owner_view(ACTION, adds=True)
+def send(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
+    """Send another code to what is being added."""
+    check_form(guard, "add:" + kind)
+    try:
+        factor, pending = _found(guard, user, kind)
+    except ChallengeError as error:
+        return _form(guard, kind, error=error)
+    return _send(guard, user, kind, factor, pending)
+
+
+@owner_view(ACTION, adds=True)
+def confirm(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
+    """Add what the code was sent to, if it is right."""
+    check_form(guard, "add:" + kind)
+    now = guard.clock()
+    try:
+        contact, pending = guard.challenges.contact(user, guard.thread(user), kind, now=now)
+        factor = _factor(guard, kind, contact.recipient)
+        code, address = request.form.get("code", ""), request.remote_addr or ""
+        guard.challenges.check(pending, factor, code, now=now, address=address)
+    except ChallengeError as error:
+        signals.enrolment_failed.send(this_app(), user=user, kind=kind, reason=error.reason)
+        again = _used_up if error.reason == "too_many" else _waiting
+        return again(guard, user, kind, error=error)
+    except SenderError as error:
+        log.warning("a code could not be checked: %s", error)
+        signals.enrolment_failed.send(this_app(), user=user, kind=kind, reason="unchecked")
+        return _waiting(guard, user, kind, error=ChallengeError("unchecked"))
+    guard.challenges.contact_end(contact, pending)
+    before = guard.factors(user)
+    taken = [one.id for one in before]
+    keep = guard.enrolled.add_sms if kind == "sms" else guard.enrolled.add_email
+    factor_id = keep(user, contact.recipient, avoid=taken)
+    notices.added(guard, user, kind, before)
+    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=kind)
+    return answers.go(url_for(".factors", news="added"))
+
+
+def _send(guard: Guard, user: str, kind: str, factor: Factor, pending: Pending) -> ResponseReturnValue:
+    now, address = guard.clock(), request.remote_addr or ""
+    try:
+        guard.challenges.send(pending, factor, now=now, host=host_name(), address=address)
+    except (ChallengeError, SenderError) as error:
+        reason = error.reason if isinstance(error, ChallengeError) else "sender"
+        signals.code_refused.send(this_app(), user=user, factor_id=factor.id, kind=kind, reason=reason)
+        if isinstance(error, SenderError):
+            log.warning("a code could not be sent: %s", error)
+        return _waiting(guard, user, kind, error=error)
+    signals.code_sent.send(this_app(), user=user, factor_id=factor.id, kind=kind)
+    return answers.go(url_for(".add_contact", kind=kind))
+
+
+def _factor(guard: Guard, kind: str, recipient: str) -> Factor:
+    """Return the factor that would be added, under an id that none has: its codes open nothing else."""
+    if kind == "sms":
+        return sms_factor(recipient, guard.sender or abort(404), id=ADDING + "sms")
+    return EmailFactor(recipient, guard.mailer or abort(404), id=ADDING + "email")
+
+
+def _found(guard: Guard, user: str, kind: str) -> tuple[Factor, Pending]:
+    contact, pending = guard.challenges.contact(user, guard.thread(user), kind, now=guard.clock())
+    return _factor(guard, kind, contact.recipient), pending
+
+
+def _waiting(
+    guard: Guard, user: str, kind: str, *, error: ChallengeError | SenderError | None = None
+) -> ResponseReturnValue:
+    """Ask for the code, or for the number or address where none is on its way."""
+    try:
+        factor, pending = _found(guard, user, kind)
+    except ChallengeError:
+        return _form(guard, kind, error=error)
+    return _page(guard, kind, error, recipient=factor.recipient, sent=pending.sent_at is not None)
+
+
+def _used_up(guard: Guard, user: str, kind: str, *, error: ChallengeError) -> ResponseReturnValue:
+    """Forget what takes no more codes, and ask for the number or address again; its counters live on."""
+    try:
+        contact, pending = guard.challenges.contact(user, guard.thread(user), kind, now=guard.clock())
+    except ChallengeError:  # another request has forgotten it a moment ago
+        return _form(guard, kind, error=error)
+    guard.challenges.contact_end(contact, pending)
+    return _form(guard, kind, typed=contact.recipient, error=error)
+
+
+def _form(
+    guard: Guard,
+    kind: str,
+    *,
+    typed: str = "",
+    error: ChallengeError | SenderError | None = None,
+) -> ResponseReturnValue:
+    _factor(guard, kind, "+10000000" if kind == "sms" else "a@b.example")  # 404 where nothing can be sent
+    return _page(guard, kind, error, typed=typed[:254])
+
+
+def _page(
+    guard: Guard,
+    kind: str,
+    error: ChallengeError | SenderError | None,
+    *,
+    recipient: str | None = None,
+    sent: bool = False,
+    typed: str = "",
+) -> ResponseReturnValue:
+    retry_after_s = wait(error)
+    page = answers.page(
+        "contact",
+        status(error),
+        kind=kind,
+        recipient=recipient,
+        sent=sent,
+        typed=typed,
+        retry_after_s=retry_after_s,
+        error=sentence(error),
+        field_error=error is not None,
+        zerotrust_csrf=form_token(guard, "add:" + kind),
+        app_csrf=app_csrf(),
+        submit_url=url_for(".add_contact", kind=kind),
+        send_url=url_for(".send_contact", kind=kind),
+        code_url=url_for(".confirm_contact", kind=kind),
+        new_url=url_for(".add_contact", kind=kind, new=1),
+        return_url=url_for(".factors"),
+    )
+    if retry_after_s is not None:
+        page.headers["Retry-After"] = str(retry_after_s)
+    return page

@@ -1,0 +1,140 @@
+"""The person's ways to confirm who they are: a list, a name for each, and removing one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, request, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_zerotrust import signals
+from flask_zerotrust.challenge import MESSAGES
+from flask_zerotrust.errors import ChallengeError
+from flask_zerotrust.factors import recovery as codes_of
+from flask_zerotrust.factors.base import Factor
+from flask_zerotrust.factors.enrolled import MAX_FACTORS, MAX_LABEL
+from flask_zerotrust.i18n import N_, gettext
+from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web.state import Guard, this_app
+from flask_zerotrust.web.views import owner_notices as notices
+from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
+from flask_zerotrust.web.views.owner_check import owner_view
+
+# Plain letters: one curly quote makes a text message cost twice.
+_ACTION = N_("change your ways to confirm")
+#: What the list says at its top after a change; the word is in the query, the sentence is ours.
+NEWS = {
+    "added": N_("Added. From now on we may ask for it."),
+    "renamed": N_("The name is changed."),
+    "removed": N_("Removed. It no longer works."),
+}
+
+
+def register(blueprint: Blueprint) -> None:
+    """Add the list of factors and the page of each."""
+    blueprint.add_url_rule("/factors", "factors", factors, methods=["GET"])
+    path = "/factors/<factor_id>"
+    blueprint.add_url_rule(path, "factor", factor, methods=["GET", "POST"])
+    blueprint.add_url_rule(path + "/remove", "remove_factor", remove, methods=["POST"])
+
+
+@owner_view(_ACTION)
+def factors(guard: Guard, user: str) -> ResponseReturnValue:
+    """List the person's factors, with a way to each and to new ones."""
+    kept = set(guard.enrolled.ids(user))
+    return answers.page(
+        "factors",
+        factors=[_shown(one, kept) for one in guard.factors(user) if one.kind != codes_of.KIND],
+        recovery_left=guard.enrolled.recovery_left(user),
+        recovery_url=url_for(".recovery") if guard.factors(user) else None,
+        ways=_ways(guard) if len(kept) < MAX_FACTORS else [],
+        news=gettext(NEWS.get(request.args.get("news", ""), "")),
+        return_url=request.script_root + "/",
+    )
+
+
+@owner_view(_ACTION)
+def factor(guard: Guard, user: str, factor_id: str) -> ResponseReturnValue:
+    """Show one factor; a POST gives it another name."""
+    found = _own(guard, user, factor_id)
+    if request.method == "GET":
+        return _page(guard, user, found)
+    check_form(guard, "factor:" + factor_id)
+    typed = request.form.get("label", "")
+    try:
+        guard.enrolled.rename(user, factor_id, typed)
+    except ChallengeError as error:
+        return _page(guard, user, found, typed=typed, error=error)
+    signals.factor_renamed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind)
+    return answers.go(url_for(".factors", news="renamed"))
+
+
+@owner_view(_ACTION)
+def remove(guard: Guard, user: str, factor_id: str) -> ResponseReturnValue:
+    """Remove one factor, end what it has opened elsewhere, and tell the owner; never the last one."""
+    found = _own(guard, user, factor_id)
+    check_form(guard, "factor:" + factor_id)
+    before = guard.factors(user)
+    try:
+        guard.enrolled.remove(user, factor_id, spare=_spare(guard, user, found))
+    except ChallengeError as error:
+        return _page(guard, user, found, error=error)
+    entry = guard.entry_of(user)
+    guard.sessions.revoke_factor(user, factor_id, but=entry.id if entry is not None else None)
+    notices.removed(guard, user, found.kind, before)
+    signals.factor_removed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind)
+    return answers.go(url_for(".factors", news="removed"))
+
+
+def _own(guard: Guard, user: str, factor_id: str) -> Factor:
+    """Return a factor that is kept here and can be used now; the app's own are the app's to change."""
+    kept = guard.enrolled.ids(user)
+    found = [one for one in guard.factors(user) if one.id == factor_id and factor_id in kept]
+    return found[0] if found else abort(404)
+
+
+def _spare(guard: Guard, user: str, leaving: Factor) -> list[str] | None:
+    """Return the ids of which one has to stay; None where the app keeps one, or a list of codes goes."""
+    kept = set(guard.enrolled.ids(user))
+    rest = [one for one in guard.factors(user) if one.id != leaving.id and one.kind != codes_of.KIND]
+    if leaving.kind == codes_of.KIND or any(one.id not in kept for one in rest):
+        return None
+    return [one.id for one in rest]
+
+
+def _page(
+    guard: Guard, user: str, found: Factor, *, typed: str | None = None, error: ChallengeError | None = None
+) -> ResponseReturnValue:
+    label = gettext(found.label)
+    return answers.page(
+        "factor",
+        200 if error is None else 409 if error.reason == "last_factor" else 422,
+        factor={"id": found.id, "kind": found.kind, "label": label},
+        typed=label if typed is None else typed[:MAX_LABEL],
+        last=_spare(guard, user, found) == [],
+        error=None if error is None else gettext(MESSAGES[error.reason]),
+        field_error=error is not None and error.reason == "label",
+        max_label=MAX_LABEL,
+        zerotrust_csrf=form_token(guard, "factor:" + found.id),
+        app_csrf=app_csrf(),
+        rename_url=url_for(".factor", factor_id=found.id),
+        remove_url=url_for(".remove_factor", factor_id=found.id),
+        return_url=url_for(".factors"),
+    )
+
+
+def _shown(one: Factor, kept: set[str]) -> dict[str, Any]:
+    url = url_for(".factor", factor_id=one.id) if one.id in kept else None
+    return {"id": one.id, "kind": one.kind, "label": gettext(one.label), "url": url}
+
+
+def _ways(guard: Guard) -> list[dict[str, str]]:
+    """Return what can be added here: (label, URL)."""
+    found = [(gettext("Authenticator app"), url_for(".enrol"))]
+    if guard.sender is not None:
+        found.append((gettext("Mobile number"), url_for(".add_contact", kind="sms")))
+    if guard.mailer is not None:
+        found.append((gettext("E-mail address"), url_for(".add_contact", kind="email")))
+    if guard.party() is not None:
+        found.append((gettext("Passkey or security key"), url_for(".add_passkey")))
+    return [{"label": label, "url": url} for label, url in found]

@@ -1,0 +1,76 @@
+"""The extension's own forms: their CSRF tokens, and the parked form shown again."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from flask import abort, current_app, request
+from itsdangerous import BadSignature
+
+from flask_zerotrust.challenge import Parked
+from flask_zerotrust.i18n import gettext
+from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web.enforce import path_before
+from flask_zerotrust.web.state import Guard
+
+CSRF_FIELD = "_zerotrust_csrf"
+
+# Fields that a site's own forms carry against forgery; shown to nobody, returned as they were. Every
+# other value is shown, hidden ones too: what the person confirms must be what is sent.
+MACHINE_FIELDS = ("csrf", "xsrf", "authenticity_token", "requestverificationtoken")
+
+
+def form_token(guard: Guard, purpose: str) -> str:
+    """Return a CSRF token for one form of this person."""
+    return str(guard.form_tokens.dumps([guard.user(), purpose]))
+
+
+def check_form(guard: Guard, purpose: str) -> None:
+    """Refuse a form that another site has posted, with 400 or 403."""
+    if answers.same_origin() is False:
+        back = (gettext("Back"), request.script_root + "/")
+        _refuse(403, gettext("This form was posted from another site."), back)
+    try:
+        said = guard.form_tokens.loads(
+            request.form.get(CSRF_FIELD, ""), max_age=int(guard.settings.challenge_s)
+        )
+    except BadSignature:
+        said = None
+    if said != [guard.user(), purpose]:
+        again = (gettext("Load the page again"), path_before() or request.script_root + "/")
+        _refuse(400, gettext("This form is too old. Load the page again and repeat the last step."), again)
+
+
+def _refuse(status: int, text: str, link: tuple[str, str]) -> NoReturn:
+    """End the request with a page that says what to do; programs get what the app says to them."""
+    if answers.prefers_json():
+        abort(status, text)
+    abort(answers.message(gettext("Nothing was done"), text, status, link))
+
+
+def app_csrf() -> str | None:
+    """Return Flask-WTF's token where the app uses its CSRFProtect."""
+    make = current_app.jinja_env.globals.get("csrf_token")
+    return str(make()) if callable(make) else None
+
+
+def shown_fields(parked: Parked) -> list[dict[str, str]]:
+    """Return a parked form's fields for the confirm page, secrets as empty fields to fill again."""
+    kept = [
+        {"name": name, "label": _label(name), "value": value, "kind": _kind(name, value)}
+        for name, value in parked.fields
+    ]
+    asked = [{"name": n, "label": _label(n), "value": "", "kind": "secret"} for n in parked.left_out]
+    return kept + asked
+
+
+def _kind(name: str, value: str) -> str:
+    if any(part in name.lower() for part in MACHINE_FIELDS):
+        return "hidden"
+    return "multiline" if "\n" in value else "text"
+
+
+def _label(name: str) -> str:
+    words: Any = name.replace("_", " ").replace("-", " ").replace(".", " ").strip()
+    # A site can give its fields other names in its own catalogue.
+    return gettext(words[:1].upper() + words[1:] if words else name)

@@ -1,0 +1,76 @@
+"""Who may change factors: whoever has used one just now, or a first use where the site allows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import current_app, request
+from flask.typing import ResponseReturnValue
+
+from flask_zerotrust.errors import StoreError
+from flask_zerotrust.factors.enrolled import MAX_FACTORS, NoRoomError
+from flask_zerotrust.i18n import gettext
+from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web.enforce import demand
+from flask_zerotrust.web.state import Guard, log, this_guard
+
+View = Callable[..., ResponseReturnValue]
+
+
+def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., ResponseReturnValue]], View]:
+    """Run a view with (guard, user, ...) for a person who may change factors, in every mode.
+
+    Someone with a factor has to use it first. Without one, only a site that says so lets a fresh
+    login of the last minutes enrol: an older one may be a thief's who has the cookie. ``adds`` says
+    that there must be room.
+    """
+
+    def wrap(inner: Callable[..., ResponseReturnValue]) -> View:
+        @wraps(inner)
+        def view(**values: Any) -> ResponseReturnValue:
+            guard = this_guard()
+            user = guard.user()
+            if user is None:
+                return answers.unauthorized()
+            try:
+                if adds and guard.enrolled.count(user) >= MAX_FACTORS:
+                    return _no_room()
+                refusal = refused(guard, user, gettext(action))
+                return inner(guard, user, **values) if refusal is None else refusal
+            except NoRoomError:  # another was added while this one was
+                return _no_room()
+            except StoreError:
+                log.exception("the risk store did not answer; no factor was changed")
+                return answers.unavailable()
+
+        return view
+
+    return wrap
+
+
+def refused(guard: Guard, user: str, action: str) -> ResponseReturnValue | None:
+    """Return what somebody gets who may not change factors now; None for who may."""
+    if guard.factors(user):
+        return demand(guard, guard.change_terms(), action)
+    if guard.first_use(user):
+        proven = fresh_login() and guard.password_typed(user)
+        return None if proven else answers.log_in_again(action)
+    return answers.no_factor(action, may_enrol=False)
+
+
+def _no_room() -> ResponseReturnValue:
+    """Return what somebody gets who has as many factors as there may be."""
+    text = gettext("You have set up as many as you can. Remove one first.")
+    back = (gettext("Back"), request.script_root + "/")
+    return answers.message(gettext("No room for another"), text, 409, back)
+
+
+def fresh_login() -> bool:
+    """Say whether the person typed a password in this session, where Flask-Login can tell."""
+    if not hasattr(current_app, "login_manager"):
+        return True
+    from flask_login import login_fresh  # noqa: PLC0415 - adapter of an optional package
+
+    return bool(login_fresh())

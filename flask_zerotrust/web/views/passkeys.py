@@ -1,0 +1,73 @@
+"""Adding a passkey or a security key: the browser makes it, we check what it signed."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, request, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_zerotrust import signals
+from flask_zerotrust.challenge import MESSAGES
+from flask_zerotrust.errors import ChallengeError
+from flask_zerotrust.factors import webauthn
+from flask_zerotrust.factors.base import Factor
+from flask_zerotrust.factors.webauthn import RelyingParty
+from flask_zerotrust.i18n import N_, gettext
+from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web.state import Guard, this_app
+from flask_zerotrust.web.views import owner_notices as notices
+from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
+from flask_zerotrust.web.views.owner_check import owner_view
+
+
+def register(blueprint: Blueprint) -> None:
+    """Add the page."""
+    blueprint.add_url_rule("/factors/add/passkey", "add_passkey", add, methods=["GET", "POST"])
+
+
+@owner_view(N_("add a passkey"), adds=True)
+def add(guard: Guard, user: str) -> ResponseReturnValue:
+    """Have the browser make a passkey, and keep its public half."""
+    party = guard.party() or abort(404)
+    if request.method == "GET":
+        return _page(guard, user, party)
+    check_form(guard, "add:passkey")
+    try:
+        factor_id, before = _keep(guard, user, party)
+    except ChallengeError as error:
+        signals.enrolment_failed.send(this_app(), user=user, kind=webauthn.KIND, reason=error.reason)
+        return _page(guard, user, party, error=error)
+    notices.added(guard, user, webauthn.KIND, before)
+    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=webauthn.KIND)
+    return answers.go(url_for(".factors", news="added"))
+
+
+def _keep(guard: Guard, user: str, party: RelyingParty) -> tuple[str, list[Factor]]:
+    asked = guard.challenges.take_new_key_question(user, guard.thread(user))
+    key = webauthn.registered(request.form.get("code", ""), party, challenge=asked)
+    if key is None:
+        raise ChallengeError("key")
+    before = guard.factors(user)
+    factor_id = guard.enrolled.add_passkey(user, key, avoid=[one.id for one in before])
+    return factor_id, before
+
+
+def _page(
+    guard: Guard, user: str, party: RelyingParty, *, error: ChallengeError | None = None
+) -> ResponseReturnValue:
+    question = webauthn.registration(
+        party,
+        challenge=guard.challenges.new_key_question(user, guard.thread(user)),
+        handle=guard.enrolled.handle(user),
+        user=user,
+        existing=guard.enrolled.passkeys(user),
+    )
+    return answers.page(
+        "passkey",
+        200 if error is None else 422,
+        question=question,
+        error=None if error is None else gettext(MESSAGES[error.reason]),
+        zerotrust_csrf=form_token(guard, "add:passkey"),
+        app_csrf=app_csrf(),
+        submit_url=url_for(".add_passkey"),
+        return_url=url_for(".factors"),
+    )

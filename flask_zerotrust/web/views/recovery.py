@@ -1,0 +1,75 @@
+"""Making recovery codes: shown once, on the answer to the press of a button."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_zerotrust import signals
+from flask_zerotrust.errors import StoreError
+from flask_zerotrust.factors import recovery as codes_of
+from flask_zerotrust.i18n import N_, gettext
+from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web.enforce import demand
+from flask_zerotrust.web.state import Guard, log, this_app, this_guard
+from flask_zerotrust.web.views import owner_notices as notices
+from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
+
+_ACTION = N_("make recovery codes")
+
+
+def register(blueprint: Blueprint) -> None:
+    """Add the page of recovery codes."""
+    blueprint.add_url_rule("/recovery", "recovery", recovery, methods=["GET", "POST"])
+
+
+def recovery() -> ResponseReturnValue:
+    """Make recovery codes for the person who is logged in and has used a factor just now.
+
+    They stand in for a factor, so making them takes one in every mode, and they are never the first.
+    """
+    guard = this_guard()
+    user = guard.user()
+    if user is None:
+        return answers.unauthorized()
+    try:
+        refusal = _refusal(guard, user)
+        if refusal is not None:
+            return refusal
+        return _make(guard, user) if request.method == "POST" else _page(guard, user, ())
+    except StoreError:
+        log.exception("the risk store did not answer; no recovery codes were made")
+        return answers.unavailable()
+
+
+def _refusal(guard: Guard, user: str) -> ResponseReturnValue | None:
+    if not guard.factors(user):
+        return answers.no_factor(
+            gettext(_ACTION), may_enrol=guard.first_use(user), choice=guard.has_choice()
+        )
+    return demand(guard, guard.change_terms(), gettext(_ACTION))
+
+
+def _make(guard: Guard, user: str) -> ResponseReturnValue:
+    check_form(guard, "recovery")
+    before = guard.factors(user)
+    codes = guard.enrolled.make_recovery(user, avoid=[factor.id for factor in before])
+    factor_id = guard.enrolled.factors(user)[-1].id
+    entry = guard.entry_of(user)
+    for old in (one.id for one in before if one.kind == codes_of.KIND):
+        guard.sessions.revoke_factor(user, old, but=entry.id if entry is not None else None)
+    notices.added(guard, user, codes_of.KIND, before)
+    signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=codes_of.KIND)
+    return _page(guard, user, codes)
+
+
+def _page(guard: Guard, user: str, codes: tuple[str, ...]) -> ResponseReturnValue:
+    return answers.page(
+        "recovery",
+        codes=[codes_of.shown(code) for code in codes],
+        left=guard.enrolled.recovery_left(user),
+        zerotrust_csrf=form_token(guard, "recovery"),
+        app_csrf=app_csrf(),
+        submit_url=url_for(".recovery"),
+        return_url=request.script_root + "/",
+    )
