@@ -5,8 +5,9 @@
 Three lines add it to an app: ``ZeroTrust(app)``, ``{{ zerotrust_script() }}`` in the base template,
 and ``@step_up_required`` below ``@app.route`` of every view worth protecting.
 
-Where to read on: ``web.decorator``, ``web.enforce`` and ``risk.level.decide`` protect a view. Movement comes in
-through ``web.views.movement``, ``web.ingest`` and ``risk.assess``. ``extension`` connects both to an app.
+Where to read on: ``web.decorator``, ``web.enforce`` and ``risk.level.decide`` protect a view. Movement
+comes in through ``web.views.movement``, ``web.ingest`` and ``risk.assess``. ``extension`` connects both to
+an app.
 """
 
 from __future__ import annotations

@@ -22,8 +22,7 @@ from flask_zerotrust.factors.sms import SmsFactor
 from flask_zerotrust.factors.twilio_verify import VerifiedSmsFactor, sms_factor
 from flask_zerotrust.identity.profile_store import Progress
 from flask_zerotrust.recordings.recorder import Consent
-from flask_zerotrust.web import audit_log as audit
-from flask_zerotrust.web import translations as catalogues
+from flask_zerotrust.web import audit_log, translations
 from flask_zerotrust.web.build import assemble
 from flask_zerotrust.web.form_movement import StrippingRequest
 from flask_zerotrust.web.placement import find_misplaced
@@ -101,7 +100,7 @@ class ZeroTrust:
         app.register_blueprint(make_blueprint(settings.url_prefix))
         app.jinja_env.globals.update(zerotrust_script=zerotrust_script, current_risk=current_risk)
         app.jinja_env.globals.update(TEXTS)
-        catalogues.connect()
+        translations.connect()
         app.request_class = type("ZeroTrustRequest", (StrippingRequest, app.request_class), {})
         # Ahead of what the app registered before, so that nothing runs in an app that is not complete.
         app.before_request_funcs.setdefault(None, []).insert(0, check_complete)
@@ -109,7 +108,7 @@ class ZeroTrust:
         app.after_request_funcs.setdefault(None, []).insert(0, _settle)
         _follow_logins(app)
         if settings.audit_log:
-            audit.connect(app)
+            audit_log.connect(app)
         _apps.add(app)
 
     def user_id_loader(self, loader: UserIdLoader) -> UserIdLoader:

@@ -16,8 +16,7 @@ from typing import Any
 import click
 import numpy as np
 
-from flask_zerotrust import movement as motion
-from flask_zerotrust import simulate
+from flask_zerotrust import movement, simulate
 from flask_zerotrust.recordings import datasets
 from flask_zerotrust.recordings.batching import batches
 from flask_zerotrust.recordings.files import Recording
@@ -118,7 +117,7 @@ def rows_of(
     """Yield, batch by batch as the server sees it, rows for the memory and how many strokes there were."""
     thread = recording.session if thread is None else thread
     for batch in batches(recording):
-        strokes = motion.split(batch)
+        strokes = movement.split(batch)
         if len(strokes):
             now = start_s + batch.sent_ms / 1_000.0
             yield memory.rows_of(strokes, thread=thread, now=now), len(strokes)

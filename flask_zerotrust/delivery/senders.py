@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask_zerotrust.delivery import twilio as twilio_api
+from flask_zerotrust.delivery import twilio
 from flask_zerotrust.delivery.twilio import Refusal
 from flask_zerotrust.errors import ConfigError
 
@@ -96,7 +96,7 @@ class TwilioSender:
     Parameters
     ----------
     sid, token, timeout_s, http_client
-        As for :func:`flask_zerotrust.factors.twilio_api.connect`.
+        As for :func:`flask_zerotrust.delivery.twilio.connect`.
     from_ : str
         A number of the account, or a messaging service (``MG...``).
     """
@@ -104,7 +104,7 @@ class TwilioSender:
     def __init__(
         self, sid: str, token: str, from_: str, timeout_s: float, http_client: Any | None = None
     ) -> None:
-        self._twilio = twilio_api.connect(sid, token, timeout_s, http_client)
+        self._twilio = twilio.connect(sid, token, timeout_s, http_client)
         self._messages = self._twilio.client.messages
         self._from = {"messaging_service_sid" if from_.startswith("MG") else "from_": from_}
 

@@ -10,8 +10,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from flask_zerotrust.errors import ChallengeError, ConfigError, StoreError
-from flask_zerotrust.factors import enrolled_rows as rows
-from flask_zerotrust.factors import recovery, webauthn
+from flask_zerotrust.factors import enrolled_rows, recovery, webauthn
 from flask_zerotrust.factors.base import Factor, Mailer, Sender, Verifier
 from flask_zerotrust.factors.email import canonical_address
 from flask_zerotrust.factors.enrolled_rows import Changes, Means
@@ -67,7 +66,7 @@ class Enrolled:
         """
         means = Means(sender, mailer, party)
         kept = self._kept(user)["factors"]
-        made = [rows.made(row, means, self._changes(user, row["id"])) for row in kept]
+        made = [enrolled_rows.made(row, means, self._changes(user, row["id"])) for row in kept]
         found = [factor for factor in made if factor is not None]
         return sorted(found, key=lambda factor: factor.kind == recovery.KIND)
 
@@ -108,11 +107,15 @@ class Enrolled:
         """
         if any(one.id == key.id for one in self.passkeys(user)):
             raise ChallengeError("known")
-        return self._add(user, webauthn.KIND, {**rows.members(key), "label": label}, avoid)
+        return self._add(user, webauthn.KIND, {**enrolled_rows.members(key), "label": label}, avoid)
 
     def passkeys(self, user: str) -> list[Credential]:
         """Return the user's passkeys and security keys."""
-        return [rows.credential(row) for row in self._kept(user)["factors"] if row["kind"] == webauthn.KIND]
+        return [
+            enrolled_rows.credential(row)
+            for row in self._kept(user)["factors"]
+            if row["kind"] == webauthn.KIND
+        ]
 
     def handle(self, user: str) -> bytes:
         """Return the random bytes by which authenticators know this user, the same from now on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_zerotrust.delivery import twilio as twilio_api
+from flask_zerotrust.delivery import twilio
 from flask_zerotrust.delivery.twilio import Refusal
 from flask_zerotrust.errors import ChallengeError, ConfigError
 from flask_zerotrust.factors.base import Sender, Verifier
@@ -23,7 +23,7 @@ class TwilioVerify:
     Parameters
     ----------
     sid, token, timeout_s, http_client
-        As for :func:`flask_zerotrust.factors.twilio_api.connect`.
+        As for :func:`flask_zerotrust.delivery.twilio.connect`.
     service : str
         ``VA...``.
     """
@@ -31,7 +31,7 @@ class TwilioVerify:
     def __init__(
         self, sid: str, token: str, service: str, timeout_s: float, http_client: Any | None = None
     ) -> None:
-        self._twilio = twilio_api.connect(sid, token, timeout_s, http_client)
+        self._twilio = twilio.connect(sid, token, timeout_s, http_client)
         self._service = self._twilio.client.verify.v2.services(service)
 
     def __repr__(self) -> str:

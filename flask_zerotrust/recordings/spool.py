@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flask_zerotrust.errors import PayloadError, RecordingError
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 from flask_zerotrust.recordings import recorder
 from flask_zerotrust.recordings.files import OnBad, Pointer, Recording
 
@@ -34,7 +34,7 @@ class _Batch:
     page: str
     seq: int
     opened_s: float
-    moves: events.EventBatch
+    moves: wire.EventBatch
 
 
 def read(folder: str | Path, *, source: str = "site", on_bad: OnBad | None = None) -> Iterator[Recording]:
@@ -76,16 +76,16 @@ def _batch(line: bytes) -> _Batch:
     if row["v"] != recorder.VERSION:
         raise ValueError(f"version {row['v']!r}; this release reads {recorder.VERSION}")
     width, height = row["viewport"]
-    envelope = events.Envelope(
+    envelope = wire.Envelope(
         token="",
         nonce=str(row["page"]),
         seq=int(row["seq"]),
-        t0_ms=_number(row, "t0", high=events.MAX_T_MS),
-        sent_ms=_number(row, "sent", high=events.MAX_T_MS),
+        t0_ms=_number(row, "t0", high=wire.MAX_T_MS),
+        sent_ms=_number(row, "sent", high=wire.MAX_T_MS),
         viewport=(int(width), int(height)),
         planes=str(row["planes"]),
     )
-    moves = events.decode(envelope, max_events=len(envelope.planes))
+    moves = wire.decode(envelope, max_events=len(envelope.planes))
     opened_s = _number(row, "at", high=_MAX_AT_S) - envelope.sent_ms / 1_000.0
     return _Batch(str(row["visit"]), row["user"], envelope.nonce, envelope.seq, opened_s, moves)
 
@@ -148,7 +148,7 @@ def _recordings(name: str, stay: list[tuple[float, _Batch]], source: str) -> Ite
         if not kept.any():
             continue
         # The codes are those of a decoded batch, so the name is one of the literals.
-        device: Pointer = events.POINTERS[number]  # type: ignore[assignment]
+        device: Pointer = wire.POINTERS[number]  # type: ignore[assignment]
         yield Recording(
             session=name if device == "mouse" else f"{name}-{device}",
             user=stay[0][1].user,

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flask_zerotrust.replay import fingerprints as replay
-from flask_zerotrust.replay import pairs
+from flask_zerotrust.replay import fingerprints, pairs
 
 # Natural log-odds of a replay: of any number of single strokes that are like stored ones, of a stroke
 # that goes on with the stored visit of earlier ones or repeats a pair, and the most a session can hold.
@@ -57,7 +56,7 @@ class Replayed:
             together = [_go_on(hit, recent) for hit in hits]
             if any(map(_is_strong, hits, together)):
                 log_odds = min(log_odds + STRONG, CAP_REPLAY)
-            elif any(hit.likeness >= replay.RARER for hit in hits if hit.strokes == 1):
+            elif any(hit.likeness >= fingerprints.RARER for hit in hits if hit.strokes == 1):
                 log_odds = max(log_odds, WEAK)
             kept = (_better(hit, one) for hit, one in zip(hits, together, strict=True))
             recent = (*recent, *kept)[-RECALLED:]
@@ -81,7 +80,7 @@ def _is_strong(alone: Hit, together: Hit | None) -> bool:
     """Say whether a hit, with what led to it or by itself, is more than chance."""
     if alone.strokes == 2 and alone.likeness >= pairs.ALONE:
         return True
-    enough = pairs.IN_ORDER if alone.strokes == 2 else replay.IN_ORDER
+    enough = pairs.IN_ORDER if alone.strokes == 2 else fingerprints.IN_ORDER
     return together is not None and together.likeness >= enough
 
 

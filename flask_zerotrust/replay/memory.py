@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flask_zerotrust.movement import Strokes
-from flask_zerotrust.replay import fingerprints as replay
-from flask_zerotrust.replay import pairs, sketch
+from flask_zerotrust.replay import fingerprints, pairs, sketch
 from flask_zerotrust.replay.evidence import Hit
 from flask_zerotrust.replay.nearest import Nearest
 from flask_zerotrust.replay.pairs import Pairs
@@ -45,7 +44,7 @@ ROW = np.dtype(
         ("place", "<c8"),
         ("telling", "<f4"),
         ("path", "<f4"),
-        ("prints", "<c8", (replay.HARMONICS,)),
+        ("prints", "<c8", (fingerprints.HARMONICS,)),
     ]
 )
 Rows = NDArray[np.void]
@@ -61,13 +60,13 @@ def rows_of(strokes: Strokes, *, thread: str, now: float) -> Rows:
     rows = np.zeros(m, ROW)
     if not m:
         return rows
-    found = replay.fingerprints(strokes)
+    found = fingerprints.fingerprints(strokes)
     rows["visit"], moved = _disguised(thread)
     # Strokes of one batch in their order, and before the next batch.
     rows["at"] = now + 1e-3 * np.arange(m)
     rows["begun_ms"], rows["ended_ms"] = found.begun_ms[:m], found.ended_ms[:m]
     rows["place"] = found.place[:m] + moved
-    rows["telling"] = replay.telling(strokes, found)[:m]
+    rows["telling"] = fingerprints.telling(strokes, found)[:m]
     rows["path"], rows["prints"] = found.path_px[:m], found.harmonics[:m]
     return rows
 
@@ -261,8 +260,8 @@ def _most_telling(rows: Rows) -> Places:
 def _by_itself(rows: Rows, which: Places, stored: Rows) -> Found:
     """Return how much strokes are like others, each alone."""
     asked = rows[which]
-    alike = replay.likeness(asked["prints"], asked["path"].astype(np.float64), stored["prints"])
-    return 1, which, stored, alike, replay.LIKE_AT_ALL
+    alike = fingerprints.likeness(asked["prints"], asked["path"].astype(np.float64), stored["prints"])
+    return 1, which, stored, alike, fingerprints.LIKE_AT_ALL
 
 
 def pairs_of(later: Rows, earlier: Rows) -> tuple[Pairs, Places]:

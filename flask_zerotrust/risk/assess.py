@@ -10,14 +10,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from flask_zerotrust import identity
-from flask_zerotrust import movement as motion
-from flask_zerotrust.movement import session_features as manner
+from flask_zerotrust import identity, movement
+from flask_zerotrust.movement import session_features
 from flask_zerotrust.movement.wire import EventBatch
 from flask_zerotrust.replay.evidence import Hit, Replayed
 from flask_zerotrust.risk import level as risk
 
-NOTHING_SEEN = motion.Integrity()
+NOTHING_SEEN = movement.Integrity()
 NEVER_SEEN = Replayed()
 NOBODY_ELSE = identity.Identity()
 
@@ -36,7 +35,7 @@ class Scorer(Protocol):
         """Return, for features of shape (n, k), n log-odds of a bot, finite and calibrated."""
 
     def together(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return, for sums of shape (m, motion.manner.WIDTH), m log-odds of a bot, finite and calibrated.
+        """Return m log-odds of a bot for sums of shape (m, session_features.WIDTH), finite and calibrated.
 
         What all strokes of a session say together, with how they differ from one another; asked of
         sessions with at least the policy's ``min_strokes``.
@@ -51,11 +50,11 @@ class Heard:
     ----------
     said : tuple of float
         Log-odds, in time order.
-    rows : ndarray, shape (n, motion.manner.WIDTH)
+    rows : ndarray, shape (n, session_features.WIDTH)
     """
 
     said: tuple[float, ...] = ()
-    rows: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, manner.WIDTH)))
+    rows: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, session_features.WIDTH)))
 
     def against(self) -> Heard:
         """Return only the strokes that speak for a bot."""
@@ -87,7 +86,7 @@ def assess(
     hits: Hits = (),
 ) -> Assessment:
     """Score the strokes of a batch and fold them into the state of the session."""
-    heard, seen = score(batch, scorer=scorer), motion.inspect(batch)
+    heard, seen = score(batch, scorer=scorer), movement.inspect(batch)
     return fold(heard, state, seen=seen, hits=hits, scorer=scorer, now=now, half_life_s=half_life_s)
 
 
@@ -98,7 +97,7 @@ def score(batch: EventBatch, *, scorer: Scorer) -> Heard:
     mouse: they leave the session as unknown as it was. So does a stroke of which the model says
     nothing finite.
     """
-    return rate(motion.extract(motion.split(batch)), scorer=scorer)
+    return rate(movement.extract(movement.split(batch)), scorer=scorer)
 
 
 def rate(features: NDArray[np.float64], *, scorer: Scorer) -> Heard:
@@ -110,14 +109,14 @@ def rate(features: NDArray[np.float64], *, scorer: Scorer) -> Heard:
     if not finite.all():
         said, features = said[finite], features[finite]
     clipped = np.minimum(np.maximum(said, -policy.stroke_cap_person), policy.stroke_cap_bot)
-    return Heard(tuple(said.tolist()), manner.rows(clipped, features))
+    return Heard(tuple(said.tolist()), session_features.rows(clipped, features))
 
 
 def fold(
     heard: Heard,
     state: risk.RiskState,
     *,
-    seen: motion.Integrity = NOTHING_SEEN,
+    seen: movement.Integrity = NOTHING_SEEN,
     hits: Hits = (),
     others: tuple[float, ...] = (),
     scorer: Scorer,
@@ -156,7 +155,7 @@ def move(
     after = risk.update(state, heard.said, now=now, half_life_s=half_life_s, policy=scorer.policy)
     if not len(heard.rows):
         return after
-    sums = manner.added(after.manner.sums, heard.rows)[None, :]
+    sums = session_features.added(after.manner.sums, heard.rows)[None, :]
     return _together(after, sums, scorer, believed=believed)
 
 
@@ -178,14 +177,14 @@ def _together(
     """Return the state with new sums and what the model makes of them, capped as a session's is."""
     policy, before, kept = scorer.policy, state.manner, tuple(sums[0].tolist())
     if kept[0] < policy.min_weight:
-        return replace(state, manner=motion.Manner(kept))
+        return replace(state, manner=movement.Manner(kept))
     said = float(scorer.together(sums)[0])
     if not math.isfinite(said):
         said = state.log_odds
     if not believed:
         said = max(said, before.log_odds if before.strokes >= policy.min_weight else state.log_odds)
     said = min(max(said, -policy.session_cap_person), policy.session_cap_bot)
-    return replace(state, manner=motion.Manner(kept, said))
+    return replace(state, manner=movement.Manner(kept, said))
 
 
 def describe(state: risk.RiskState, *, policy: risk.Policy, strokes: tuple[float, ...] = ()) -> Assessment:

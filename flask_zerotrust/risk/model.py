@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from flask_zerotrust.bundles import MANIFEST, Kind, names_sha256, read_bundle, where
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.movement import FEATURE_NAMES
-from flask_zerotrust.movement import session_features as manner
+from flask_zerotrust.movement import FEATURE_NAMES, session_features
 from flask_zerotrust.risk.level import Policy
 
 Floats = NDArray[np.float64]
@@ -207,7 +206,7 @@ class Second:
 
     def log_odds(self, sums: Floats) -> Floats:
         """Return the log-likelihood ratio bot / person of sums, shape (m, WIDTH), as shape (m,)."""
-        return self.calibration(self.trees.raw(manner.seen(sums)))
+        return self.calibration(self.trees.raw(session_features.seen(sums)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from flask_zerotrust import simulate
 from flask_zerotrust.errors import RecordingError
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 from flask_zerotrust.recordings import files as recordings
 from flask_zerotrust.recordings.batching import batches
 from flask_zerotrust.recordings.files import Recording
@@ -96,16 +96,16 @@ def _feed(guard: Guard, entry: Entry, user: str | None, recording: Recording) ->
         guard.clock = clock
 
 
-def _body(batch: events.EventBatch, *, token: str, nonce: str, seq: int) -> str:
+def _body(batch: wire.EventBatch, *, token: str, nonce: str, seq: int) -> str:
     t0_ms = float(batch.t_ms[0])
     data = {
-        "v": events.WIRE_VERSION,
+        "v": wire.WIRE_VERSION,
         "token": token,
         "nonce": nonce,
         "seq": seq,
         "t0": t0_ms,
         "sent": batch.sent_ms,
         "viewport": list(batch.viewport),
-        "planes": events.encode_planes(batch, t0_ms=t0_ms),
+        "planes": wire.encode_planes(batch, t0_ms=t0_ms),
     }
     return json.dumps(data)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flask_zerotrust import movement as motion
+from flask_zerotrust import movement
 from flask_zerotrust.movement.wire import EventBatch
 from flask_zerotrust.recordings.batching import batches
 from flask_zerotrust.recordings.files import Recording
@@ -45,7 +45,7 @@ def score_session(
     for batch in batches(recording):
         now = start_s + batch.sent_ms / 1_000.0
         hits = _hits(batch, memory, thread=recording.session, now=now)
-        heard, shown = assess.score(batch, scorer=scorer), motion.inspect(batch)
+        heard, shown = assess.score(batch, scorer=scorer), movement.inspect(batch)
         terms: Any = {"scorer": scorer, "now": now, "half_life_s": half_life_s}
         for moment in assess.follow(heard, state, **terms):
             seen += 1
@@ -70,7 +70,7 @@ def _hits(batch: EventBatch, memory: ReplayMemory | None, *, thread: str, now: f
     """Return what a memory knows of a batch's strokes, which it remembers from now on."""
     if memory is None:
         return ()
-    rows = rows_of(motion.split(batch), thread=thread, now=now)
+    rows = rows_of(movement.split(batch), thread=thread, now=now)
     found = memory.look_up(rows, now=now)
     memory.remember(rows)
     return found

@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from flask_zerotrust import movement as motion
-from flask_zerotrust import simulate
+from flask_zerotrust import movement, simulate
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.risk.level import Policy
 from flask_zerotrust.risk.model import BundleScorer, Calibration, Networks, Trees, blend
 from flask_zerotrust.training import calibration as calibrate
-from flask_zerotrust.training import session_model as second
+from flask_zerotrust.training import session_model
 from flask_zerotrust.training.networks import NETWORKS, networks
 from flask_zerotrust.training.session_model import Seconds
 from flask_zerotrust.training.stretches import Stretches, cut, joined
@@ -90,7 +89,7 @@ def train(
     calibration: Iterable[Recording] = (),
     trees: int = TREES,
     nets: int = NETWORKS,
-    second_trees: int = second.TREES,
+    second_trees: int = session_model.TREES,
     folds: int = FOLDS,
     bins: int = BINS,
     person_views: int = PERSON_VIEWS,
@@ -138,7 +137,7 @@ def train(
     raw_of_others = blend(flat.raw(people.features), small.raw(people.features))
     curve = Calibration(*calibrate.log_odds(raw, table.bot, weights(table)))
     said, others = curve(raw), curve(raw_of_others)
-    seconds = second.train(table, said, dealt(table, folds), seed=seed, trees=second_trees)
+    seconds = session_model.train(table, said, dealt(table, folds), seed=seed, trees=second_trees)
     model_of = Artefact(model, flat, small, curve, seconds, Policy(), said, table, seed)
 
     # Bad conditions are drawn far more often than visitors have them: they teach, and set no threshold.
@@ -254,4 +253,4 @@ def _check(table: Table) -> None:
 
 def _bad_columns(table: Table) -> str:
     bad = np.flatnonzero(~np.isfinite(table.features).all(axis=0))
-    return ", ".join(motion.FEATURE_NAMES[i] for i in bad)
+    return ", ".join(movement.FEATURE_NAMES[i] for i in bad)

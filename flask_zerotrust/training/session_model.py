@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from flask_zerotrust import simulate
-from flask_zerotrust.movement import session_features as manner
+from flask_zerotrust.movement import session_features
 from flask_zerotrust.risk import model as scoring
-from flask_zerotrust.training import calibration as calibrate
+from flask_zerotrust.training import calibration
 from flask_zerotrust.training.stretches import Stretches, cut
 from flask_zerotrust.training.table import Floats, Table
 from flask_zerotrust.training.trees import flatten
@@ -61,7 +61,9 @@ def train(table: Table, said: Floats, fold: NDArray[np.int64], *, seed: int, tre
         The parts that people and families were dealt into for that.
     """
     runs = [run for run in (cut(table, said, length) for length in LENGTHS) if len(run)]
-    rows = np.concatenate([manner.seen(run.sums) for run in runs] or [np.empty((0, manner.WIDTH))])
+    rows = np.concatenate(
+        [session_features.seen(run.sums) for run in runs] or [np.empty((0, session_features.WIDTH))]
+    )
     bot = np.concatenate([run.bot for run in runs])
     group = np.concatenate([run.group for run in runs])
     part = np.concatenate([fold[run.first] for run in runs])
@@ -70,7 +72,7 @@ def train(table: Table, said: Floats, fold: NDArray[np.int64], *, seed: int, tre
         taught = (part != k) & (group != simulate.ALL_IN_ONE)
         by_fold.append(_fitted(rows[taught], bot[taught], group[taught], seed=seed, trees=trees))
         raw[part == k] = by_fold[-1].raw(rows[part == k])
-    curve = scoring.Calibration(*calibrate.log_odds(raw, bot, weights(bot, group)))
+    curve = scoring.Calibration(*calibration.log_odds(raw, bot, weights(bot, group)))
     whole = _fitted(rows, bot, group, seed=seed, trees=trees)
     return Seconds(scoring.Second(whole, curve), tuple(scoring.Second(one, curve) for one in by_fold), fold)
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from flask_zerotrust.movement import Manner
-from flask_zerotrust.movement import session_features as manner
+from flask_zerotrust.movement import Manner, session_features
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.risk.level import Policy
 from flask_zerotrust.training.table import Floats, Table
@@ -22,7 +21,7 @@ class Stretches:
     ----------
     said : ndarray, shape (m, length)
         Log-odds of the strokes, clipped as a session counts them.
-    sums : ndarray, shape (m, manner.WIDTH)
+    sums : ndarray, shape (m, session_features.WIDTH)
         What a session keeps of them.
     together : ndarray, shape (m,)
         Log-odds by the model of sessions; zeros until it has been asked.
@@ -78,7 +77,11 @@ def cut(table: Table, said: Floats, length: int) -> Stretches:
     )
     rows = first[:, None] + np.arange(length)
     clipped = np.clip(said, -Policy().stroke_cap_person, Policy().stroke_cap_bot)
-    each = manner.rows(clipped, table.features) if len(table) else np.empty((0, manner.WIDTH))
+    each = (
+        session_features.rows(clipped, table.features)
+        if len(table)
+        else np.empty((0, session_features.WIDTH))
+    )
     return Stretches(
         said=clipped[rows],
         sums=each[rows].sum(axis=1),

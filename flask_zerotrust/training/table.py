@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from flask_zerotrust import movement as motion
+from flask_zerotrust import movement
 from flask_zerotrust.recordings.batching import batches
 from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.simulate.browser import Device, record, render
@@ -19,7 +19,7 @@ from flask_zerotrust.training.augment import vary
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 #: Strokes to rows, shape (n, k), also of no strokes.
-Describe = Callable[[motion.Strokes], Floats]
+Describe = Callable[[movement.Strokes], Floats]
 
 # How often a visit of a person is seen, besides as it was recorded: varied and rendered anew each time.
 # There are few people and any number of generators.
@@ -65,16 +65,16 @@ class Table:
         return np.ones(len(self), np.bool_) if self.rough is None else ~self.rough
 
 
-def features(recording: Recording, describe: Describe = motion.extract) -> Floats:
+def features(recording: Recording, describe: Describe = movement.extract) -> Floats:
     """Return the features of all strokes that the server would find, shape (n, k), in time order."""
-    return describe(_joined([motion.split(batch) for batch in batches(recording)]))
+    return describe(_joined([movement.split(batch) for batch in batches(recording)]))
 
 
-def _joined(parts: list[motion.Strokes]) -> motion.Strokes:
+def _joined(parts: list[movement.Strokes]) -> movement.Strokes:
     """Return the strokes of successive batches as those of one: features do not look beyond a stroke."""
     ends = np.cumsum([0, *(part.t_ms.size for part in parts)])
     offsets = [part.offsets[1:] + before for part, before in zip(parts, ends.tolist(), strict=False)]
-    return motion.Strokes(
+    return movement.Strokes(
         t_ms=np.concatenate([np.empty(0), *(part.t_ms for part in parts)]),
         x=np.concatenate([np.empty(0), *(part.x for part in parts)]),
         y=np.concatenate([np.empty(0), *(part.y for part in parts)]),
@@ -134,7 +134,7 @@ def tabulate(
     render: bool = True,
     person_views: int = PERSON_VIEWS,
     rough_views: int = ROUGH_VIEWS,
-    describe: Describe = motion.extract,
+    describe: Describe = movement.extract,
     progress: Progress | None = None,
 ) -> Table:
     """Return the strokes of all views of all recordings.

@@ -13,8 +13,7 @@ from flask_zerotrust.challenge import Parked, park
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.risk import level as risk
-from flask_zerotrust.web import observe as observed
-from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web import observe, responses
 from flask_zerotrust.web.state import Guard, log, this_app
 
 # What may stand in a path and in a query as it is (RFC 3986, sections 3.3 and 3.4); a query keeps
@@ -46,7 +45,7 @@ def demand(guard: Guard, terms: risk.Terms, action: str | None) -> ResponseRetur
     user = guard.user()
     if user is None:
         _refused(None, "no_login")
-        return answers.unauthorized()
+        return responses.unauthorized()
     try:
         if _decide(guard, terms, user).allowed:
             return None
@@ -55,7 +54,7 @@ def demand(guard: Guard, terms: risk.Terms, action: str | None) -> ResponseRetur
     except StoreError:
         log.exception("the risk store did not answer; a protected view stays shut")
         _refused(user, "store")
-        return answers.unavailable()
+        return responses.unavailable()
 
 
 def _refused(user: str | None, reason: str) -> None:
@@ -67,11 +66,11 @@ def _observe(guard: Guard, terms: risk.Terms) -> None:
     user = guard.user()
     try:
         if user is None:
-            observed.count_anonymous(guard.store, now=guard.clock())
+            observe.count_anonymous(guard.store, now=guard.clock())
             return
         decision = _decide(guard, terms, user)
         person = guard.keys.digest("observed", user)[:32]
-        observed.count(guard.store, decision, person=person, now=guard.clock())
+        observe.count(guard.store, decision, person=person, now=guard.clock())
     except StoreError:
         log.exception("the risk store did not answer; nothing was observed")
 
@@ -103,12 +102,12 @@ def _challenge(guard: Guard, terms: risk.Terms, user: str, action: str) -> Respo
     factors = guard.factors(user)
     if not factors:
         _refused(user, "no_factor")
-        return answers.no_factor(action, may_enrol=guard.first_use(user), choice=guard.has_choice())
+        return responses.no_factor(action, may_enrol=guard.first_use(user), choice=guard.has_choice())
     challenge_id = open_challenge(guard, user, action)
     url = url_for("zerotrust.challenge", challenge_id=challenge_id)
-    if answers.wants_json():
-        return answers.insufficient(url, terms, [factor.kind for factor in factors])
-    return answers.go(url)
+    if responses.wants_json():
+        return responses.insufficient(url, terms, [factor.kind for factor in factors])
+    return responses.go(url)
 
 
 def open_challenge(guard: Guard, user: str, action: str) -> str:
@@ -138,7 +137,7 @@ def _return_path() -> str:
     """
     adapter = request_ctx.url_adapter
     # A link that htmx follows in the browser's place (hx-boost) is still a link.
-    whole = not answers.wants_json() or "HX-Boosted" in request.headers
+    whole = not responses.wants_json() or "HX-Boosted" in request.headers
     if whole and adapter is not None and adapter.test(method="GET"):
         return _own_path()
     return _host() + (path_before() or _local(request.script_root + "/"))
@@ -177,7 +176,7 @@ def _local(path: str) -> str:
 def _parked(guard: Guard) -> Parked | None:
     """Keep the values of a form that was posted from this site's own pages."""
     is_form = request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data")
-    if request.method != "POST" or not is_form or not answers.same_origin():
+    if request.method != "POST" or not is_form or not responses.same_origin():
         return None
     items = list(request.form.items(multi=True))
     return park(_own_path(), items, list(request.files), settings=guard.settings)

@@ -12,12 +12,11 @@ from flask import Flask, current_app, request
 from itsdangerous import BadSignature
 from numpy.typing import NDArray
 
-from flask_zerotrust import identity, signals
-from flask_zerotrust import movement as motion
+from flask_zerotrust import identity, movement, signals
 from flask_zerotrust.config import Settings
 from flask_zerotrust.errors import PayloadError, StoreError
 from flask_zerotrust.identity.profile_store import Profiles
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 from flask_zerotrust.recordings.recorder import Recorder
 from flask_zerotrust.replay.memory import ReplayMemory, Rows, rows_of
 from flask_zerotrust.risk import assess
@@ -41,8 +40,8 @@ class _Seen:
     ``agent`` is the digest of the browser that has sent it.
     """
 
-    batch: events.EventBatch
-    integrity: motion.Integrity
+    batch: wire.EventBatch
+    integrity: movement.Integrity
     heard: assess.Heard
     sight: recognition.Sight | None
     moved: Rows | None
@@ -86,10 +85,10 @@ class Intake:
             page, 409 for a batch that was taken before, 429 for too many. Nothing is stored then.
         StoreError
         """
-        envelope = events.open_envelope(body, max_bytes=max_bytes)
+        envelope = wire.open_envelope(body, max_bytes=max_bytes)
         self._check_token(envelope, entry)
         assert entry is not None
-        batch = events.decode(envelope, max_events=self.settings.max_batch_events)
+        batch = wire.decode(envelope, max_events=self.settings.max_batch_events)
         # Without the session's id, so that a batch cannot count again after the id has changed.
         claim = f"batch:{envelope.nonce}:{envelope.seq}"
         if not self.store.claim(claim, ttl_s=2 * self.settings.token_s):
@@ -111,7 +110,7 @@ class Intake:
             except PayloadError as error:
                 log.info("movement in a form post was left out: %s", error)
 
-    def _check_token(self, envelope: events.Envelope, entry: Entry | None) -> None:
+    def _check_token(self, envelope: wire.Envelope, entry: Entry | None) -> None:
         try:
             said = self.page_tokens.fresh(envelope.token, max_age_s=int(self.settings.token_s))
         except BadSignature:
@@ -119,7 +118,7 @@ class Intake:
         if entry is None or said != [entry.id, envelope.nonce]:
             raise PayloadError("token", "is not of this session and page, or too old", status=401)
 
-    def _count(self, batch: events.EventBatch, entry: Entry, user: str | None) -> None:
+    def _count(self, batch: wire.EventBatch, entry: Entry, user: str | None) -> None:
         now = self.clock()
         seen = self._see(batch, entry, user, now=now)
         outcome: _Outcome | None = None  # of the last run of step, the one that won
@@ -138,9 +137,9 @@ class Intake:
             recognition.teach(self.profiles, seen.sight, now=now, background=self.background)
         _announce(outcome, entry, user)
 
-    def _see(self, batch: events.EventBatch, entry: Entry, user: str | None, *, now: float) -> _Seen:
-        strokes, integrity = motion.split(batch), motion.inspect(batch)
-        features = motion.extract(strokes)
+    def _see(self, batch: wire.EventBatch, entry: Entry, user: str | None, *, now: float) -> _Seen:
+        strokes, integrity = movement.split(batch), movement.inspect(batch)
+        features = movement.extract(strokes)
         heard = assess.rate(features, scorer=self.scorer)
         sight = self._look(user, batch, strokes, features)
         moved, hits = self._look_up(strokes, entry, now=now)
@@ -182,8 +181,8 @@ class Intake:
     def _look(
         self,
         user: str | None,
-        batch: events.EventBatch,
-        strokes: motion.Strokes,
+        batch: wire.EventBatch,
+        strokes: movement.Strokes,
         features: NDArray[np.float64],
     ) -> recognition.Sight | None:
         """Compare a batch with the profile of the user who is logged in, if that user agrees."""
@@ -194,7 +193,7 @@ class Intake:
         return recognition.look(self.profiles, user, batch, strokes, features, background=self.background)
 
     def _look_up(
-        self, strokes: motion.Strokes, entry: Entry, *, now: float
+        self, strokes: movement.Strokes, entry: Entry, *, now: float
     ) -> tuple[Rows | None, assess.Hits]:
         """Return a batch's strokes as the memory keeps them, and what it knows of each."""
         if self.replays is None:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flask_zerotrust import identity
-from flask_zerotrust import movement as motion
+from flask_zerotrust import identity, movement
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.identity.profile_store import Held, Profiles
 from flask_zerotrust.movement.wire import EventBatch
@@ -49,7 +48,7 @@ def look(
     profiles: Profiles,
     user: str,
     batch: EventBatch,
-    strokes: motion.Strokes,
+    strokes: movement.Strokes,
     features: NDArray[np.float64],
     *,
     background: identity.Background,
@@ -67,7 +66,7 @@ def look(
         return None
     if held.stopped:
         return None
-    habits = motion.habits(batch, strokes, features)
+    habits = movement.habits(batch, strokes, features)
     if held.profile is None or not identity.ready(held.profile):
         return Sight(held, habits, ())
     said = identity.compare(held.profile, habits, background=background)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flask_zerotrust import movement as motion
+from flask_zerotrust import movement
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.recordings import datasets
 from flask_zerotrust.recordings.batching import batches
@@ -44,11 +44,11 @@ class Visit:
 
 def visit(recording: Recording) -> Visit:
     """Return the strokes that the server would find."""
-    features, ended = [np.empty((0, len(motion.HABIT_NAMES)))], [np.empty(0)]
+    features, ended = [np.empty((0, len(movement.HABIT_NAMES)))], [np.empty(0)]
     for batch in batches(recording):
-        strokes = motion.split(batch)
+        strokes = movement.split(batch)
         if len(strokes):
-            features.append(motion.habits(batch, strokes, motion.extract(strokes)))
+            features.append(movement.habits(batch, strokes, movement.extract(strokes)))
             ended.append(strokes.end_ms)
     start = float(recording.t[0]) if recording.t.size else 0.0
     return Visit(

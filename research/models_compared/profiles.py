@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from flask_zerotrust import movement as motion
+from flask_zerotrust import movement
 from flask_zerotrust.movement.resample import EVEN_STEPS, Floats, resample
 
 #: Columns of :func:`describe`, in order: features, velocity along and across the chord, size.
-FEATURES = slice(0, len(motion.FEATURE_NAMES))
+FEATURES = slice(0, len(movement.FEATURE_NAMES))
 PROFILE = slice(FEATURES.stop, FEATURES.stop + 2 * EVEN_STEPS)
 SIZE = slice(PROFILE.stop, PROFILE.stop + 2)
 WIDTH = SIZE.stop
 
 
-def describe(strokes: motion.Strokes) -> Floats:
+def describe(strokes: movement.Strokes) -> Floats:
     """Return features, velocity profile and size of strokes, shape (n, WIDTH).
 
     The profile is the velocity in ``EVEN_STEPS`` equal parts of the duration, in mean speeds, turned so
@@ -30,4 +30,4 @@ def describe(strokes: motion.Strokes) -> Floats:
     bend = np.cumsum(v.imag, axis=1).sum(axis=1)
     across = v.imag * np.where(bend < 0, -1.0, 1.0)[:, None]
     size = np.log(np.stack([g.duration_ms, g.path_px], axis=1))
-    return np.concatenate([motion.extract(strokes), v.real, across, size], axis=1)
+    return np.concatenate([movement.extract(strokes), v.real, across, size], axis=1)

@@ -13,8 +13,7 @@ import numpy as np
 from flask_zerotrust import simulate
 from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.training import calibration as calibrate
-from flask_zerotrust.training import fit
-from flask_zerotrust.training import session_model as second
+from flask_zerotrust.training import fit, session_model
 from flask_zerotrust.training.session_model import Seconds
 from flask_zerotrust.training.stretches import Stretches, cut
 from flask_zerotrust.training.table import Floats, Table, tabulate
@@ -134,7 +133,7 @@ def _blend(among: list[Scored]) -> Scored:
 
 def _judged(table: Table, fold: Any, of: Scored, shown: dict[str, Table], seed: int | None) -> Json:
     """Return figures by number of strokes; with a seed, those of a model of sessions on top."""
-    top = None if seed is None else second.train(table, of.said, fold, seed=seed)
+    top = None if seed is None else session_model.train(table, of.said, fold, seed=seed)
     own_us = 0.0 if top is None else _cost_of(top, cut(table, of.said, LENGTHS[0]))
     out: Json = {"cost_us": round(of.cost_us + own_us, 1)}
     for length in LENGTHS:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from flask_zerotrust import movement as motion
+from flask_zerotrust import movement
 from flask_zerotrust.recordings.batching import batches
 from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.risk import assess
@@ -82,8 +82,8 @@ def trace(recording: Recording, scorer: Scorer, *, render_seed: tuple[int, ...] 
     begun_ms = float(recording.t[0]) if len(recording) else 0.0
     for batch in batches(recording):
         now = batch.sent_ms / 1_000.0
-        strokes = motion.split(batch)
-        heard = assess.rate(motion.extract(strokes), scorer=scorer)
+        strokes = movement.split(batch)
+        heard = assess.rate(movement.extract(strokes), scorer=scorer)
         gauges.append(_gauges(strokes))
         rows.append(heard.rows)
         state = risk.decay(state, now=now, half_life_s=HALF_LIFE_S)
@@ -97,7 +97,7 @@ def trace(recording: Recording, scorer: Scorer, *, render_seed: tuple[int, ...] 
                 high = (len(said), (batch.sent_ms - begun_ms) / 1_000.0)
             if passed is None and not moment.asked:
                 passed = len(said)
-        state = replace(state, integrity=state.integrity.then(motion.inspect(batch)))
+        state = replace(state, integrity=state.integrity.then(movement.inspect(batch)))
         latched = latched or risk.level(state, policy) == "high"
     after["all"] = _moment(state, policy, latched)
     return Trace(
@@ -122,7 +122,7 @@ def _moment(state: risk.RiskState, policy: risk.Policy, latched: bool) -> Moment
     return Moment(value, level, not decision.allowed)
 
 
-def _gauges(strokes: motion.Strokes) -> Floats:
+def _gauges(strokes: movement.Strokes) -> Floats:
     rows = [np.empty((0, GAUGES))]
     for first, last in zip(strokes.offsets[:-1].tolist(), strokes.offsets[1:].tolist(), strict=True):
         x, y = strokes.x[first:last], strokes.y[first:last]

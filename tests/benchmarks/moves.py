@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from flask_zerotrust import movement as motion
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 from flask_zerotrust.replay import memory
 from tests.integration.sites import Site, Visitor
 
 from .sites import PACE_S, movement
 
 
-def new_movement(n: int, strokes: int, rng: np.random.Generator) -> events.EventBatch:
+def new_movement(n: int, strokes: int, rng: np.random.Generator) -> wire.EventBatch:
     """Return so many events in strokes that bend, turn and last as they please."""
     plain = movement(n, strokes)
     each = n // strokes
@@ -59,7 +59,7 @@ def _bodies(visitor: Visitor, token: str, n: int, strokes: int, first: int) -> I
     rng = np.random.default_rng(first)
     while True:
         batch = new_movement(n, strokes, rng)
-        planes = events.encode_planes(batch, t0_ms=0)
+        planes = wire.encode_planes(batch, t0_ms=0)
         data = json.loads(visitor.body(1, token=token, planes=planes, sent=batch.sent_ms))
         yield json.dumps({**data, "seq": first})
         first += 1

@@ -10,14 +10,14 @@ import numpy as np
 from flask import Flask, request, session
 from numpy.typing import NDArray
 
-from flask_zerotrust import movement as motion
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust import movement
+from flask_zerotrust.movement import wire
 
 Floats = NDArray[np.float64]
 _QUANTILES = (5, 10, 25, 50, 75, 90, 95)
 
 
-def features(strokes: motion.Strokes) -> Floats:
+def features(strokes: movement.Strokes) -> Floats:
     """Return statistics of every stroke, one after the other, shape (n, 72)."""
     rows = []
     for first, last in zip(strokes.offsets[:-1], strokes.offsets[1:], strict=True):
@@ -69,21 +69,21 @@ def app(model: Any) -> Flask:
     return made
 
 
-def body(batch: events.EventBatch) -> str:
+def body(batch: wire.EventBatch) -> str:
     """Return a batch as JSON objects, one an event."""
     moved = zip(batch.t_ms.tolist(), batch.x.tolist(), batch.y.tolist(), strict=True)
     return json.dumps({"events": [{"type": "move", "t": t, "x": x, "y": y} for t, x, y in moved]})
 
 
-def sender(client: Any, batch: events.EventBatch) -> Callable[[], Any]:
+def sender(client: Any, batch: wire.EventBatch) -> Callable[[], Any]:
     """Return a job that posts a batch to it."""
     data = body(batch)
     return lambda: client.post("/naive", data=data, content_type="application/json")
 
 
-def _strokes(t: Floats, x: Floats, y: Floats) -> motion.Strokes:
+def _strokes(t: Floats, x: Floats, y: Floats) -> movement.Strokes:
     cuts = np.flatnonzero(np.diff(t) > 150) + 1
-    return motion.Strokes(t, x, y, np.array([0, *cuts, t.size]))
+    return movement.Strokes(t, x, y, np.array([0, *cuts, t.size]))
 
 
 def _as_wide(rows: Floats, width: int) -> Floats:

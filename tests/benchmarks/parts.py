@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 import flask_zerotrust
-from flask_zerotrust import movement as motion
+from flask_zerotrust import movement
 from flask_zerotrust.risk import model as scoring
 from flask_zerotrust.training.trees import flatten
 
@@ -33,7 +33,7 @@ def model() -> tuple[HistGradientBoostingClassifier, scoring.Trees]:
     shipped = scoring.load_bundle().trees
     trees = shipped.leaf.size // 2**shipped.depth
     rng = np.random.default_rng(7)
-    rows = rng.normal(size=(4_000, len(motion.FEATURE_NAMES)))
+    rows = rng.normal(size=(4_000, len(movement.FEATURE_NAMES)))
     labels = (rows[:, :8].sum(axis=1) + rng.normal(size=len(rows)) > 0).astype(int)
     fitted = HistGradientBoostingClassifier(
         max_iter=trees, max_depth=shipped.depth, max_leaf_nodes=None, early_stopping=False, random_state=7
@@ -59,8 +59,8 @@ def _rows(fitted: Any) -> NDArray[np.float64]:
 
 def feature_jobs() -> dict[str, Job]:
     """Return the features of 600 events, ours and as one would write them first."""
-    strokes = motion.split(sites.movement(600, 10))
-    return {"ours": lambda: motion.extract(strokes), "naive": lambda: naive.features(strokes)}
+    strokes = movement.split(sites.movement(600, 10))
+    return {"ours": lambda: movement.extract(strokes), "naive": lambda: naive.features(strokes)}
 
 
 def script_bytes() -> int:

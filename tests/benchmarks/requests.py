@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 from tests.integration.sites import Site, Visitor
 from tests.servers import RedisServer, redis_server
 
@@ -100,7 +100,7 @@ def _bare(like: Visitor) -> Job:
     client = sites.bare_app().test_client()
     client.post("/login")
     plain = Visitor(like.site, client)
-    planes = events.encode_planes(sites.movement(600, 10), t0_ms=0)
+    planes = wire.encode_planes(sites.movement(600, 10), t0_ms=0)
     data = like.body(1, token=like.token(), planes=planes)
     return lambda: plain.fetch("/bare", "POST", data=data, content_type="application/json")
 

@@ -8,8 +8,8 @@ import os
 import warnings
 from pathlib import Path
 
-from flask_zerotrust import movement as motion
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust import movement
+from flask_zerotrust.movement import wire
 from flask_zerotrust.risk import model as scoring
 
 from . import sites
@@ -34,12 +34,12 @@ def jobs(folder: Path) -> dict[str, Job]:
     batch, bundle = sites.movement(600, 10), scoring.load_bundle()
     visit = _as_visit(batch)
     return {
-        "ours": lambda: bundle.log_odds(motion.extract(motion.split(batch))),
+        "ours": lambda: bundle.log_odds(movement.extract(movement.split(batch))),
         "synapse": lambda: analyse(visit),
     }
 
 
-def _as_visit(batch: events.EventBatch) -> dict[str, object]:
+def _as_visit(batch: wire.EventBatch) -> dict[str, object]:
     """Return the events as its script would send them, from an ordinary browser."""
     moves = zip(batch.x.tolist(), batch.y.tolist(), batch.t_ms.tolist(), strict=True)
     return {

@@ -15,7 +15,7 @@ from flask import Flask, request, session
 
 from flask_zerotrust import movement as motion
 from flask_zerotrust import stores
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 from flask_zerotrust.risk import model as scoring
 from flask_zerotrust.sessions.record import Record
 from flask_zerotrust.web import recognition
@@ -33,7 +33,7 @@ _LIFE_S = 86_400.0
 Row = tuple[str, bytes, str]
 
 
-def movement(n: int, strokes: int, *, seed: int = _SEED) -> events.EventBatch:
+def movement(n: int, strokes: int, *, seed: int = _SEED) -> wire.EventBatch:
     """Return n events in so many curved strokes at 60 Hz, with pauses between them."""
     rng = np.random.default_rng(seed)
     u = np.linspace(0, 1, n // strokes)
@@ -43,11 +43,11 @@ def movement(n: int, strokes: int, *, seed: int = _SEED) -> events.EventBatch:
     x = 600 + turns * (ease - 0.5) * 500 + rng.normal(0, 0.7, t.shape)
     y = 300 + 60 * np.sin(np.pi * u) + turns * (ease - 0.5) * 120 + rng.normal(0, 0.7, t.shape)
     m = t.size
-    return events.EventBatch(
+    return wire.EventBatch(
         t_ms=t.ravel().round(1),
         x=x.ravel().round(),
         y=y.ravel().round(),
-        kind=np.full(m, events.MOVE, np.uint8),
+        kind=np.full(m, wire.MOVE, np.uint8),
         pointer=np.zeros(m, np.uint8),
         trusted=np.ones(m, bool),
         pressure=np.zeros(m, bool),
@@ -149,7 +149,7 @@ def _fill_redis(store: Any, rows: Iterable[Row]) -> None:
 def sender(visitor: Visitor, token: str, n: int, strokes: int) -> Callable[[], Any]:
     """Return a job that posts a batch of n events under its own sequence number."""
     batch = movement(n, strokes)
-    planes = events.encode_planes(batch, t0_ms=0)
+    planes = wire.encode_planes(batch, t0_ms=0)
     data = json.loads(visitor.body(1, token=token, planes=planes, sent=batch.sent_ms))
     numbers = itertools.count(data.pop("seq") + 1_000_000 * strokes)
     # What the client does to make a body is not the server's cost.

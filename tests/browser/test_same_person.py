@@ -14,8 +14,7 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from flask_zerotrust import identity
-from flask_zerotrust import movement as motion
+from flask_zerotrust import identity, movement
 from flask_zerotrust.identity.profile_store import Profiles
 from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.recordings.batching import batches
@@ -50,8 +49,8 @@ def learn(bank: Bank, recording: Recording) -> None:
     keys = KeyRing([(bank.instance / "secret_key").read_text()])
     profiles = Profiles(store, keys, keep_s=86_400.0)
     for batch in batches(recording):
-        strokes = motion.split(batch)
-        habits = motion.habits(batch, strokes, motion.extract(strokes))
+        strokes = movement.split(batch)
+        habits = movement.habits(batch, strokes, movement.extract(strokes))
         if len(strokes):
             background = identity.load_background()
             assert profiles.learn(profiles.load("ada"), habits, now=time.time(), background=background)

@@ -9,11 +9,11 @@ import numpy as np
 from flask import Flask, Response, request, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_zerotrust import movement as motion
+from flask_zerotrust import movement
 
 from .sites import POLICY, FixedScorer, build_app
 
-_EFFICIENCY = motion.FEATURE_NAMES.index("efficiency")
+_EFFICIENCY = movement.FEATURE_NAMES.index("efficiency")
 
 
 class StraightScorer(FixedScorer):

@@ -20,7 +20,7 @@ from flask_zerotrust.challenge import Challenges
 from flask_zerotrust.factors.enrolled import Enrolled
 from flask_zerotrust.factors.totp import TotpFactor
 from flask_zerotrust.identity.profile_store import Profiles
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 from flask_zerotrust.replay.memory import ReplayMemory
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.sessions.sessions import Sessions
@@ -142,7 +142,7 @@ class Visitor:
             "t0": 0,
             "sent": float(batch.t_ms[-1]) + 50,
             "viewport": [1280, 720],
-            "planes": events.encode_planes(batch, t0_ms=0),
+            "planes": wire.encode_planes(batch, t0_ms=0),
         }
         self.seq += 1
         return json.dumps({**data, **changes})
@@ -233,7 +233,7 @@ def totp(now: float, secret: str = SECRET) -> str:
     return pyotp.TOTP(secret).at(int(now))
 
 
-def movement(strokes: int = 1, *, pointer: int = events.MOUSE, trusted: bool = True) -> events.EventBatch:
+def movement(strokes: int = 1, *, pointer: int = wire.MOUSE, trusted: bool = True) -> wire.EventBatch:
     """Return so many curved strokes of 0.6 s at 60 Hz with 0.4 s between them."""
     u = np.linspace(0, 1, 37)
     ease = u**3 * (10 - 15 * u + 6 * u * u)
@@ -244,11 +244,11 @@ def movement(strokes: int = 1, *, pointer: int = events.MOUSE, trusted: bool = T
         x.append(600 + side * (ease - 0.5) * 500)
         y.append(300 + 60 * np.sin(np.pi * u) + side * (ease - 0.5) * 120)
     n = strokes * u.size
-    return events.EventBatch(
+    return wire.EventBatch(
         t_ms=np.concatenate(t).round(1),
         x=np.concatenate(x).round(),
         y=np.concatenate(y).round(),
-        kind=np.full(n, events.MOVE, np.uint8),
+        kind=np.full(n, wire.MOVE, np.uint8),
         pointer=np.full(n, pointer, np.uint8),
         trusted=np.full(n, trusted),
         pressure=np.zeros(n, bool),

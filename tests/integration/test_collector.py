@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from werkzeug.serving import make_server
 
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 from tests.stored import contents, keys
 
 from .sites import Site, Visitor, movement, reads_older_sessions
@@ -575,14 +575,14 @@ def test_a_refusal_never_repeats_what_was_sent(ada: Visitor) -> None:
 
 
 def test_touch_says_nothing(site: Site, ada: Visitor) -> None:
-    planes = events.encode_planes(movement(5, pointer=events.TOUCH), t0_ms=0)
+    planes = wire.encode_planes(movement(5, pointer=wire.TOUCH), t0_ms=0)
     assert ada.send(ada.body(1, planes=planes, sent=6_000)).status_code == 204
     assert ada.fetch("/level").json["level"] == "unknown"
 
 
 def test_scripted_movement_makes_an_unknown_session_high(site: Site, ada: Visitor) -> None:
     """It is no movement of a mouse, so only the browser's word stands against it."""
-    body = ada.body(1, planes=events.encode_planes(movement(5, trusted=False), t0_ms=0), sent=6_000)
+    body = ada.body(1, planes=wire.encode_planes(movement(5, trusted=False), t0_ms=0), sent=6_000)
     assert ada.send(body).status_code == 204
     assert ada.fetch("/level").json["level"] == "high"
 

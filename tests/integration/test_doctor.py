@@ -23,7 +23,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from flask_zerotrust import ZeroTrust, step_up_required
 from flask_zerotrust.cli import group
 from flask_zerotrust.cli.doctor import app as checks
-from flask_zerotrust.cli.doctor import delivery as reach
+from flask_zerotrust.cli.doctor import delivery
 from flask_zerotrust.cli.doctor import redis as redis_health
 from flask_zerotrust.cli.doctor.findings import Patient
 from flask_zerotrust.delivery.smtp import SmtpMailer
@@ -75,7 +75,7 @@ def found(site: Site, check: str) -> list[tuple[str, str]]:
 def _now(clock: Any, monkeypatch: Any, tmp_path: Path) -> None:
     """The tests' clock is years ahead of the file system's; what is compared is tested below."""
     monkeypatch.setattr(checks, "_MODEL_DAYS", 10_000)
-    monkeypatch.setattr(reach.os, "fstat", lambda fd: os.stat_result((0,) * 8 + (clock.now, 0)))
+    monkeypatch.setattr(delivery.os, "fstat", lambda fd: os.stat_result((0,) * 8 + (clock.now, 0)))
     for name in ("WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", *checks._IN_FRONT):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -386,8 +386,8 @@ def test_the_provider_answers_and_its_clock_is_read(
     handler = type("Handler", (Clockwork,), {"date": formatdate(site.clock.now - behind_s, usegmt=True)})
     with HTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.handle_request, daemon=True).start()
-        web = reach.Web("127.0.0.1", server.server_port, tls=False)
-        said = list(reach._web(web, 5, now=site.clock))
+        web = delivery.Web("127.0.0.1", server.server_port, tls=False)
+        said = list(delivery._web(web, 5, now=site.clock))
     assert [one.severity for one in said] == severities
 
 
@@ -396,8 +396,8 @@ def test_a_provider_that_does_not_answer(make: Callable[..., Site]) -> None:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     for said in (
-        reach._web(reach.Web("127.0.0.1", port, tls=False), 1, now=lambda: 0.0),
-        reach.mail(SmtpMailer(host="127.0.0.1", port=port, from_="a@bank.example", timeout_s=1)),
+        delivery._web(delivery.Web("127.0.0.1", port, tls=False), 1, now=lambda: 0.0),
+        delivery.mail(SmtpMailer(host="127.0.0.1", port=port, from_="a@bank.example", timeout_s=1)),
     ):
         assert [(one.severity, one.check) for one in said] == [("error", "sender")]
 
@@ -411,8 +411,8 @@ def test_a_provider_is_asked_through_the_proxy_that_messages_take(
     with HTTPServer(("127.0.0.1", 0), handler) as proxy:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.server_port}")
         threading.Thread(target=proxy.handle_request, daemon=True).start()
-        web = reach.Web("provider.invalid", 80, tls=False)
-        assert list(reach._web(web, 5, now=site.clock)) == []
+        web = delivery.Web("provider.invalid", 80, tls=False)
+        assert list(delivery._web(web, 5, now=site.clock)) == []
 
 
 def test_sessions_from_the_future(make: Callable[..., Site]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_zerotrust.cli.doctor import delivery as reach
+from flask_zerotrust.cli.doctor import delivery
 from flask_zerotrust.cli.doctor.findings import Patient
 from flask_zerotrust.errors import ConfigError
 from tests.mailbox import FROM, Mailbox, serve_mail
@@ -96,7 +96,7 @@ def test_doctor_is_silent_where_the_server_answers_and_names_one_that_does_not(
 ) -> None:
     def said(of: Site) -> list[tuple[str, str]]:
         patient = Patient(app=of.app, guard=of.app.extensions["zerotrust"])
-        return [(one.severity, one.problem) for one in reach.sender(patient)]
+        return [(one.severity, one.problem) for one in delivery.sender(patient)]
 
     assert said(site) == []
     assert box.mails == []
@@ -122,7 +122,7 @@ def test_mail_in_the_clear_to_another_machine_is_a_warning(make_site: Callable[.
         ZEROTRUST_SMTP_TIMEOUT_S=0.5,
     )
     patient = Patient(app=site.app, guard=site.app.extensions["zerotrust"])
-    assert [one.severity for one in reach.sender(patient)] == ["warning", "error"]
+    assert [one.severity for one in delivery.sender(patient)] == ["warning", "error"]
 
 
 def test_without_a_sender_an_address_says_what_to_set(make_site: Callable[..., Site]) -> None:

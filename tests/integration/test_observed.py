@@ -13,7 +13,7 @@ from flask.cli import ScriptInfo
 
 from flask_zerotrust.cli import group
 from flask_zerotrust.errors import StoreError
-from flask_zerotrust.web import observe as observed
+from flask_zerotrust.web import observe
 
 from .sites import Site, Visitor
 
@@ -26,9 +26,9 @@ def site(make_site: Callable[..., Site], tmp_path: Path) -> Site:
     return make_site(ZEROTRUST_MODE="observe", ZEROTRUST_STORE=f"sqlite:///{tmp_path / 'zt.sqlite'}")
 
 
-def seen(site: Site) -> list[observed.Day]:
+def seen(site: Site) -> list[observe.Day]:
     guard = site.app.extensions["zerotrust"]
-    return list(observed.days(guard.store, now=site.clock()))
+    return list(observe.days(guard.store, now=site.clock()))
 
 
 def command(site: Site, *words: str) -> Result:
@@ -72,7 +72,7 @@ def test_a_person_counts_once_a_day_and_again_the_next(site: Site) -> None:
 
 def test_counts_are_gone_after_five_weeks(site: Site) -> None:
     site.visitor().login().open("/secret")
-    site.clock.tick((observed.DAYS - 1) * DAY_S)
+    site.clock.tick((observe.DAYS - 1) * DAY_S)
     assert len(seen(site)) == 1
     site.clock.tick(2 * DAY_S)
     assert seen(site) == []

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from flask_zerotrust import movement as motion
+from flask_zerotrust import movement
 from flask_zerotrust.recordings.batching import batches
 from flask_zerotrust.recordings.datasets import SAPIMOUSE_HELD_OUT, balabit
 from flask_zerotrust.recordings.files import Recording
@@ -67,7 +67,7 @@ def live(site: Site, recording: Recording) -> Iterator[tuple[int, bool]]:
         site.clock.now = began + (batch.sent_ms - first_ms) / 1_000.0
         answer = visitor.send(envelope(visitor, token, batch))
         assert answer.status_code == 204, answer.text
-        strokes += len(motion.split(batch))
+        strokes += len(movement.split(batch))
         while left and strokes >= left[0]:
             yield left.pop(0), visitor.asked()
         if not left:

@@ -18,7 +18,7 @@ from flask.cli import ScriptInfo
 from flask_zerotrust import ZeroTrust, simulate
 from flask_zerotrust.cli import group
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 from flask_zerotrust.recordings import files as recordings
 from flask_zerotrust.recordings import spool
 from flask_zerotrust.recordings.batching import batches
@@ -57,11 +57,11 @@ def command(site: Site, *words: str) -> Result:
     return CliRunner().invoke(group, list(words), obj=ScriptInfo(create_app=lambda: site.app))
 
 
-def send(visitor: Visitor, batch: events.EventBatch) -> None:
+def send(visitor: Visitor, batch: wire.EventBatch) -> None:
     """Send one batch as the collector does, when the page's clock says so."""
     visitor.site.clock.now = START + batch.sent_ms / 1_000
     t0 = float(batch.t_ms[0])
-    planes = events.encode_planes(batch, t0_ms=t0)
+    planes = wire.encode_planes(batch, t0_ms=t0)
     body = visitor.body(t0=t0, sent=batch.sent_ms, viewport=list(batch.viewport), planes=planes)
     assert visitor.send(body).status_code == 204
 
@@ -197,7 +197,7 @@ def test_an_hour_of_rest_ends_a_visit(site: Site, folder: Path) -> None:
 
 def test_what_the_browser_did_not_vouch_for_is_left_out(site: Site, folder: Path) -> None:
     ada = site.visitor().login()
-    planes = events.encode_planes(movement(1, trusted=False), t0_ms=0)
+    planes = wire.encode_planes(movement(1, trusted=False), t0_ms=0)
     assert ada.send(ada.body(planes=planes)).status_code == 204
     assert spooled(folder)
     assert joined(folder) == []
@@ -205,7 +205,7 @@ def test_what_the_browser_did_not_vouch_for_is_left_out(site: Site, folder: Path
 
 def test_a_finger_makes_a_recording_of_its_own(site: Site, folder: Path) -> None:
     ada = site.visitor().login().move(1)
-    planes = events.encode_planes(movement(1, pointer=events.TOUCH), t0_ms=0)
+    planes = wire.encode_planes(movement(1, pointer=wire.TOUCH), t0_ms=0)
     assert ada.send(ada.body(planes=planes)).status_code == 204
     mouse, finger = joined(folder)
     assert (mouse.pointer, finger.pointer) == ("mouse", "touch")

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from flask_zerotrust import signals
-from flask_zerotrust.cli.doctor import delivery as reach
+from flask_zerotrust.cli.doctor import delivery
 from flask_zerotrust.cli.doctor.findings import Patient
 from flask_zerotrust.factors.twilio_verify import TwilioVerify
 from tests.twilio_server import SID, TOKEN, serve_twilio
@@ -100,6 +100,6 @@ def test_a_number_whose_code_gets_no_judgement_is_not_added(site: Site, twilio: 
 
 def test_doctor_looks_at_verifys_own_host(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(reach, "_web", lambda web, *_, **__: asked.append(web.host) or iter(()))
-    assert list(reach.sender(Patient(app=site.app, guard=site.app.extensions["zerotrust"]))) == []
+    monkeypatch.setattr(delivery, "_web", lambda web, *_, **__: asked.append(web.host) or iter(()))
+    assert list(delivery.sender(Patient(app=site.app, guard=site.app.extensions["zerotrust"]))) == []
     assert asked == ["verify.twilio.com"]

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import requests
 
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 
 from .sites import Visitor, movement, totp
 
@@ -88,6 +88,6 @@ class FarVisitor(Visitor):
         line = np.linspace(0, 1, batch.t_ms.size)
         straight = replace(batch, x=(200 + 700 * line).round(), y=np.full(line.size, 300.0))
         for _ in range(strokes):
-            sent = self.send(self.body(1, planes=events.encode_planes(straight, t0_ms=0)))
+            sent = self.send(self.body(1, planes=wire.encode_planes(straight, t0_ms=0)))
             assert sent.status_code == 204, sent.text
         return self

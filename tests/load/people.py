@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import requests
 
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 from flask_zerotrust.recordings.batching import batches
 from flask_zerotrust.testing import bot, person
 from tests.integration.sites import totp
@@ -103,7 +103,7 @@ class Person:
         """Return a fresh one."""
         return Browser(self._address, self.tally, self.rng)
 
-    def hand(self) -> list[events.EventBatch]:
+    def hand(self) -> list[wire.EventBatch]:
         """Return how somebody moves, or a bot, batch by batch."""
         return self._moves[self.rng.integers(len(self._moves))]
 
@@ -153,13 +153,13 @@ class Visit:
         tally.add(f"visits with {min(2, len(self._browser.workers))} workers")
         self._browser.jar.close()
 
-    def _move(self, batch: events.EventBatch) -> None:
+    def _move(self, batch: wire.EventBatch) -> None:
         """Send a batch as the collector does: a token that is too old is fetched anew."""
         t0_ms = float(batch.t_ms[0])
         number = self._visitor.seq
         for _ in range(2):
             changes = {"seq": number, "t0": t0_ms, "sent": batch.sent_ms}
-            planes = events.encode_planes(batch, t0_ms=t0_ms)
+            planes = wire.encode_planes(batch, t0_ms=t0_ms)
             cuts = self._browser.cuts
             answer = self._visitor.send(self._visitor.body(token=self._token, planes=planes, **changes))
             if answer.status_code != 401:

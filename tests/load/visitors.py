@@ -16,7 +16,7 @@ from unittest import mock
 from flask import Flask
 
 from flask_zerotrust import ZeroTrust
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 from tests.benchmarks import sites
 from tests.clock import Clock
 from tests.integration.sites import FixedScorer, Site
@@ -73,11 +73,11 @@ def write_movements(file: Path) -> None:
     for seed in range(MOVEMENTS):
         batch = sites.movement(600, 10, seed=seed)
         body = {
-            "v": events.WIRE_VERSION,
+            "v": wire.WIRE_VERSION,
             "t0": 0,
             "sent": batch.sent_ms,
             "viewport": list(batch.viewport),
-            "planes": events.encode_planes(batch, t0_ms=0),
+            "planes": wire.encode_planes(batch, t0_ms=0),
         }
         lines.append(json.dumps(body).removeprefix("{"))
     file.write_text("\n".join(lines) + "\n", encoding="ascii")

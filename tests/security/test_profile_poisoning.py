@@ -11,8 +11,7 @@ import pytest
 
 from flask_zerotrust import identity
 from flask_zerotrust.identity.learning import DAY_STROKES
-from flask_zerotrust.movement import HABIT_NAMES, Integrity
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import HABIT_NAMES, Integrity, wire
 from flask_zerotrust.replay.evidence import WEAK, Replayed
 from flask_zerotrust.risk import assess
 from flask_zerotrust.web.recognition import Sight, may_teach
@@ -32,8 +31,8 @@ def says(monkeypatch: Any) -> Says:
     return Says(monkeypatch)
 
 
-def send(visitor: Visitor, batch: events.EventBatch, **changes: Any) -> None:
-    planes = events.encode_planes(batch, t0_ms=0)
+def send(visitor: Visitor, batch: wire.EventBatch, **changes: Any) -> None:
+    planes = wire.encode_planes(batch, t0_ms=0)
     answer = visitor.send(visitor.body(planes=planes, sent=batch.sent_ms, **changes))
     assert answer.status_code == 204, answer.text
 
@@ -139,7 +138,7 @@ def test_a_session_of_machine_like_timing_teaches_nothing(site: Site) -> None:
 
 def test_touch_teaches_nothing(site: Site) -> None:
     ada = many(proven(site), 10)
-    send(ada, movement(10, pointer=events.TOUCH))
+    send(ada, movement(10, pointer=wire.TOUCH))
     assert progress(site).strokes == 10
 
 
@@ -153,7 +152,7 @@ def test_more_movement_than_time_has_passed_teaches_nothing(site: Site) -> None:
 
 def test_a_batch_sent_again_teaches_once(site: Site) -> None:
     ada = many(proven(site), 10)
-    body = ada.body(planes=events.encode_planes(movement(10), t0_ms=0), sent=movement(10).sent_ms)
+    body = ada.body(planes=wire.encode_planes(movement(10), t0_ms=0), sent=movement(10).sent_ms)
     site.clock.tick(10)
     assert [ada.send(body).status_code for _ in range(3)] == [204, 409, 409]
     assert progress(site).strokes == 20

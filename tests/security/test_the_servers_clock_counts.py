@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 from flask_zerotrust.risk.timeline import SLACK_S
 from tests.integration.sites import Site, Visitor, movement
 
@@ -14,7 +14,7 @@ from tests.integration.sites import Site, Visitor, movement
 def batch(visitor: Visitor, strokes: int, **changes: float) -> str:
     """Return one batch of so many strokes, a second each."""
     moved = movement(strokes)
-    planes = events.encode_planes(moved, t0_ms=0)
+    planes = wire.encode_planes(moved, t0_ms=0)
     return visitor.body(1, planes=planes, sent=changes.get("sent", strokes * 1_000.0))
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_zerotrust import simulate
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 from flask_zerotrust.recordings.batching import MAX_ROWS
 from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.simulate.browser import Device, batches, render
@@ -219,7 +219,7 @@ def test_next_to_nothing_can_be_rendered(kinds: str) -> None:
 
 def sent(recording: Recording) -> list[tuple[str, float]]:
     """Return the letters of each batch and when it was sent."""
-    letters = np.array(list(events.KINDS))
+    letters = np.array(list(wire.KINDS))
     return [("".join(letters[batch.kind]), batch.sent_ms) for batch in batches(recording)]
 
 
@@ -283,7 +283,7 @@ def test_nothing_makes_no_batch() -> None:
 def test_touch_stays_touch() -> None:
     """Pointers are told to the server as they are."""
     (batch,) = batches(replace(made([0, 10]), pointer="touch"))
-    assert set(batch.pointer.tolist()) == {events.TOUCH}
+    assert set(batch.pointer.tolist()) == {wire.TOUCH}
 
 
 @settings(max_examples=150)
@@ -292,8 +292,8 @@ def test_every_batch_is_one_that_the_server_reads(recording: Recording) -> None:
     """It comes back from the wire as it was, and no event is lost, doubled or out of order."""
     total = 0
     for batch in batches(recording):
-        planes = events.encode_planes(batch, t0_ms=float(batch.t_ms[0]))
-        envelope = events.Envelope(
+        planes = wire.encode_planes(batch, t0_ms=float(batch.t_ms[0]))
+        envelope = wire.Envelope(
             token="t",
             nonce="n" * 16,
             seq=0,
@@ -302,7 +302,7 @@ def test_every_batch_is_one_that_the_server_reads(recording: Recording) -> None:
             viewport=batch.viewport,
             planes=planes,
         )
-        back = events.decode(envelope, max_events=MAX_ROWS)
+        back = wire.decode(envelope, max_events=MAX_ROWS)
         for name in ("t_ms", "x", "y"):
             np.testing.assert_allclose(getattr(back, name), getattr(batch, name), atol=0.02)
         np.testing.assert_array_equal(back.kind, batch.kind)

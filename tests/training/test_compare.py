@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from flask_zerotrust import movement as motion
+from flask_zerotrust import movement
 from flask_zerotrust.simulate import bots
 from flask_zerotrust.training.table import features
 from research.models_compared import __main__ as command
@@ -49,14 +49,14 @@ def test_all_models_are_judged_on_the_same_stretches(few):
 def test_the_profile_knows_neither_place_nor_size_nor_direction():
     recording = hand(1, seed=3)
     turned = np.exp(1.1j) * 2.0 * (recording.x + 1j * recording.y)
-    one = motion.Strokes(recording.t[:40], recording.x[:40], recording.y[:40], np.array([0, 40]))
-    two = motion.Strokes(recording.t[:40], turned.real[:40], turned.imag[:40], np.array([0, 40]))
+    one = movement.Strokes(recording.t[:40], recording.x[:40], recording.y[:40], np.array([0, 40]))
+    two = movement.Strokes(recording.t[:40], turned.real[:40], turned.imag[:40], np.array([0, 40]))
     a, b = describe(one), describe(two)
     assert a.shape == (1, WIDTH)
     np.testing.assert_allclose(a[:, PROFILE], b[:, PROFILE], atol=1e-9)
     along = a[:, PROFILE][0, :32].mean()
-    assert along == pytest.approx(a[0, motion.FEATURE_NAMES.index("efficiency")], rel=1e-6)
-    np.testing.assert_array_equal(a[:, FEATURES], motion.extract(one))
+    assert along == pytest.approx(a[0, movement.FEATURE_NAMES.index("efficiency")], rel=1e-6)
+    np.testing.assert_array_equal(a[:, FEATURES], movement.extract(one))
 
 
 def test_describing_a_recording_gives_the_features_first():

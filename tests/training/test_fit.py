@@ -13,8 +13,7 @@ from flask_zerotrust.movement import FEATURE_NAMES
 from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.risk.model import FAR_SD, load_bundle
 from flask_zerotrust.simulate import bots
-from flask_zerotrust.training import calibration as calibrate
-from flask_zerotrust.training import fit, networks, stretches
+from flask_zerotrust.training import calibration, fit, networks, stretches
 from flask_zerotrust.training.augment import vary
 from flask_zerotrust.training.bundle import write_bundle
 from flask_zerotrust.training.evaluate import score_session, upper_bound
@@ -145,7 +144,7 @@ def test_calibration_recovers_the_ratio_of_two_known_bells():
     rng = np.random.default_rng(0)
     raw = np.concatenate([rng.normal(-1, 1, 40_000), rng.normal(1, 1, 40_000)])
     bot = np.repeat([False, True], 40_000)
-    knots, at = calibrate.log_odds(raw, bot, np.ones(80_000))
+    knots, at = calibration.log_odds(raw, bot, np.ones(80_000))
     assert (np.diff(at) >= 0).all()
     np.testing.assert_allclose(np.interp([-1.0, 0.0, 1.0], knots, at), [-2.0, 0.0, 2.0], atol=0.15)
 
@@ -164,7 +163,7 @@ def test_the_policy_lets_the_people_through_it_was_set_on():
         found = stretches.cut(table, said, length)
         return replace(found, together=0.4 * found.said.sum(axis=1))
 
-    policy = calibrate.policy(runs)
+    policy = calibration.policy(runs)
     assert 0 < policy.early_at <= policy.unclear_at < policy.high_at < 1
     assert policy.settling > 0  # these people's worst twenty strokes are better than their worst five
     for count, most in ((3, 0.10), (5, 0.01), (20, 0.01)):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flask_zerotrust import movement as motion
+from flask_zerotrust import movement
 from flask_zerotrust.movement.wire import MOVE
 from flask_zerotrust.recordings import datasets
 from flask_zerotrust.recordings.files import Recording
@@ -99,10 +99,10 @@ def test_the_delays_of_a_remote_desktop_are_seen_and_not_believed_alone(people: 
     """The test above would prove nothing if they went unnoticed."""
     rng = np.random.default_rng(7)
     shown = render(people[0], rng=rng, device=Device())
-    found = motion.Integrity()
+    found = movement.Integrity()
     for batch in batches(shown):
         found = found.then(
-            motion.inspect(replace(batch, lag_ms=np.round(2 * in_step(len(batch), rng)) / 2))
+            movement.inspect(replace(batch, lag_ms=np.round(2 * in_step(len(batch), rng)) / 2))
         )
     assert found.pacing > 0
     assert found.timing == 0

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from flask_zerotrust import simulate
-from flask_zerotrust.movement import FEATURE_NAMES
-from flask_zerotrust.movement import session_features as manner
-from flask_zerotrust.training import session_model as second
+from flask_zerotrust.movement import FEATURE_NAMES, session_features
+from flask_zerotrust.training import session_model
 from flask_zerotrust.training.stretches import cut, joined
 from flask_zerotrust.training.table import Table
 
@@ -30,7 +29,7 @@ def made():
 
 def test_it_finds_programs_that_repeat_themselves_where_single_strokes_say_nothing(made):
     table, said, fold = made
-    seconds = second.train(table, said, fold, seed=1, trees=20)
+    seconds = session_model.train(table, said, fold, seed=1, trees=20)
     runs = seconds.held_out(cut(table, said, 10))
     assert (runs.together[runs.bot] > 0).mean() > 0.9
     assert (runs.together[~runs.bot] < 0).mean() > 0.9
@@ -40,9 +39,9 @@ def test_it_finds_programs_that_repeat_themselves_where_single_strokes_say_nothi
 def taught(monkeypatch):
     """Of every model that is fitted, the groups that taught it."""
     groups = []
-    fitted = second._fitted
+    fitted = session_model._fitted
     monkeypatch.setattr(
-        second,
+        session_model,
         "_fitted",
         lambda rows, bot, group, **kw: groups.append(set(group)) or fitted(rows, bot, group, **kw),
     )
@@ -51,7 +50,7 @@ def taught(monkeypatch):
 
 def test_runs_are_judged_by_a_model_that_saw_nobody_of_their_fold(made, taught):
     table, said, fold = made
-    seconds = second.train(table, said, fold, seed=1, trees=2)
+    seconds = session_model.train(table, said, fold, seed=1, trees=2)
     for k in range(3):
         assert not taught[k] & set(table.group[fold == k])
     assert taught[3] == set(table.group)
@@ -63,7 +62,7 @@ def test_runs_are_judged_by_a_model_that_saw_nobody_of_their_fold(made, taught):
 def test_what_runs_all_other_families_teaches_no_model_of_a_fold(made, taught):
     table, said, fold = made
     group = np.where(table.group == "family0", simulate.ALL_IN_ONE, table.group)
-    second.train(Table(table.features, table.bot, group, table.visit), said, fold, seed=1, trees=2)
+    session_model.train(Table(table.features, table.bot, group, table.visit), said, fold, seed=1, trees=2)
     assert [simulate.ALL_IN_ONE in one for one in taught] == [False, False, False, True]
 
 
@@ -78,12 +77,12 @@ def test_runs_do_not_go_on_from_one_visit_into_the_next():
     runs = cut(table, np.arange(12.0) / 10.0, 3)
     assert runs.group.tolist() == ["g0", "g0", "g2"]
     np.testing.assert_allclose(runs.said.mean(axis=1), [0.1, 0.4, 1.0])
-    np.testing.assert_allclose(runs.sums, [manner.added((), r) for r in _rows(runs)])
+    np.testing.assert_allclose(runs.sums, [session_features.added((), r) for r in _rows(runs)])
     assert len(joined(runs, runs)) == 6
 
 
 def _rows(runs):
-    return [manner.rows(said, np.zeros((3, len(FEATURE_NAMES)))) for said in runs.said]
+    return [session_features.rows(said, np.zeros((3, len(FEATURE_NAMES)))) for said in runs.said]
 
 
 def test_a_table_without_long_visits_has_no_runs():

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flask_zerotrust import movement as motion
-from flask_zerotrust import simulate
+from flask_zerotrust import movement, simulate
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.recordings.files import Recording, dump, parse
 from flask_zerotrust.simulate import noises, progress, shapes, visits, walks
@@ -42,7 +41,7 @@ def bots(family: str, n: int = 6, seed: int = 1) -> list[Recording]:
 
 
 def strokes(recording: Recording) -> int:
-    return sum(len(motion.split(batch)) for batch in batches(recording))
+    return sum(len(movement.split(batch)) for batch in batches(recording))
 
 
 def moves(recording: Recording) -> Iterator[np.ndarray]:

@@ -18,7 +18,7 @@ from flask_zerotrust.recordings import datasets
 from flask_zerotrust.recordings import files as recordings
 from flask_zerotrust.risk.level import Policy
 from flask_zerotrust.risk.model import load_bundle
-from flask_zerotrust.training import site_thresholds as thresholds
+from flask_zerotrust.training import site_thresholds
 from flask_zerotrust.training.evaluate import score_session
 from flask_zerotrust.training.site_thresholds import Visit, find
 
@@ -39,8 +39,8 @@ def crowd(n: int, *worst: float) -> list[Visit]:
 @pytest.mark.parametrize(("share", "people"), [(0.01, 299), (0.02, 149), (0.05, 59), (0.10, 29)])
 def test_the_rule_of_three(share: float, people: int) -> None:
     """Exact numbers of people, none of them asked, that bound a share with 95 % confidence."""
-    assert thresholds.needed(share) == people
-    assert thresholds.smallest(people) <= share < thresholds.smallest(people - 1)
+    assert site_thresholds.needed(share) == people
+    assert site_thresholds.smallest(people) <= share < site_thresholds.smallest(people - 1)
 
 
 def test_one_person_too_few_is_refused_with_the_number_it_takes() -> None:
@@ -88,9 +88,9 @@ def test_every_way_of_being_asked_counts() -> None:
     high = visit("high", settled=0.0, ever=4.0)
     window = visit("window", window=3.9)
     for odd in (high, window):
-        assert thresholds.asked(odd, POLICY)
+        assert site_thresholds.asked(odd, POLICY)
         found = find([*crowd(60), odd], POLICY, max_false_step_ups=0.05)
-        assert not thresholds.asked(odd, found.policy)
+        assert not site_thresholds.asked(odd, found.policy)
 
 
 def test_cut_offs_become_stricter_only_when_told() -> None:
@@ -104,7 +104,7 @@ def test_cut_offs_become_stricter_only_when_told() -> None:
 
 def test_cut_offs_keep_their_order() -> None:
     for shift in (-3.0, 0.5, 6.0, 20.0):
-        p = thresholds.moved(Policy(early_at=0.5, elevated_at=0.55), shift)
+        p = site_thresholds.moved(Policy(early_at=0.5, elevated_at=0.55), shift)
         assert 0 < p.early_at <= p.elevated_at <= p.unclear_at <= p.high_at < 1
 
 
@@ -127,13 +127,13 @@ def test_watching_sees_what_scoring_says() -> None:
     seen = set()
     for recording in listed:
         after = score_session(recording, scorer)["after"]
-        watched = thresholds.watch(recording, scorer)
+        watched = site_thresholds.watch(recording, scorer)
         settled = [entry for moment, entry in after.items() if moment in ("5", "10", "20")]
         if any(entry["step_up"] for entry in settled):
-            assert thresholds.asked(watched, scorer.policy)
+            assert site_thresholds.asked(watched, scorer.policy)
         highest = 1 / (1 + math.exp(-watched.ever))
         assert all(entry["risk"] <= highest + 1e-4 for entry in after.values() if watched.strokes)
-        seen.add(thresholds.asked(watched, scorer.policy))
+        seen.add(site_thresholds.asked(watched, scorer.policy))
     assert seen == {True, False}
 
 
@@ -191,10 +191,10 @@ def test_the_command_of_the_docs_is_enough(
     ("asked", "said"), [(9, ["Warning: looser", "If these"]), (10, ["Simulated bots"])]
 )
 def test_looser_cut_offs_that_cost_nothing_come_with_the_figures_alone(asked: int, said: list[str]) -> None:
-    nobody = thresholds.Count(0, 0, 0, 0, 0.0, 1.0)
-    found = thresholds.Calibration(POLICY, 0.5, 0.05, nobody, nobody, nobody, 0)
+    nobody = site_thresholds.Count(0, 0, 0, 0, 0.0, 1.0)
+    found = site_thresholds.Calibration(POLICY, 0.5, 0.05, nobody, nobody, nobody, 0)
     old, new = ({"bots": 20, "after_5": 10, "at_end": 20}, {"bots": 20, "after_5": asked, "at_end": 20})
-    lines = thresholds.warnings(found, [old, new])
+    lines = site_thresholds.warnings(found, [old, new])
     assert [line.startswith(words) for line, words in zip(lines, said, strict=True)] == [True] * len(said)
 
 
@@ -262,4 +262,6 @@ def test_recorded_people_of_another_site(shared_data: Path, tmp_path: Path) -> N
     half = [visit for visit in datasets.kh2017(packed) if visit.user in datasets.KH2017_CALIBRATE]
     scorer = load_bundle()
     with pytest.raises(ConfigError, match=r"29 people.*there are 15 .*--max-false-step-ups 0\.182"):
-        find([thresholds.watch(visit, scorer) for visit in half], scorer.policy, max_false_step_ups=0.1)
+        find(
+            [site_thresholds.watch(visit, scorer) for visit in half], scorer.policy, max_false_step_ups=0.1
+        )

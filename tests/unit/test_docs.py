@@ -19,8 +19,8 @@ from flask import Flask
 
 from flask_zerotrust import ZeroTrust, cli
 from flask_zerotrust.config import Settings
-from flask_zerotrust.identity import learning as verify
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.identity import learning
+from flask_zerotrust.movement import wire
 from flask_zerotrust.risk import assess
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.risk import model as scoring
@@ -226,16 +226,16 @@ def test_every_key_that_is_mentioned_exists(page):
 def test_the_fields_of_a_batch_are_those_of_the_wire_page():
     named = [cell.strip("`") for cell in cells(DOCS / "wire-format.md") if cell.startswith("`")]
     batch = dict.fromkeys(named, "") | {"v": 1, "one_more": 1}
-    with pytest.raises(events.PayloadError, match=r"^one_more: is not a field"):
-        events.open_envelope(str(batch).replace("'", '"'), max_bytes=1_000)
+    with pytest.raises(wire.PayloadError, match=r"^one_more: is not a field"):
+        wire.open_envelope(str(batch).replace("'", '"'), max_bytes=1_000)
     assert set(named) == {"v", "token", "nonce", "seq", "t0", "sent", "viewport", "planes"}
 
 
 def test_the_kinds_of_the_wire_page_are_those_of_the_code():
     page = (DOCS / "wire-format.md").read_text()
-    for number, word in ((events.GAP, "gap"), (events.MOVE, "move"), (events.WHEEL, "wheel")):
+    for number, word in ((wire.GAP, "gap"), (wire.MOVE, "move"), (wire.WHEEL, "wheel")):
         assert f"{number} {word}" in page
-    for number, word in ((events.MOUSE, "mouse"), (events.TOUCH, "touch"), (events.PEN, "pen")):
+    for number, word in ((wire.MOUSE, "mouse"), (wire.TOUCH, "touch"), (wire.PEN, "pen")):
         assert f"{number} {word}" in page
 
 
@@ -305,9 +305,9 @@ def test_families_that_are_shown_exist():
 def test_the_page_on_profiles_names_the_limits_that_hold():
     page = (DOCS / "identity-privacy.md").read_text()
     numbers = ("no", "one", "two", "three", "four", "five")
-    assert f"{verify.DAY_STROKES} strokes a day at most" in page
-    assert f"once {verify.READY_STROKES} strokes are learnt" in page
-    assert f"up to {numbers[verify.MAX_INSTRUMENTS]} kinds of device" in page
+    assert f"{learning.DAY_STROKES} strokes a day at most" in page
+    assert f"once {learning.READY_STROKES} strokes are learnt" in page
+    assert f"up to {numbers[learning.MAX_INSTRUMENTS]} kinds of device" in page
     assert f"({Settings().profile_days} by default)" in page
     assert recognition.PROVEN_S == 1_800
     assert "within the last half hour" in page

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_zerotrust.errors import PayloadError
-from flask_zerotrust.movement import wire as events
+from flask_zerotrust.movement import wire
 from flask_zerotrust.movement.wire import EventBatch, decode, encode_planes, open_envelope
 
 MAX_BYTES = 65_536
@@ -36,12 +36,12 @@ def batch_json(**changes: object) -> dict[str, object]:
         "t0": 100.0,
         "sent": 2_100.0,
         "viewport": [1280, 720],
-        "planes": planes_of([(0, 5, 5, events.MOVE)]),
+        "planes": planes_of([(0, 5, 5, wire.MOVE)]),
     }
     return {**fields, **changes}
 
 
-def opened(**changes: object) -> events.Envelope:
+def opened(**changes: object) -> wire.Envelope:
     return open_envelope(json.dumps(batch_json(**changes)), max_bytes=MAX_BYTES)
 
 
@@ -56,31 +56,31 @@ def test_a_batch_worked_out_by_hand():
     """100 ms after t0 the pointer stands at (300, 200); 16 ms later 3 px further; then a press."""
     batch = decoded(
         [
-            (1_000, 300, 200, events.MOVE),
-            (160, 3, -1, events.MOVE | 8 << 8),
-            (50, 0, 0, events.DOWN | 1 << 7),
+            (1_000, 300, 200, wire.MOVE),
+            (160, 3, -1, wire.MOVE | 8 << 8),
+            (50, 0, 0, wire.DOWN | 1 << 7),
         ],
         t0=500,
     )
     np.testing.assert_allclose(batch.t_ms, [600.0, 616.0, 621.0])
     assert batch.x.tolist() == [300, 303, 303]
     assert batch.y.tolist() == [200, 199, 199]
-    assert batch.kind.tolist() == [events.MOVE, events.MOVE, events.DOWN]
+    assert batch.kind.tolist() == [wire.MOVE, wire.MOVE, wire.DOWN]
     assert batch.lag_ms.tolist() == [0, 4.0, 0]
     assert batch.pressure.tolist() == [False, False, True]
     assert batch.trusted.all()
-    assert (batch.pointer == events.MOUSE).all()
+    assert (batch.pointer == wire.MOUSE).all()
     assert batch.viewport == (1280, 720)
 
 
 def test_a_gap_record_counts_whole_seconds_and_is_no_event():
-    batch = decoded([(0, 10, 10, events.MOVE), (90, 0, 0, events.GAP), (5, 1, 0, events.MOVE)], t0=0)
+    batch = decoded([(0, 10, 10, wire.MOVE), (90, 0, 0, wire.GAP), (5, 1, 0, wire.MOVE)], t0=0)
     assert len(batch) == 2
     np.testing.assert_allclose(batch.t_ms, [0.0, 90_000.5])
 
 
 def test_a_wheel_event_does_not_move_the_pointer():
-    batch = decoded([(0, 10, 20, events.MOVE), (10, -3, 120, events.WHEEL), (10, 1, 1, events.MOVE)])
+    batch = decoded([(0, 10, 20, wire.MOVE), (10, -3, 120, wire.WHEEL), (10, 1, 1, wire.MOVE)])
     assert batch.x.tolist() == [10, 10, 11]
     assert batch.y.tolist() == [20, 20, 21]
     assert batch.wheel_x.tolist() == [0, -3, 0]
@@ -89,13 +89,13 @@ def test_a_wheel_event_does_not_move_the_pointer():
 
 def test_a_notch_is_a_wheel_event_that_was_marked():
     """The same bit means pressure on a press, and nothing on a wheel of an older page."""
-    kinds = [events.WHEEL | 1 << 7, events.WHEEL, events.DOWN | 1 << 7]
+    kinds = [wire.WHEEL | 1 << 7, wire.WHEEL, wire.DOWN | 1 << 7]
     batch = decoded([(0, 0, 120, word) for word in kinds])
     assert batch.notch.tolist() == [True, False, False]
 
 
 def test_touch_pen_and_untrusted_events_are_told_apart():
-    rows = [(0, 0, 0, events.MOVE | p << 4 | u << 6) for p in range(3) for u in range(2)]
+    rows = [(0, 0, 0, wire.MOVE | p << 4 | u << 6) for p in range(3) for u in range(2)]
     batch = decoded(rows)
     assert batch.pointer.tolist() == [0, 0, 1, 1, 2, 2]
     assert batch.trusted.tolist() == [True, False] * 3
@@ -116,7 +116,7 @@ EVENT = st.fixed_dictionaries(
         ),
         "x": st.integers(-16_000, 16_000),
         "y": st.integers(-16_000, 16_000),
-        "kind": st.integers(1, len(events.KINDS) - 1),
+        "kind": st.integers(1, len(wire.KINDS) - 1),
         "pointer": st.integers(0, 2),
         "trusted": st.booleans(),
         "pressure": st.booleans(),
@@ -129,11 +129,11 @@ def on_the_grid(rows: list[dict[str, int]], t0_ticks: int) -> EventBatch:
     """Build a batch of values that the wire can carry exactly."""
     ticks = t0_ticks + np.cumsum([row["wait"] for row in rows])
     kind = np.array([row["kind"] for row in rows], dtype=np.uint8)
-    wheel = kind == events.WHEEL
+    wheel = kind == wire.WHEEL
     at = {"x": [], "y": []}
     for row in rows:
         for axis, path in at.items():
-            still = row["kind"] == events.WHEEL
+            still = row["kind"] == wire.WHEEL
             path.append((path[-1] if path else 0) if still else row[axis])
     return EventBatch(
         t_ms=ticks / 10,
@@ -164,7 +164,7 @@ def test_what_is_encoded_comes_back(rows, t0_ticks):
 
 def test_rounding_does_not_add_up_over_a_long_batch():
     """Every time is rounded by itself: 3,000 frames of 16.67 ms end within half a tick."""
-    frame = {"wait": 0, "x": 1, "y": 1, "kind": events.MOVE, "pointer": 0, "lag": 0}
+    frame = {"wait": 0, "x": 1, "y": 1, "kind": wire.MOVE, "pointer": 0, "lag": 0}
     batch = on_the_grid([{**frame, "trusted": True, "pressure": False}] * 3_000, 0)
     batch = replace(batch, t_ms=np.arange(3_000) * 50 / 3)
     planes = encode_planes(batch, t0_ms=0.0)
@@ -238,7 +238,7 @@ def check_sane(batch: EventBatch) -> None:
     assert len(batch) >= 1
     assert (np.diff(batch.t_ms) >= 0).all()
     assert np.isfinite(batch.t_ms).all()
-    assert np.abs([batch.x, batch.y]).max() <= events.MAX_PX
+    assert np.abs([batch.x, batch.y]).max() <= wire.MAX_PX
     assert set(batch.kind.tolist()) <= {1, 2, 3, 4, 5, 6}
     assert set(batch.pointer.tolist()) <= {0, 1, 2}
     assert 0 <= batch.lag_ms.min() <= batch.lag_ms.max() <= 63.5
@@ -292,7 +292,7 @@ def test_text_is_measured_in_bytes_too():
 
 
 def test_a_full_batch_passes_and_one_event_more_is_too_large():
-    row = (160, 1, 0, events.MOVE)
+    row = (160, 1, 0, wire.MOVE)
     full = opened(planes=planes_of([row] * 100))
     assert len(decode(full, max_events=100)) == 100
     with pytest.raises(PayloadError, match=r"^planes: .*1 to 99 events") as caught:
@@ -405,14 +405,14 @@ BAD_PLANES = {
     "wrong version": planes_of([(0, 0, 0, 1)], version=2),
     "planes of unequal length": base64.urlsafe_b64encode(b"\x01" + b"\0" * 7).decode(),
     "one byte too many": base64.urlsafe_b64encode(b"\x01" + b"\0" * 9).decode(),
-    "time goes back": planes_of([(-1, 0, 0, events.MOVE)]),
+    "time goes back": planes_of([(-1, 0, 0, wire.MOVE)]),
     "an unknown kind": planes_of([(0, 0, 0, 7)]),
-    "an unknown pointer": planes_of([(0, 0, 0, events.MOVE | 3 << 4)]),
+    "an unknown pointer": planes_of([(0, 0, 0, wire.MOVE | 3 << 4)]),
     "the reserved top bit": planes_of([(0, 0, 0, -32_767)]),
-    "off the square": planes_of([(0, 32_767, 0, events.MOVE), (0, 1, 0, events.MOVE)]),
-    "off the square upwards": planes_of([(0, 0, -32_768, events.MOVE)]),
-    "a page that lives for years": planes_of([(32_767, 0, 0, events.GAP)] * 600 + [(0, 0, 0, events.MOVE)]),
-    "gaps and nothing else": planes_of([(1, 0, 0, events.GAP)] * 3),
+    "off the square": planes_of([(0, 32_767, 0, wire.MOVE), (0, 1, 0, wire.MOVE)]),
+    "off the square upwards": planes_of([(0, 0, -32_768, wire.MOVE)]),
+    "a page that lives for years": planes_of([(32_767, 0, 0, wire.GAP)] * 600 + [(0, 0, 0, wire.MOVE)]),
+    "gaps and nothing else": planes_of([(1, 0, 0, wire.GAP)] * 3),
 }
 
 
@@ -425,10 +425,10 @@ def test_bad_planes_are_named(planes):
 
 
 def test_the_edge_of_the_square_is_inside():
-    batch = decoded([(0, 32_767, -32_767, events.MOVE)])
+    batch = decoded([(0, 32_767, -32_767, wire.MOVE)])
     assert (batch.x[0], batch.y[0]) == (32_767, -32_767)
 
 
 def test_the_kinds_are_those_of_the_recording_format():
-    assert events.KINDS == ("", "m", "d", "u", "w", "l", "e")
-    assert math.isclose(events.MAX_T_MS, 100 * 24 * 3_600 * 1_000)
+    assert wire.KINDS == ("", "m", "d", "u", "w", "l", "e")
+    assert math.isclose(wire.MAX_T_MS, 100 * 24 * 3_600 * 1_000)

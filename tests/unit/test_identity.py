@@ -14,7 +14,7 @@ import pytest
 from flask_zerotrust import identity
 from flask_zerotrust.errors import ConfigError, StoreError
 from flask_zerotrust.identity import background as model
-from flask_zerotrust.identity import learning as verify
+from flask_zerotrust.identity import learning
 from flask_zerotrust.identity.evidence import CAP_OTHER, CAP_OWNER, STROKE_CAP, TEMPER, Identity
 from flask_zerotrust.identity.learning import (
     DAY_STROKES,
@@ -169,7 +169,7 @@ def test_no_instrument_is_a_way_around_the_bound(background, seen_with, n):
     after = identity.learn(profile, strange, now=1.0, background=background)
     for judged_with in (2.0, 4.0, 6.0):
         kind = np.array([judged_with, 10.0, 9.5])
-        before, now = (verify._expected(each, kind, background)[0] for each in (profile, after))
+        before, now = (learning._expected(each, kind, background)[0] for each in (profile, after))
         # Bound is the mean of an instrument; that more strokes make it surer adds a little.
         assert np.sqrt(((now - before) ** 2 / background.within).mean()) <= 1.1 * MAX_DRIFT
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_zerotrust.movement import FEATURE_NAMES, Manner
-from flask_zerotrust.movement import session_features as manner
+from flask_zerotrust.movement import FEATURE_NAMES, Manner, session_features
 from flask_zerotrust.risk import assess
 from flask_zerotrust.risk import level as risk
 
@@ -48,44 +47,52 @@ def after(n: int, scorer: Both, state: risk.RiskState = NOTHING, **terms) -> ris
 def test_sums_give_number_means_and_spreads():
     features = np.zeros((2, len(FEATURE_NAMES)))
     features[:, FEATURE_NAMES.index("efficiency")] = 0.6, 1.0
-    seen = manner.seen(manner.added((), manner.rows(np.array([1.0, -3.0]), features))[None])[0]
-    at = 2 + manner.KEY.index("efficiency")
+    seen = session_features.seen(
+        session_features.added((), session_features.rows(np.array([1.0, -3.0]), features))[None]
+    )[0]
+    at = 2 + session_features.KEY.index("efficiency")
     assert seen[0] == 2.0
     assert (seen[1], seen[at]) == pytest.approx((-1.0, 0.8))
-    assert (seen[2 + len(manner.KEY)], seen[at + 1 + len(manner.KEY)]) == pytest.approx((2.0, 0.2))
+    assert (seen[2 + len(session_features.KEY)], seen[at + 1 + len(session_features.KEY)]) == pytest.approx(
+        (2.0, 0.2)
+    )
 
 
 def test_a_program_that_repeats_itself_has_no_spread():
-    rows = manner.rows(np.full(7, 0.5), np.tile(strokes(1), (7, 1)))
-    seen = manner.seen(manner.added((), rows)[None])[0]
-    np.testing.assert_allclose(seen[2 + len(manner.KEY) :], 0.0, atol=1e-6)
+    rows = session_features.rows(np.full(7, 0.5), np.tile(strokes(1), (7, 1)))
+    seen = session_features.seen(session_features.added((), rows)[None])[0]
+    np.testing.assert_allclose(seen[2 + len(session_features.KEY) :], 0.0, atol=1e-6)
 
 
 def test_old_strokes_make_room_for_new_ones():
     """After a thousand strokes of one kind, a window of another is nearly all there is."""
-    rows = manner.rows(np.repeat([-3.0, 4.0], [1_000, 60]), np.zeros((1_060, len(FEATURE_NAMES))))
-    old = manner.added((), rows[:1_000])
-    new = manner.added(tuple(old.tolist()), rows[1_000:])
-    assert old[0] == new[0] == pytest.approx(manner.WINDOW)
-    assert manner.seen(old[None])[0, 1] == pytest.approx(-3.0)
-    assert manner.seen(new[None])[0, 1] > 3.5
+    rows = session_features.rows(np.repeat([-3.0, 4.0], [1_000, 60]), np.zeros((1_060, len(FEATURE_NAMES))))
+    old = session_features.added((), rows[:1_000])
+    new = session_features.added(tuple(old.tolist()), rows[1_000:])
+    assert old[0] == new[0] == pytest.approx(session_features.WINDOW)
+    assert session_features.seen(old[None])[0, 1] == pytest.approx(-3.0)
+    assert session_features.seen(new[None])[0, 1] > 3.5
 
 
 @given(st.integers(1, 40), st.integers(0, 40))
 def test_sums_do_not_depend_on_how_strokes_are_batched(first, more):
-    rows = manner.rows(np.linspace(-1, 1, first + more), strokes(first + more))
-    once = manner.added((), rows)
-    begun = manner.added((), rows[:first])
-    last = manner.added(tuple(begun.tolist()), rows[first:]) if more else begun
+    rows = session_features.rows(np.linspace(-1, 1, first + more), strokes(first + more))
+    once = session_features.added((), rows)
+    begun = session_features.added((), rows[:first])
+    last = session_features.added(tuple(begun.tolist()), rows[first:]) if more else begun
     np.testing.assert_allclose(last, once, rtol=1e-9, atol=1e-12)
 
 
 def test_time_takes_weight_and_leaves_means():
-    full = Manner(tuple(manner.added((), manner.rows(np.ones(8), strokes(8))).tolist()), 1.5)
+    full = Manner(
+        tuple(session_features.added((), session_features.rows(np.ones(8), strokes(8))).tolist()), 1.5
+    )
     half = full.faded(0.5)
     assert (half.strokes, half.log_odds) == (4.0, 0.75)
     np.testing.assert_allclose(
-        manner.seen(np.array([half.sums]))[0, 1:], manner.seen(np.array([full.sums]))[0, 1:], rtol=1e-9
+        session_features.seen(np.array([half.sums]))[0, 1:],
+        session_features.seen(np.array([full.sums]))[0, 1:],
+        rtol=1e-9,
     )
 
 
@@ -155,4 +162,4 @@ def test_following_stroke_by_stroke_ends_where_the_batch_does():
 def test_the_model_is_asked_once_a_batch():
     scorer = Both()
     after(9, scorer)
-    assert [sums.shape for sums in scorer.asked] == [(1, manner.WIDTH)]
+    assert [sums.shape for sums in scorer.asked] == [(1, session_features.WIDTH)]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flask_zerotrust.replay import fingerprints as replay
-from flask_zerotrust.replay import memory, pairs
+from flask_zerotrust.replay import fingerprints, memory, pairs
 from flask_zerotrust.replay.evidence import CAP_REPLAY, RECALLED, STRONG, WEAK, Hit, Replayed
 from flask_zerotrust.replay.memory import LOG, ROW, ReplayMemory
 from flask_zerotrust.stores import MemoryStore, SQLiteStore
@@ -21,7 +20,7 @@ def rows(visit: int, at: float, n: int = 1, *, seed: int = 0) -> np.ndarray:
     made["begun_ms"] = 1_000.0 * np.arange(n) + rng.uniform(0, 300, n)
     made["ended_ms"] = made["begun_ms"] + rng.uniform(200, 600, n)
     made["place"] = rng.normal(0, 200, n) + 1j * rng.normal(0, 200, n)
-    size = 100.0 / np.arange(1, replay.HARMONICS + 1) ** 1.5
+    size = 100.0 / np.arange(1, fingerprints.HARMONICS + 1) ** 1.5
     made["prints"] = size * (rng.normal(size=(n, size.size)) + 1j * rng.normal(size=(n, size.size)))
     return made
 
@@ -56,7 +55,7 @@ def test_a_copy_is_found_among_many(store, clock):
         assert (hits[0].visit, hits[0].at) == (42, clock.now + i)
         # The first has none before it; of each batch one stroke is looked up alone.
         assert hits[0].strokes == (1 if i == 0 else 2)
-        assert hits[0].likeness > (replay.RARER if i == 0 else pairs.ALONE)
+        assert hits[0].likeness > (fingerprints.RARER if i == 0 else pairs.ALONE)
 
 
 def test_a_batch_goes_on_where_the_one_before_it_ended(store, clock):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from flask_zerotrust.movement import Strokes
-from flask_zerotrust.replay import fingerprints as replay
-from flask_zerotrust.replay import pairs
+from flask_zerotrust.replay import fingerprints, pairs
 from flask_zerotrust.replay.pairs import Pairs
 
 
@@ -30,8 +29,8 @@ def two(
     place = np.concatenate(z)
     place = turn * (place.conj() if mirror else place)
     strokes = Strokes(np.concatenate(t), place.real.round(), place.imag.round(), np.array(offsets))
-    found = replay.fingerprints(strokes)
-    assert not replay.telling(strokes, found).any()
+    found = fingerprints.fingerprints(strokes)
+    assert not fingerprints.telling(strokes, found).any()
     times = np.array([found.begun_ms[0], found.ended_ms[0], found.begun_ms[1], found.ended_ms[1]])
     way = found.place[1:] - found.place[:1]
     return Pairs(found.harmonics[1:], found.harmonics[:1], way, times[:, None])

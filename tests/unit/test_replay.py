@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flask_zerotrust.movement import Strokes
-from flask_zerotrust.replay import fingerprints as replay
+from flask_zerotrust.replay import fingerprints
 
 
 def winding(seed: int, *, hz: float = 60.0) -> Strokes:
@@ -33,24 +33,26 @@ def changed(s: Strokes, change: str) -> Strokes:
 
 
 def alike(one: Strokes, other: Strokes) -> float:
-    asked, stored = replay.fingerprints(one), replay.fingerprints(other)
-    return float(replay.likeness(asked.harmonics, asked.path_px, stored.harmonics)[0])
+    asked, stored = fingerprints.fingerprints(one), fingerprints.fingerprints(other)
+    return float(fingerprints.likeness(asked.harmonics, asked.path_px, stored.harmonics)[0])
 
 
 @pytest.mark.parametrize("change", ["moved", "scaled", "turned", "mirrored", "slower", "shaken"])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_movement_is_told_through_a_change(change, seed):
     stroke = winding(seed)
-    assert alike(changed(stroke, change), stroke) > replay.RARER
+    assert alike(changed(stroke, change), stroke) > fingerprints.RARER
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_movement_is_told_at_another_event_rate(seed):
-    assert alike(winding(seed, hz=125.0), winding(seed)) > replay.RARER
+    assert alike(winding(seed, hz=125.0), winding(seed)) > fingerprints.RARER
 
 
 def test_other_movement_is_not_alike():
-    assert max(alike(winding(a), winding(b)) for a in range(6) for b in range(6) if a != b) < replay.RARE
+    assert (
+        max(alike(winding(a), winding(b)) for a in range(6) for b in range(6) if a != b) < fingerprints.RARE
+    )
 
 
 def test_straight_strokes_are_near_to_strangers():
@@ -58,8 +60,11 @@ def test_straight_strokes_are_near_to_strangers():
     t = np.arange(0, 600.0, 16.0)
     ease = (1 - np.cos(np.pi * t / t[-1])) / 2
     plain = Strokes(t, 300 + (400 * ease).round(), 200 + 0 * t, np.array([0, t.size]))
-    one, bent = replay.fingerprints(plain), replay.fingerprints(winding(1))
-    assert replay.chance(one.harmonics, one.path_px)[0] < replay.chance(bent.harmonics, bent.path_px)[0]
+    one, bent = fingerprints.fingerprints(plain), fingerprints.fingerprints(winding(1))
+    assert (
+        fingerprints.chance(one.harmonics, one.path_px)[0]
+        < fingerprints.chance(bent.harmonics, bent.path_px)[0]
+    )
 
 
 def straight(shake: float = 0.0, seed: int = 0) -> Strokes:
@@ -72,12 +77,12 @@ def straight(shake: float = 0.0, seed: int = 0) -> Strokes:
 
 
 def tells(s: Strokes) -> bool:
-    return bool(replay.telling(s, replay.fingerprints(s))[0])
+    return bool(fingerprints.telling(s, fingerprints.fingerprints(s))[0])
 
 
 def test_a_straight_stroke_is_no_fingerprint():
     """Two of them with the same easing are the same stroke, whoever made them."""
-    assert alike(straight(), straight()) > replay.RARE
+    assert alike(straight(), straight()) > fingerprints.RARE
     assert not tells(straight())
     assert not tells(straight(shake=1.0))
     assert not tells(changed(straight(), "turned"))
@@ -97,10 +102,10 @@ def test_the_same_distance_says_less_of_a_plainer_stroke():
     """Likeness is counted against chance: 2 px off a nearly straight stroke is anybody's."""
 
     def off_by_2_px(stroke: Strokes) -> float:
-        found = replay.fingerprints(stroke)
+        found = fingerprints.fingerprints(stroke)
         noise = np.random.default_rng(1).normal(size=(2, found.harmonics.shape[1]))
         error = (noise[0] + 1j * noise[1]) * 2.0 / np.linalg.norm(noise)
-        return float(replay.likeness(found.harmonics, found.path_px, found.harmonics + error)[0])
+        return float(fingerprints.likeness(found.harmonics, found.path_px, found.harmonics + error)[0])
 
     plain = [off_by_2_px(straight(1.0, seed)) for seed in range(4)]
-    assert max(plain) < replay.RARE < min(off_by_2_px(winding(seed)) for seed in range(4))
+    assert max(plain) < fingerprints.RARE < min(off_by_2_px(winding(seed)) for seed in range(4))

@@ -12,7 +12,7 @@ from flask.cli import ScriptInfo
 
 from flask_zerotrust.cli.common import group, json_option, the_app, the_guard
 from flask_zerotrust.cli.doctor import app as checks
-from flask_zerotrust.cli.doctor import delivery as reach
+from flask_zerotrust.cli.doctor import delivery
 from flask_zerotrust.cli.doctor.findings import Finding, Patient
 from flask_zerotrust.errors import StoreError, ZeroTrustError
 
@@ -51,7 +51,7 @@ def _examine(*, offline: bool) -> Iterator[Finding]:
     except ZeroTrustError as error:
         yield Finding("error", "start", str(error), "The app does not start until then.")
         return
-    every = (*checks.CHECKS, *(reach.CHECKS[1:] if offline else reach.CHECKS))
+    every = (*checks.CHECKS, *(delivery.CHECKS[1:] if offline else delivery.CHECKS))
     for check in every:
         with suppress(StoreError):  # which the check of the store reports
             yield from check(patient)

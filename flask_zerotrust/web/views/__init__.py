@@ -8,16 +8,21 @@ from flask import Blueprint, request
 from flask.wrappers import Response
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 
-from flask_zerotrust.web import responses as answers
-from flask_zerotrust.web.views import authenticator as enrol
-from flask_zerotrust.web.views import challenge, contacts, passkeys, recovery
-from flask_zerotrust.web.views import factors as manage
-from flask_zerotrust.web.views import movement as collector
+from flask_zerotrust.web import responses
+from flask_zerotrust.web.views import (
+    authenticator,
+    challenge,
+    contacts,
+    factors,
+    movement,
+    passkeys,
+    recovery,
+)
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 
 #: End points that scripts post to with a token of their own, so that CSRF forms do not apply.
-CSRF_EXEMPT = (collector.take_events,)
+CSRF_EXEMPT = (movement.take_events,)
 
 
 def make_blueprint(url_prefix: str) -> Blueprint:
@@ -28,7 +33,7 @@ def make_blueprint(url_prefix: str) -> Blueprint:
         url_prefix=url_prefix,
         static_folder="static",
     )
-    for module in (collector, challenge, enrol, recovery, contacts, passkeys, manage):
+    for module in (movement, challenge, authenticator, recovery, contacts, passkeys, factors):
         module.register(blueprint)
     blueprint.jinja_loader = _templates()
     blueprint.after_request(_private)
@@ -48,6 +53,6 @@ def _templates() -> BaseLoader:
 
 def _private(response: Response) -> Response:
     """Keep caches away also from what the app answers here: its error pages, its way to the login."""
-    if request.endpoint == "zerotrust.static" or collector.seals(request.environ):
+    if request.endpoint == "zerotrust.static" or movement.seals(request.environ):
         return response
-    return answers.private(response)
+    return responses.private(response)

@@ -16,9 +16,9 @@ from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.totp import TotpFactor
 from flask_zerotrust.i18n import N_, gettext
-from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web import responses
 from flask_zerotrust.web.state import Guard, this_app
-from flask_zerotrust.web.views import owner_notices as notices
+from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
 from flask_zerotrust.web.views.owner_check import owner_view
 
@@ -49,7 +49,7 @@ def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> Resp
     secret = guard.challenges.enrol_begin(user, guard.thread(user), now=guard.clock())
     issuer = guard.settings.issuer or current_app.name
     uri = TotpFactor(secret).provisioning_uri(account=user, issuer=issuer)
-    return answers.page(
+    return responses.page(
         "enrol",
         200 if error is None else 422,
         qr_svg=_svg(uri),
@@ -90,9 +90,9 @@ def _take(guard: Guard, user: str) -> ResponseReturnValue:
         return _offer(guard, user, error)
     before = guard.factors(user)
     factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=[factor.id for factor in before])
-    notices.added(guard, user, "totp", before)
+    owner_notices.added(guard, user, "totp", before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
-    return answers.page("enrolled", return_url=_way_back(before))
+    return responses.page("enrolled", return_url=_way_back(before))
 
 
 def _way_back(before: Sequence[Factor]) -> str:

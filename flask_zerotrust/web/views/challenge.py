@@ -15,7 +15,7 @@ from flask_zerotrust.challenge import MESSAGES, Pending
 from flask_zerotrust.errors import ChallengeError, SenderError, StoreError
 from flask_zerotrust.factors.base import Factor, OwnShape, Questioned
 from flask_zerotrust.i18n import gettext
-from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web import responses
 from flask_zerotrust.web.state import Guard, log, this_app, this_guard
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token, shown_fields
 
@@ -57,7 +57,7 @@ def pending_view(inner: Callable[[Guard, Pending], ResponseReturnValue]) -> View
         guard = this_guard()
         user = guard.user()
         if user is None:
-            return answers.unauthorized()
+            return responses.unauthorized()
         try:
             return inner(guard, _load(guard, challenge_id, user))
         except ChallengeError as error:
@@ -66,7 +66,7 @@ def pending_view(inner: Callable[[Guard, Pending], ResponseReturnValue]) -> View
             return _over(error)
         except StoreError:
             log.exception("the risk store did not answer; a challenge waits")
-            return answers.unavailable()
+            return responses.unavailable()
 
     return view
 
@@ -97,9 +97,9 @@ def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
             log.warning("a code could not be sent: %s", error)
         return _page(guard, pending, factor, error=error)
     _tell(signals.code_sent, pending, factor, kind=factor.kind)
-    if answers.prefers_json():
+    if responses.prefers_json():
         return _page(guard, sent, factor)
-    return answers.go(url_for(".challenge", challenge_id=pending.id, factor=factor.id))
+    return responses.go(url_for(".challenge", challenge_id=pending.id, factor=factor.id))
 
 
 @pending_view
@@ -141,7 +141,7 @@ def begin_again(guard: Guard, pending: Pending) -> ResponseReturnValue:
         now=guard.clock(),
     )
     signals.challenge_opened.send(this_app(), user=pending.user, action=pending.action, challenge_id=again)
-    return answers.go(url_for(".challenge", challenge_id=again))
+    return responses.go(url_for(".challenge", challenge_id=again))
 
 
 @pending_view
@@ -149,14 +149,14 @@ def confirm(_: Guard, pending: Pending) -> ResponseReturnValue:
     """Show a parked form again; the person submits it themself, nothing is replayed."""
     parked = pending.parked
     if pending.passed_at is None or parked is None:
-        return answers.go(url_for(".challenge", challenge_id=pending.id))
+        return responses.go(url_for(".challenge", challenge_id=pending.id))
     if parked.too_large:
         text = gettext(
             "Thank you, that worked. Your form was too large to keep, so nothing of it was sent."
         )
         link = (gettext("Back to the form"), pending.return_path)
-        return answers.message(gettext("Fill in the form again"), text, 200, link)
-    return answers.page(
+        return responses.message(gettext("Fill in the form again"), text, 200, link)
+    return responses.page(
         "confirm",
         action=pending.action,
         target=parked.path,
@@ -193,16 +193,16 @@ def _onward(guard: Guard, pending: Pending) -> ResponseReturnValue:
 
     Script has its request itself, and sends it again when the person says so.
     """
-    if answers.prefers_json():
+    if responses.prefers_json():
         guard.challenges.close(pending)
-        html = answers.inside("retry", action=pending.action, cancel_url=request.script_root + "/")
-        return answers.data(passed=True, action=pending.action, html=html)
+        html = responses.inside("retry", action=pending.action, cancel_url=request.script_root + "/")
+        return responses.data(passed=True, action=pending.action, html=html)
     if pending.parked is not None:
         if pending.passed_at is None:
             guard.challenges.passed(pending, session_id=guard.thread(pending.user), now=guard.clock())
-        return answers.go(url_for(".confirm", challenge_id=pending.id))
+        return responses.go(url_for(".confirm", challenge_id=pending.id))
     guard.challenges.close(pending)
-    return answers.go(pending.return_path)
+    return responses.go(pending.return_path)
 
 
 def _chosen(guard: Guard, pending: Pending, wanted: str | None) -> Factor:
@@ -218,10 +218,10 @@ def _page(
     guard: Guard, pending: Pending, factor: Factor, *, error: ChallengeError | SenderError | None = None
 ) -> ResponseReturnValue:
     context = _context(guard, pending, factor, error)
-    if answers.prefers_json():
+    if responses.prefers_json():
         answer = _data(context, error)
     else:
-        answer = answers.page("challenge", status(error), **context)
+        answer = responses.page("challenge", status(error), **context)
     if context["retry_after_s"] is not None:
         answer.headers["Retry-After"] = str(context["retry_after_s"])
     return answer
@@ -257,7 +257,7 @@ def _context(
 def _loses(pending: Pending, reason: str | None) -> bool:
     """Say whether going back to where the person came from would lose a form; script has it still."""
     kept = pending.parked is not None and not pending.parked.too_large
-    return kept and reason == "too_many" and not answers.prefers_json()
+    return kept and reason == "too_many" and not responses.prefers_json()
 
 
 # What of the page's context script gets as well: enough for a dialog of the app's own.
@@ -269,11 +269,11 @@ _DATA = (
 
 def _data(context: dict[str, Any], error: ChallengeError | SenderError | None) -> Response:
     members = {name: context[name] for name in _DATA}
-    members |= {"passed": False, "html": answers.inside("challenge", **context)}
+    members |= {"passed": False, "html": responses.inside("challenge", **context)}
     if error is None:
-        return answers.data(**members)
+        return responses.data(**members)
     detail = str(context["error"])
-    return answers.problem(status(error), "Not passed", detail, reason=_reason(error), **members)
+    return responses.problem(status(error), "Not passed", detail, reason=_reason(error), **members)
 
 
 def _shown(factor: Factor) -> dict[str, Any]:
@@ -325,11 +325,11 @@ def _over(error: ChallengeError) -> ResponseReturnValue:
     """Say that there is nothing to answer here (any more)."""
     status, title = STATUS.get(error.reason, 403), gettext("This check has ended")
     text, back = gettext(MESSAGES[error.reason]), (gettext("Back"), request.script_root + "/")
-    if answers.prefers_json():
-        html = answers.inside("message", title=title, text=text, links=[back])
+    if responses.prefers_json():
+        html = responses.inside("message", title=title, text=text, links=[back])
         members = {"reason": error.reason, "passed": False, "html": html}
-        return answers.problem(status, "Challenge ended", text, **members)
-    return answers.message(title, text, status, back)
+        return responses.problem(status, "Challenge ended", text, **members)
+    return responses.message(title, text, status, back)
 
 
 def _tell(signal: Any, pending: Pending, factor: Factor, **members: Any) -> None:

@@ -12,9 +12,9 @@ from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.email import EmailFactor
 from flask_zerotrust.factors.twilio_verify import sms_factor
 from flask_zerotrust.i18n import N_, gettext
-from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web import responses
 from flask_zerotrust.web.state import Guard, log, this_app
-from flask_zerotrust.web.views import owner_notices as notices
+from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.challenge import host_name, sentence, status, wait
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
 from flask_zerotrust.web.views.owner_check import owner_view
@@ -91,9 +91,9 @@ def confirm(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
     taken = [one.id for one in before]
     keep = guard.enrolled.add_sms if kind == "sms" else guard.enrolled.add_email
     factor_id = keep(user, contact.recipient, avoid=taken)
-    notices.added(guard, user, kind, before)
+    owner_notices.added(guard, user, kind, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=kind)
-    return answers.go(url_for(".factors", news="added"))
+    return responses.go(url_for(".factors", news="added"))
 
 
 def _send(guard: Guard, user: str, kind: str, factor: Factor, pending: Pending) -> ResponseReturnValue:
@@ -107,7 +107,7 @@ def _send(guard: Guard, user: str, kind: str, factor: Factor, pending: Pending) 
             log.warning("a code could not be sent: %s", error)
         return _waiting(guard, user, kind, error=error)
     signals.code_sent.send(this_app(), user=user, factor_id=factor.id, kind=kind)
-    return answers.go(url_for(".add_contact", kind=kind))
+    return responses.go(url_for(".add_contact", kind=kind))
 
 
 def _factor(guard: Guard, kind: str, recipient: str) -> Factor:
@@ -164,7 +164,7 @@ def _page(
     typed: str = "",
 ) -> ResponseReturnValue:
     retry_after_s = wait(error)
-    page = answers.page(
+    page = responses.page(
         "contact",
         status(error),
         kind=kind,

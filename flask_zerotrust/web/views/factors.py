@@ -14,9 +14,9 @@ from flask_zerotrust.factors import recovery as codes_of
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.enrolled import MAX_FACTORS, MAX_LABEL
 from flask_zerotrust.i18n import N_, gettext
-from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web import responses
 from flask_zerotrust.web.state import Guard, this_app
-from flask_zerotrust.web.views import owner_notices as notices
+from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
 from flask_zerotrust.web.views.owner_check import owner_view
 
@@ -42,7 +42,7 @@ def register(blueprint: Blueprint) -> None:
 def factors(guard: Guard, user: str) -> ResponseReturnValue:
     """List the person's factors, with a way to each and to new ones."""
     kept = set(guard.enrolled.ids(user))
-    return answers.page(
+    return responses.page(
         "factors",
         factors=[_shown(one, kept) for one in guard.factors(user) if one.kind != codes_of.KIND],
         recovery_left=guard.enrolled.recovery_left(user),
@@ -66,7 +66,7 @@ def factor(guard: Guard, user: str, factor_id: str) -> ResponseReturnValue:
     except ChallengeError as error:
         return _page(guard, user, found, typed=typed, error=error)
     signals.factor_renamed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind)
-    return answers.go(url_for(".factors", news="renamed"))
+    return responses.go(url_for(".factors", news="renamed"))
 
 
 @owner_view(_ACTION)
@@ -81,9 +81,9 @@ def remove(guard: Guard, user: str, factor_id: str) -> ResponseReturnValue:
         return _page(guard, user, found, error=error)
     entry = guard.entry_of(user)
     guard.sessions.revoke_factor(user, factor_id, but=entry.id if entry is not None else None)
-    notices.removed(guard, user, found.kind, before)
+    owner_notices.removed(guard, user, found.kind, before)
     signals.factor_removed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind)
-    return answers.go(url_for(".factors", news="removed"))
+    return responses.go(url_for(".factors", news="removed"))
 
 
 def _own(guard: Guard, user: str, factor_id: str) -> Factor:
@@ -106,7 +106,7 @@ def _page(
     guard: Guard, user: str, found: Factor, *, typed: str | None = None, error: ChallengeError | None = None
 ) -> ResponseReturnValue:
     label = gettext(found.label)
-    return answers.page(
+    return responses.page(
         "factor",
         200 if error is None else 409 if error.reason == "last_factor" else 422,
         factor={"id": found.id, "kind": found.kind, "label": label},

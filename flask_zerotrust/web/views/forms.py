@@ -9,7 +9,7 @@ from itsdangerous import BadSignature
 
 from flask_zerotrust.challenge import Parked
 from flask_zerotrust.i18n import gettext
-from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web import responses
 from flask_zerotrust.web.enforce import path_before
 from flask_zerotrust.web.state import Guard
 
@@ -27,7 +27,7 @@ def form_token(guard: Guard, purpose: str) -> str:
 
 def check_form(guard: Guard, purpose: str) -> None:
     """Refuse a form that another site has posted, with 400 or 403."""
-    if answers.same_origin() is False:
+    if responses.same_origin() is False:
         back = (gettext("Back"), request.script_root + "/")
         _refuse(403, gettext("This form was posted from another site."), back)
     try:
@@ -43,9 +43,9 @@ def check_form(guard: Guard, purpose: str) -> None:
 
 def _refuse(status: int, text: str, link: tuple[str, str]) -> NoReturn:
     """End the request with a page that says what to do; programs get what the app says to them."""
-    if answers.prefers_json():
+    if responses.prefers_json():
         abort(status, text)
-    abort(answers.message(gettext("Nothing was done"), text, status, link))
+    abort(responses.message(gettext("Nothing was done"), text, status, link))
 
 
 def app_csrf() -> str | None:

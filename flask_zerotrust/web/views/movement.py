@@ -19,8 +19,8 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from flask_zerotrust.errors import PayloadError, StoreError
-from flask_zerotrust.movement import wire as events
-from flask_zerotrust.web import responses as answers
+from flask_zerotrust.movement import wire
+from flask_zerotrust.web import responses
 from flask_zerotrust.web.state import CurrentRisk, Guard, log, this_guard
 
 _NAMES = ("events", "token", "status")
@@ -56,15 +56,15 @@ def _answered(view: Callable[[Guard], Response]) -> Response:
     try:
         return view(this_guard())
     except PayloadError as error:
-        return answers.problem(error.status, "Bad batch", str(error), field=error.field)
+        return responses.problem(error.status, "Bad batch", str(error), field=error.field)
     except StoreError:
         log.exception("the risk store did not answer; a batch was not taken")
-        return answers.problem(503, "Store unavailable", "Keep the batch and try again later.")
+        return responses.problem(503, "Store unavailable", "Keep the batch and try again later.")
 
 
 def _take_events(guard: Guard) -> Response:
-    if answers.same_origin() is False:
-        return answers.problem(403, "Other origin", "Batches are taken from this site's own pages only.")
+    if responses.same_origin() is False:
+        return responses.problem(403, "Other origin", "Batches are taken from this site's own pages only.")
     limit = guard.settings.max_batch_bytes
     body, user = _body(limit), guard.user()
     guard.ingest(body, entry=guard.entry_of(user), user=user, max_bytes=limit)
@@ -89,28 +89,28 @@ def _body(limit: int) -> bytes:
 
 
 def _give_token(guard: Guard) -> Response:
-    if answers.same_origin() is False:
-        return answers.problem(403, "Other origin", "Tokens are for this site's own pages only.")
+    if responses.same_origin() is False:
+        return responses.problem(403, "Other origin", "Tokens are for this site's own pages only.")
     nonce = request.args.get("page", "")
-    if events.NONCE.fullmatch(nonce) is None:
+    if wire.NONCE.fullmatch(nonce) is None:
         raise PayloadError("page", "must be 16 to 64 characters of A-Z a-z 0-9 - _")
     entry = guard.entry()
     if entry is None:
-        return answers.problem(
+        return responses.problem(
             409, "No session yet", "Load a page with zerotrust_script() first; it starts the session."
         )
-    return answers.data(token=guard.page_token(entry, nonce), expires_in=int(guard.settings.token_s))
+    return responses.data(token=guard.page_token(entry, nonce), expires_in=int(guard.settings.token_s))
 
 
 def _show_status(guard: Guard) -> Response:
     if not guard.settings.expose_risk:
-        return answers.problem(404, "Not found", "ZEROTRUST_EXPOSE_RISK is off.")
+        return responses.problem(404, "Not found", "ZEROTRUST_EXPOSE_RISK is off.")
     user = guard.user()
     entry = guard.entry_of(user)
     # Without an entry, asking would make one, and a session's id that nobody learns.
     found = CurrentRisk() if entry is None else guard.current()
     standing = guard.standing(user) if user is not None and entry is not None else None
-    return answers.data(
+    return responses.data(
         level=found.level,
         risk=round(found.value, 4),
         strokes=found.strokes,
@@ -183,7 +183,7 @@ def seals(environ: Mapping[str, Any]) -> bool:
 def _sealed(response: Response) -> Response:
     kind: Any = type(response)
     response.__class__ = _cookieless(kind)
-    return answers.private(response)
+    return responses.private(response)
 
 
 def _quiet(kind: type[SessionInterface]) -> type[SessionInterface]:

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.factors.enrolled import MAX_FACTORS, NoRoomError
 from flask_zerotrust.i18n import gettext
-from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web import responses
 from flask_zerotrust.web.enforce import demand
 from flask_zerotrust.web.state import Guard, log, this_guard
 
@@ -33,7 +33,7 @@ def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., Re
             guard = this_guard()
             user = guard.user()
             if user is None:
-                return answers.unauthorized()
+                return responses.unauthorized()
             try:
                 if adds and guard.enrolled.count(user) >= MAX_FACTORS:
                     return _no_room()
@@ -43,7 +43,7 @@ def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., Re
                 return _no_room()
             except StoreError:
                 log.exception("the risk store did not answer; no factor was changed")
-                return answers.unavailable()
+                return responses.unavailable()
 
         return view
 
@@ -56,15 +56,15 @@ def refused(guard: Guard, user: str, action: str) -> ResponseReturnValue | None:
         return demand(guard, guard.change_terms(), action)
     if guard.first_use(user):
         proven = fresh_login() and guard.password_typed(user)
-        return None if proven else answers.log_in_again(action)
-    return answers.no_factor(action, may_enrol=False)
+        return None if proven else responses.log_in_again(action)
+    return responses.no_factor(action, may_enrol=False)
 
 
 def _no_room() -> ResponseReturnValue:
     """Return what somebody gets who has as many factors as there may be."""
     text = gettext("You have set up as many as you can. Remove one first.")
     back = (gettext("Back"), request.script_root + "/")
-    return answers.message(gettext("No room for another"), text, 409, back)
+    return responses.message(gettext("No room for another"), text, 409, back)
 
 
 def fresh_login() -> bool:

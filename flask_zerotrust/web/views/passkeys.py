@@ -12,9 +12,9 @@ from flask_zerotrust.factors import webauthn
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.webauthn import RelyingParty
 from flask_zerotrust.i18n import N_, gettext
-from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web import responses
 from flask_zerotrust.web.state import Guard, this_app
-from flask_zerotrust.web.views import owner_notices as notices
+from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
 from flask_zerotrust.web.views.owner_check import owner_view
 
@@ -36,9 +36,9 @@ def add(guard: Guard, user: str) -> ResponseReturnValue:
     except ChallengeError as error:
         signals.enrolment_failed.send(this_app(), user=user, kind=webauthn.KIND, reason=error.reason)
         return _page(guard, user, party, error=error)
-    notices.added(guard, user, webauthn.KIND, before)
+    owner_notices.added(guard, user, webauthn.KIND, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=webauthn.KIND)
-    return answers.go(url_for(".factors", news="added"))
+    return responses.go(url_for(".factors", news="added"))
 
 
 def _keep(guard: Guard, user: str, party: RelyingParty) -> tuple[str, list[Factor]]:
@@ -61,7 +61,7 @@ def _page(
         user=user,
         existing=guard.enrolled.passkeys(user),
     )
-    return answers.page(
+    return responses.page(
         "passkey",
         200 if error is None else 422,
         question=question,

@@ -9,10 +9,10 @@ from flask_zerotrust import signals
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.factors import recovery as codes_of
 from flask_zerotrust.i18n import N_, gettext
-from flask_zerotrust.web import responses as answers
+from flask_zerotrust.web import responses
 from flask_zerotrust.web.enforce import demand
 from flask_zerotrust.web.state import Guard, log, this_app, this_guard
-from flask_zerotrust.web.views import owner_notices as notices
+from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
 
 _ACTION = N_("make recovery codes")
@@ -31,7 +31,7 @@ def recovery() -> ResponseReturnValue:
     guard = this_guard()
     user = guard.user()
     if user is None:
-        return answers.unauthorized()
+        return responses.unauthorized()
     try:
         refusal = _refusal(guard, user)
         if refusal is not None:
@@ -39,12 +39,12 @@ def recovery() -> ResponseReturnValue:
         return _make(guard, user) if request.method == "POST" else _page(guard, user, ())
     except StoreError:
         log.exception("the risk store did not answer; no recovery codes were made")
-        return answers.unavailable()
+        return responses.unavailable()
 
 
 def _refusal(guard: Guard, user: str) -> ResponseReturnValue | None:
     if not guard.factors(user):
-        return answers.no_factor(
+        return responses.no_factor(
             gettext(_ACTION), may_enrol=guard.first_use(user), choice=guard.has_choice()
         )
     return demand(guard, guard.change_terms(), gettext(_ACTION))
@@ -58,13 +58,13 @@ def _make(guard: Guard, user: str) -> ResponseReturnValue:
     entry = guard.entry_of(user)
     for old in (one.id for one in before if one.kind == codes_of.KIND):
         guard.sessions.revoke_factor(user, old, but=entry.id if entry is not None else None)
-    notices.added(guard, user, codes_of.KIND, before)
+    owner_notices.added(guard, user, codes_of.KIND, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=codes_of.KIND)
     return _page(guard, user, codes)
 
 
 def _page(guard: Guard, user: str, codes: tuple[str, ...]) -> ResponseReturnValue:
-    return answers.page(
+    return responses.page(
         "recovery",
         codes=[codes_of.shown(code) for code in codes],
         left=guard.enrolled.recovery_left(user),
