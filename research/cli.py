@@ -24,9 +24,9 @@ from flask_zerotrust.cli.common import (
     seed_option,
     skip_bad_option,
 )
+from flask_zerotrust.cli.progress_bar import Bar
 from flask_zerotrust.errors import RecordingError
 from flask_zerotrust.risk import model as scoring
-from flask_zerotrust.training.progress_bar import Bar
 from research import recipe
 from research.identity import evaluate
 from research.identity import recipe as identity_recipe

@@ -17,6 +17,7 @@ import click
 import numpy as np
 
 from flask_zerotrust import movement, simulate
+from flask_zerotrust.cli.progress_bar import Bar, needed, one_line
 from flask_zerotrust.recordings import datasets
 from flask_zerotrust.recordings.batching import batches
 from flask_zerotrust.recordings.files import Recording
@@ -26,7 +27,6 @@ from flask_zerotrust.replay.memory import ReplayMemory, Rows
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.simulate.browser import render
 from flask_zerotrust.stores import MemoryStore
-from flask_zerotrust.training.progress_bar import Bar, needed, one_line
 from research import recipe
 from research.report import intervals
 from research.report.curves import rounded

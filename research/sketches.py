@@ -15,12 +15,12 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from flask_zerotrust.cli.progress_bar import Bar
 from flask_zerotrust.recordings import datasets
 from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.replay import memory, sketch
 from flask_zerotrust.replay.memory import Rows
 from flask_zerotrust.simulate.browser import render
-from flask_zerotrust.training.progress_bar import Bar
 from research import recipe
 from research.replays import KINDS, again, rows_of
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,84 +12,12 @@ from flask import Flask
 from flask.cli import ScriptInfo
 
 from flask_zerotrust.errors import ConfigError, RecordingError, ZeroTrustError
+from flask_zerotrust.recordings import files
+from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.web.state import Guard
 
-PACKAGE = "flask_zerotrust"
-# Until the commands import plainly.
-_MOVED = {
-    "archives": "flask_zerotrust.recordings.archives",
-    "batching": "flask_zerotrust.recordings.batching",
-    "calibrate": "flask_zerotrust.training.calibration",
-    "capture": "flask_zerotrust.simulate.browser",
-    "compare": "research.models_compared",
-    "compare.__main__": "research.models_compared.__main__",
-    "compare.profiles": "research.models_compared.profiles",
-    "compare.strokes": "research.models_compared.strokes",
-    "compare.study": "research.models_compared.study",
-    "console": "flask_zerotrust.training.progress_bar",
-    "datasets": "flask_zerotrust.recordings.datasets",
-    "figures": "research.figures",
-    "identity": "research.identity",
-    "identity.__main__": "research.identity.__main__",
-    "identity.bundle": "research.identity.bundle",
-    "identity.calibrate": "research.identity.calibrate",
-    "identity.compare": "research.identity_compared",
-    "identity.compare.__main__": "research.identity_compared.__main__",
-    "identity.compare.covariance": "research.identity_compared.covariance",
-    "identity.compare.kernel": "research.identity_compared.kernel",
-    "identity.compare.method": "research.identity_compared.method",
-    "identity.compare.mixture": "research.identity_compared.mixture",
-    "identity.compare.own_trees": "research.identity_compared.own_trees",
-    "identity.compare.rates": "research.identity_compared.rates",
-    "identity.compare.stretches": "research.identity_compared.stretches",
-    "identity.compare.study": "research.identity_compared.study",
-    "identity.compare.trivial": "research.identity_compared.trivial",
-    "identity.evaluate": "research.identity.evaluate",
-    "identity.fit": "research.identity.fit",
-    "identity.others": "research.identity.others",
-    "identity.recipe": "research.identity.recipe",
-    "identity.study": "research.identity.study",
-    "identity.visits": "research.identity.visits",
-    "recipe": "research.recipe",
-    "recordings": "flask_zerotrust.recordings.files",
-    "remembered": "flask_zerotrust.training.replay_memory",
-    "replays": "research.replays",
-    "report": "research.report",
-    "report.__main__": "research.report.__main__",
-    "report.baseline": "research.report.baseline",
-    "report.corpus": "research.report.corpus",
-    "report.curves": "research.report.curves",
-    "report.headline": "research.report.headline",
-    "report.intervals": "research.report.intervals",
-    "report.kept_runs": "research.report.kept_runs",
-    "report.left_out": "research.report.left_out",
-    "report.page": "research.report.page",
-    "report.plots": "research.report.plots",
-    "report.results": "research.report.results",
-    "report.sessions": "research.report.sessions",
-    "report.tables": "research.report.tables",
-    "report.targets": "research.report.targets",
-    "report.trace": "research.report.trace",
-    "rough": "flask_zerotrust.simulate.rough",
-    "second": "flask_zerotrust.training.session_model",
-    "simulate": "flask_zerotrust.simulate",
-    "simulate.borrowed": "flask_zerotrust.simulate.borrowed",
-    "simulate.bots": "flask_zerotrust.simulate.bots",
-    "simulate.motor": "flask_zerotrust.simulate.motor",
-    "simulate.noises": "flask_zerotrust.simulate.noises",
-    "simulate.people": "flask_zerotrust.simulate.people",
-    "simulate.progress": "flask_zerotrust.simulate.progress",
-    "simulate.reaches": "flask_zerotrust.simulate.reaches",
-    "simulate.shapes": "flask_zerotrust.simulate.shapes",
-    "simulate.visits": "flask_zerotrust.simulate.visits",
-    "simulate.walks": "flask_zerotrust.simulate.walks",
-    "sketches": "research.sketches",
-    "spool": "flask_zerotrust.recordings.spool",
-    "thresholds": "flask_zerotrust.training.site_thresholds",
-}
-
 # What the [train] extra brings.
-_EXTRAS = {"sklearn", "joblib", "matplotlib", "rich"}
+_EXTRAS = {"sklearn", "joblib", "threadpoolctl", "matplotlib", "rich"}
 
 
 class _Failure(click.ClickException):
@@ -106,6 +33,10 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise  # click knows what to do when the reader of a pipe has gone
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in _EXTRAS:
+                raise
+            raise _Failure(f'This needs {error.name}: pip install "Flask-ZeroTrust[train]"') from error
         except (ZeroTrustError, OSError) as error:
             raise _Failure(" ".join(str(error).split())) from error
 
@@ -173,27 +104,15 @@ def say_how_to_use(out: Path, sha256: str) -> None:
     click.echo(f"  ZEROTRUST_MODEL_SHA256 = {sha256!r}")
 
 
-def load(name: str) -> Any:
-    """Import a module of training only now: web workers must never load it."""
-    try:
-        return importlib.import_module(_MOVED.get(name, f"flask_zerotrust.training.{name}"))
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _EXTRAS:
-            raise
-        raise ConfigError(
-            f'This command needs {error.name}: pip install "Flask-ZeroTrust[train]"'
-        ) from error
-
-
-def save(out: str, visits: Iterable[Any]) -> int:
+def save(out: str, visits: Iterable[Recording]) -> int:
     """Write recordings, say how many unless they go to standard output, and return the number."""
-    count: int = load("recordings").write(out, visits)
+    count = files.write(out, visits)
     if out != "-":
         click.echo(f"{out}: {count} session{'' if count == 1 else 's'}", err=True)
     return count
 
 
-def read(files: Sequence[str], on_bad: Callable[[RecordingError], None] | None) -> Iterator[Any]:
+def read(names: Sequence[str], on_bad: Callable[[RecordingError], None] | None) -> Iterator[Recording]:
     """Yield the sessions of files that were named.
 
     Raises
@@ -202,10 +121,10 @@ def read(files: Sequence[str], on_bad: Callable[[RecordingError], None] | None) 
         Also where there is not one: an empty file is rarely what was meant.
     """
     count = 0
-    for count, recording in enumerate(load("recordings").read(files, on_bad=on_bad), 1):  # noqa: B007
+    for count, recording in enumerate(files.read(names, on_bad=on_bad), 1):  # noqa: B007
         yield recording
-    if files and not count:
-        named = ", ".join("standard input" if file == "-" else file for file in files)
+    if names and not count:
+        named = ", ".join("standard input" if name == "-" else name for name in names)
         raise RecordingError(named, "holds no sessions. Name files with one session a line.")
 
 

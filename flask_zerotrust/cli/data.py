@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from flask_zerotrust.cli.common import (
-    PACKAGE,
     bad_lines,
     files_argument,
     group,
-    load,
     read,
     render_option,
     save,
     seed_option,
     skip_bad_option,
 )
+from flask_zerotrust.cli.progress_bar import Bar
 from flask_zerotrust.errors import ConfigError, RecordingError
+from flask_zerotrust.movement import FEATURE_NAMES
+from flask_zerotrust.recordings.files import Recording
 
 
 @group.command()
@@ -43,7 +45,8 @@ def generate(people: int, bots: int, families: str, strokes: int | None, out: st
     """
     if people + bots == 0:
         raise ConfigError("Nothing to generate: say --people N, --bots N or both.")
-    simulate, np = load("simulate"), importlib.import_module("numpy")
+    from flask_zerotrust import simulate
+
     made = {
         "people": (people, simulate.people(people, rng=np.random.default_rng([seed, 0]), strokes=strokes)),
         "bots": (
@@ -53,7 +56,7 @@ def generate(people: int, bots: int, families: str, strokes: int | None, out: st
             ),
         ),
     }
-    with load("console").Bar() as bar:
+    with Bar() as bar:
         if not _is_folder(out):
             both = (visit for n, visits in made.values() for visit in (visits if n else ()))
             save(out, bar.over(both, "visits", people + bots))
@@ -77,8 +80,9 @@ def generate(people: int, bots: int, families: str, strokes: int | None, out: st
 @skip_bad_option
 def import_(dataset: str, path: str, out: str, part: str, skip_bad: bool) -> None:
     """Turn a published data set (its archive or folder) into recordings."""
-    datasets = load("datasets")
-    with load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
+    from flask_zerotrust.recordings import datasets
+
+    with Bar() as bar, bad_lines(skip_bad) as on_bad:
         found = _some(getattr(datasets, dataset)(path, on_bad=on_bad), dataset, path)
         save(out, bar.over(datasets.part(dataset, part, found), "sessions"))
 
@@ -91,10 +95,9 @@ def import_(dataset: str, path: str, out: str, part: str, skip_bad: bool) -> Non
 @skip_bad_option
 def features(files: tuple[str, ...], out: str, render: bool, seed: int, skip_bad: bool) -> None:
     """Write the features of every stroke as a labelled CSV."""
-    names = importlib.import_module(".movement", PACKAGE).FEATURE_NAMES
-    with load("console").Bar() as bar, bad_lines(skip_bad) as on_bad, _text_out(out) as stream:
+    with Bar() as bar, bad_lines(skip_bad) as on_bad, _text_out(out) as stream:
         sheet = csv.writer(stream, lineterminator="\n")
-        sheet.writerow(["session", "user", "label", "source", "stroke", *names])
+        sheet.writerow(["session", "user", "label", "source", "stroke", *FEATURE_NAMES])
         for recording in bar.over(read(files, on_bad), "sessions"):
             who = [recording.session, recording.user, recording.label, recording.source]
             for stroke, row in enumerate(_rows(recording, (seed,) if render else None), 1):
@@ -109,7 +112,7 @@ def _is_folder(out: str) -> bool:
     return out.endswith(("/", "\\")) or Path(out).is_dir()
 
 
-def _some(found: Iterable[Any], dataset: str, path: str) -> Iterator[Any]:
+def _some(found: Iterable[Recording], dataset: str, path: str) -> Iterator[Recording]:
     """Yield the sessions; none at all means that something else was named."""
     count = 0
     for count, recording in enumerate(found, 1):  # noqa: B007 - asked for after the loop
@@ -127,10 +130,11 @@ def _text_out(out: str) -> Iterator[IO[str]]:
         yield stream
 
 
-def _rows(recording: Any, seed: tuple[int, ...] | None) -> Iterable[Any]:
+def _rows(recording: Recording, seed: tuple[int, ...] | None) -> NDArray[np.float64]:
     """Return the features of a recording's strokes; with a seed, as a simulated browser shows it."""
+    from flask_zerotrust.simulate import browser
+    from flask_zerotrust.training import table
+
     if seed is not None:
-        rng = importlib.import_module("numpy").random.default_rng(seed)
-        recording = load("capture").render(recording, rng=rng)
-    # Loaded by name, like all of training: mypy sees Any.
-    return load("table").features(recording)  # type: ignore[no-any-return]
+        recording = browser.render(recording, rng=np.random.default_rng(seed))
+    return table.features(recording)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from flask_zerotrust.cli.common import (
-    PACKAGE,
     bad_lines,
     files_argument,
     group,
     jobs_option,
     json_option,
-    load,
     new_folder,
     read,
     render_option,
@@ -26,7 +24,13 @@ from flask_zerotrust.cli.common import (
     seed_option,
     skip_bad_option,
 )
+from flask_zerotrust.cli.progress_bar import Bar
 from flask_zerotrust.errors import ConfigError, RecordingError
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.risk.model import BundleScorer, load_bundle
+
+if TYPE_CHECKING:
+    from flask_zerotrust.training.replay_memory import Remembered
 
 
 @group.command()
@@ -55,13 +59,16 @@ def train(
     as_json: bool,
 ) -> None:
     """Fit a model to people and bots, and write its bundle."""
-    fit, bundle = load("fit"), load("bundle")
+    from threadpoolctl import threadpool_limits
+
+    from flask_zerotrust.training import bundle, fit
+
     new_folder(out)
-    with load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
+    with Bar() as bar, bad_lines(skip_bad) as on_bad:
         shown = list(bar.over(read(files, on_bad), "reading"))
         people = list(read(calibrate_on, on_bad))
         _warn_of_simulated_people(shown)
-        with importlib.import_module("threadpoolctl").threadpool_limits(jobs):  # comes with scikit-learn
+        with threadpool_limits(jobs):
             model = fit.train(
                 shown,
                 seed=seed,
@@ -102,8 +109,9 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Add up how often each kind of visitor would be asked for a code."""
-    summary = load("summary")
-    with load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
+    from flask_zerotrust.training import summary
+
+    with Bar() as bar, bad_lines(skip_bad) as on_bad:
         scored = list(bar.over(_scored(files, model, render, seed, jobs, on_bad), "sessions"))
     rows = list(summary.summarise(scored))
     for line in map(json.dumps, rows) if as_json else summary.table(rows):
@@ -136,7 +144,7 @@ def score(
     """Score sessions in file order, each as its own visitor."""
     if memory is not None and jobs != 1:
         raise ConfigError("--memory needs --jobs 1: sessions are known again in the order of the files.")
-    with load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
+    with Bar() as bar, bad_lines(skip_bad) as on_bad:
         found = _scored(files, model, render, seed, jobs, on_bad, memory=memory)
         for line in bar.over(found, "sessions"):
             click.echo(json.dumps(line) if as_json else _sentence(line))
@@ -153,33 +161,35 @@ def _scored(
     memory: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the score of every session, in file order whatever the number of jobs."""
-    scorer = importlib.import_module(".risk.model", PACKAGE).load_bundle(model)
+    from flask_zerotrust.training.replay_memory import Remembered
+
+    scorer = load_bundle(model)
     tasks = (
         (recording, scorer, (seed, number) if render else None)
         for number, recording in enumerate(read(files, on_bad))
     )
     if jobs == 1:
-        known = load("remembered").Remembered(memory) if memory is not None else None
+        known = Remembered(memory) if memory is not None else None
         yield from (_score(*task, known) for task in tasks)
         return
-    joblib = _joblib()
+    import joblib
+
     yield from joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=4)(
         joblib.delayed(_score)(*task) for task in tasks
     )
 
 
-def _joblib() -> Any:
-    try:
-        return importlib.import_module("joblib")
-    except ModuleNotFoundError as error:
-        raise ConfigError('--jobs needs joblib: pip install "Flask-ZeroTrust[train]"') from error
+def _score(
+    recording: Recording,
+    scorer: BundleScorer,
+    seed: tuple[int, int] | None,
+    known: Remembered | None = None,
+) -> dict[str, Any]:
+    from flask_zerotrust.training.evaluate import score_session
 
-
-def _score(recording: Any, scorer: Any, seed: tuple[int, int] | None, known: Any = None) -> dict[str, Any]:
-    rng = None if seed is None else importlib.import_module("numpy").random.default_rng(seed)
+    rng = None if seed is None else np.random.default_rng(seed)
     options = {} if known is None else known.next(recording)
-    # Loaded by name, like all of training: mypy sees Any.
-    return load("evaluate").score_session(recording, scorer, render_rng=rng, **options)  # type: ignore[no-any-return]
+    return score_session(recording, scorer, render_rng=rng, **options)
 
 
 def _sentence(line: dict[str, Any]) -> str:
@@ -191,9 +201,10 @@ def _sentence(line: dict[str, Any]) -> str:
     )
 
 
-def _warn_of_simulated_people(shown: Iterable[Any]) -> None:
-    source = importlib.import_module(".simulate.people", PACKAGE).SOURCE
-    count = sum(recording.source == source for recording in shown)
+def _warn_of_simulated_people(shown: Iterable[Recording]) -> None:
+    from flask_zerotrust.simulate.people import SOURCE
+
+    count = sum(recording.source == SOURCE for recording in shown)
     if count:
         click.echo(
             f"{count} sessions are of simulated people: fine for a demo, but a model for real visitors "

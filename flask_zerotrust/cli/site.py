@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -15,12 +14,10 @@ import click
 from flask.cli import ScriptInfo
 
 from flask_zerotrust.cli.common import (
-    PACKAGE,
     bad_lines,
     files_argument,
     group,
     json_option,
-    load,
     making_folder,
     read,
     save,
@@ -29,7 +26,12 @@ from flask_zerotrust.cli.common import (
     skip_bad_option,
     the_guard,
 )
+from flask_zerotrust.cli.progress_bar import Bar
 from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.recordings.recorder import Recorder
+from flask_zerotrust.risk.model import DEFAULT, load_bundle
+from flask_zerotrust.web import observe
 
 
 class _Share(click.FloatRange):
@@ -79,10 +81,10 @@ def calibrate(
     as_json: bool,
 ) -> None:
     """Set a model's cut-offs by the visits of your own site's people."""
-    thresholds = load("thresholds")
-    scoring = importlib.import_module(".risk.model", PACKAGE)
-    scorer = scoring.load_bundle(model)
-    with making_folder(out), load("console").Bar() as bar, bad_lines(skip_bad) as on_bad:
+    from flask_zerotrust.training import site_thresholds as thresholds
+
+    scorer = load_bundle(model)
+    with making_folder(out), Bar() as bar, bad_lines(skip_bad) as on_bad:
         people = _people(bar.over(read(files, on_bad), "visits"))
         before = thresholds.original(scorer)
         visits = [thresholds.watch(visit, scorer) for visit in people]
@@ -90,7 +92,7 @@ def calibrate(
     old, new = (dataclasses.replace(scorer, policy=policy) for policy in (before, found.policy))
     cost = thresholds.bots_stopped([old, new], n=bots) if bots else []
     said = thresholds.summary(found) | {"simulated_bots": cost}
-    sha256 = thresholds.write(out, Path(model or scoring.DEFAULT), found, before=before, provenance=said)
+    sha256 = thresholds.write(out, Path(model or DEFAULT), found, before=before, provenance=said)
     if as_json:
         policy = dataclasses.asdict(found.policy)
         answer = {"bundle": str(out), "sha256": sha256, "shift_log_odds": found.shift, "policy": policy}
@@ -114,8 +116,9 @@ def recordings_(folder: Path | None, out: str, source: str, skip_bad: bool) -> N
 
     FOLDER may be left out with `flask zerotrust`, which knows the app's.
     """
-    spool = load("spool")
-    with load("console").Bar() as bar, bad_lines(skip_bad) as on_bad, _owner_only():
+    from flask_zerotrust.recordings import spool
+
+    with Bar() as bar, bad_lines(skip_bad) as on_bad, _owner_only():
         folder = folder or _recorder().folder
         found = spool.read(folder, source=source, on_bad=on_bad)
         if not save(out, bar.over(found, "visits")):
@@ -127,9 +130,8 @@ def recordings_(folder: Path | None, out: str, source: str, skip_bad: bool) -> N
 @json_option
 def observed_(days: int, as_json: bool) -> None:
     """Show what would have happened while ZEROTRUST_MODE was "observe" (needs `flask zerotrust`)."""
-    observed = importlib.import_module(".web.observe", PACKAGE)
     guard = sharing_guard()
-    found = list(observed.days(guard.store, now=guard.clock(), last=days))
+    found = list(observe.days(guard.store, now=guard.clock(), last=days))
     for day in found if as_json else ():
         click.echo(json.dumps(dataclasses.asdict(day)))
     if as_json:
@@ -148,7 +150,7 @@ def _why(counts: dict[str, int]) -> str:
     return f" ({', '.join(f'{reason} {n}' for reason, n in counts.items())})" if counts else ""
 
 
-def _recorder() -> Any:
+def _recorder() -> Recorder:
     if click.get_current_context().find_object(ScriptInfo) is None:
         raise ConfigError("Name the folder that ZEROTRUST_RECORD_DIR names.")
     found = the_guard().recorder
@@ -167,14 +169,15 @@ def _owner_only() -> Iterator[None]:
         os.umask(before)
 
 
-def _people(visits: Iterable[Any]) -> Iterator[Any]:
+def _people(visits: Iterable[Recording]) -> Iterator[Recording]:
     """Leave out what is labelled as a bot; of the rest the site says that it is people."""
     bots = 0
-    simulated = importlib.import_module(".simulate.people", PACKAGE).SOURCE
+    from flask_zerotrust.simulate.people import SOURCE
+
     made_up = 0
     for visit in visits:
         bots += visit.label == "bot"
-        made_up += visit.source == simulated
+        made_up += visit.source == SOURCE
         if visit.label != "bot":
             yield visit
     if bots:

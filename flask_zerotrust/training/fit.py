@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from flask_zerotrust import movement, simulate
 from flask_zerotrust.errors import ConfigError
@@ -216,7 +216,7 @@ def _fitted(table: Table, size: _Size) -> tuple[Any, Networks]:
     One thread, whatever the machine has: sums of more differ in their last bits, and the same recordings
     are to make the same bundle.
     """
-    with importlib.import_module("threadpoolctl").threadpool_limits(1):  # comes with scikit-learn
+    with threadpool_limits(1):
         model = boosted(table, seed=size.seed, trees=size.trees, bins=size.bins)
         rows, bot = table.features, table.bot
         return model, networks(rows, bot, weights(table), seed=size.seed, count=size.nets)

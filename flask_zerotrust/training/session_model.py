@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from flask_zerotrust import simulate
 from flask_zerotrust.movement import session_features
@@ -100,6 +100,6 @@ def _fitted(
         early_stopping=False,
         random_state=seed,
     )
-    with importlib.import_module("threadpoolctl").threadpool_limits(1):  # see fit
+    with threadpool_limits(1):  # see fit
         model.fit(rows, bot, sample_weight=weights(bot, group))
     return flatten(model, depth=DEPTH)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from flask_zerotrust.training.progress_bar import needed, one_line
+from flask_zerotrust.cli.progress_bar import needed, one_line
 from research.identity.study import measure
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from flask_zerotrust.recordings.datasets import SAPIMOUSE_HELD_OUT
 from research.identity import bundle, calibrate, fit, visits
@@ -23,7 +23,7 @@ def make(path: str | Path, out: str | Path) -> str:
     """Fit, calibrate and write the background model; return the manifest's SHA-256."""
     seen = shown(path)
     # Sums of several threads differ in their last bits, and the bundle is to come out the same.
-    with importlib.import_module("threadpoolctl").threadpool_limits(1):  # comes with scikit-learn
+    with threadpool_limits(1):
         arrays = fit.fit(visits.rows(one for views in seen for one in views))
         slope, offset, told = calibrated(seen)
     arrays |= {"slope": np.array(slope), "offset": np.array(offset)}

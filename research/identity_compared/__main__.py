@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from flask_zerotrust.training.progress_bar import Bar, needed, one_line
+from flask_zerotrust.cli.progress_bar import Bar, needed, one_line
 from research.identity import recipe, visits
 from research.identity_compared import study
 from research.identity_compared.stretches import LENGTHS

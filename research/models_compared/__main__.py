@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from flask_zerotrust.training.progress_bar import Bar, one_line
+from flask_zerotrust.cli.progress_bar import Bar, one_line
 from research.models_compared import study
 from research.models_compared.study import LENGTHS
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from flask_zerotrust.cli.progress_bar import Bar, one_line
 from flask_zerotrust.risk import model as scoring
-from flask_zerotrust.training.progress_bar import Bar, one_line
 from research.report import corpus, headline, left_out, page, results
 
 #: Curves are for the page; the documents keep figures only.

@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from flask_zerotrust.training.progress_bar import Bar
+from flask_zerotrust.cli.progress_bar import Bar
 from research import recipe, replays
 from research.identity import __main__ as measuring
 

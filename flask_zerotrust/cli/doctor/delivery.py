@@ -61,7 +61,7 @@ def _web(web: Web, timeout_s: float, *, now: Callable[[], float]) -> Iterator[Fi
 
 def _date(web: Web, timeout_s: float) -> str | None:
     """Return a provider's Date, asked the way codes go: by Twilio's own client, through its proxies."""
-    from twilio.http.http_client import TwilioHttpClient  # noqa: PLC0415 - an extra
+    from twilio.http.http_client import TwilioHttpClient
 
     scheme = "https" if web.tls else "http"
     client = TwilioHttpClient(timeout=timeout_s, pool_connections=False)

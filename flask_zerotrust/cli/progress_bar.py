@@ -89,8 +89,8 @@ def needed(folder: Path, *archives: str) -> None:
 
 
 def _rich_progress() -> Any:
-    from rich.console import Console  # noqa: PLC0415  (an extra: the commands work without it)
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     return Progress(
         TextColumn("{task.description}"),
