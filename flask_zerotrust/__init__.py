@@ -12,20 +12,28 @@ an app.
 
 from __future__ import annotations
 
-from flask_zerotrust import errors, signals
+from flask_zerotrust import errors, factors, signals
+from flask_zerotrust.config import NEVER_PARK
 from flask_zerotrust.extension import ZeroTrust, current_risk
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.stores.base import Store
-from flask_zerotrust.version import __version__
 from flask_zerotrust.web.decorator import step_up_required
+from flask_zerotrust.web.script_tag import zerotrust_script
+from flask_zerotrust.web.state import CurrentRisk
 
 __all__ = [
+    "NEVER_PARK",
+    "CurrentRisk",
     "Factor",
     "Store",
     "ZeroTrust",
     "__version__",
     "current_risk",
     "errors",
+    "factors",
     "signals",
     "step_up_required",
+    "zerotrust_script",
 ]
+
+__version__ = "0.1.0"

@@ -1,6 +1,16 @@
-"""Every error this package raises, each named after who can mend it."""
+"""Exceptions of this package, grouped by who can fix the problem: developer, client, user or operator."""
 
 from __future__ import annotations
+
+__all__ = [
+    "ChallengeError",
+    "ConfigError",
+    "PayloadError",
+    "RecordingError",
+    "SenderError",
+    "StoreError",
+    "ZeroTrustError",
+]
 
 
 class ZeroTrustError(Exception):

@@ -12,7 +12,7 @@ from flask import Flask, current_app, request, session
 from flask.wrappers import Response
 from werkzeug.local import LocalProxy
 
-from flask_zerotrust import i18n as texts
+from flask_zerotrust import i18n, signals
 from flask_zerotrust.config import Settings
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.factors import webauthn
@@ -22,6 +22,7 @@ from flask_zerotrust.factors.sms import SmsFactor
 from flask_zerotrust.factors.twilio_verify import VerifiedSmsFactor, sms_factor
 from flask_zerotrust.identity.profile_store import Progress
 from flask_zerotrust.recordings.recorder import Consent
+from flask_zerotrust.sessions.sessions import short_id
 from flask_zerotrust.web import audit_log, translations
 from flask_zerotrust.web.build import assemble
 from flask_zerotrust.web.form_movement import StrippingRequest
@@ -44,9 +45,9 @@ _apps: weakref.WeakSet[Flask] = weakref.WeakSet()
 
 #: What the extension's templates get their texts with.
 TEXTS = {
-    "zt_gettext": texts.gettext,
-    "zt_ngettext": texts.ngettext,
-    "zt_language": texts.language,
+    "zt_gettext": i18n.gettext,
+    "zt_ngettext": i18n.ngettext,
+    "zt_language": i18n.language,
 }
 
 
@@ -166,6 +167,82 @@ class ZeroTrust:
     def resume_profile(self, user: str) -> None:
         """Take back what :meth:`stop_profile` has kept in mind."""
         this_guard().profiles.resume(user)
+
+    def forget_user(self, user: str) -> None:
+        """Erase what the store keeps of a user. Call it when an account is deleted.
+
+        Factors, sessions, grants, latches and the movement profile go, also from the store's own files.
+        Claims of used codes and counts of wrong tries name the user, too. They expire within 30 days.
+
+        Parameters
+        ----------
+        user : str
+            The id that :meth:`user_id_loader` returns for this user.
+
+        Raises
+        ------
+        StoreError
+            If the store does not answer. Some rows may be erased then: call it again.
+
+        Examples
+        --------
+        >>> with app.app_context():
+        ...     zt.forget_user("ada")
+        """
+        guard = this_guard()
+        guard.store.disown("user:" + user)
+        guard.profiles.forget(user)
+
+    def unlock(self, user: str) -> None:
+        """Open an account that is locked after too many wrong codes in a row.
+
+        Check first that you talk to the user: whoever typed the wrong codes may type more.
+
+        Parameters
+        ----------
+        user : str
+
+        Raises
+        ------
+        StoreError
+            If the store does not answer.
+
+        Examples
+        --------
+        >>> with app.app_context():
+        ...     zt.unlock("ada")
+        """
+        this_guard().challenges.unlock(user)
+
+    def password_changed(self, user: str) -> None:
+        """End the grants of all sessions of a user. Call it after a password was changed or reset.
+
+        The next protected view of every session asks for a code again, the current one included. Nobody
+        is logged out. The signal ``grant_revoked`` is sent for each session with the reason
+        ``"password_changed"``.
+
+        Parameters
+        ----------
+        user : str
+
+        Raises
+        ------
+        StoreError
+            If the store does not answer.
+
+        Examples
+        --------
+        >>> with app.app_context():
+        ...     zt.password_changed("ada")
+        """
+        for session_id in this_guard().end_grants(user):
+            signals.grant_revoked.send(
+                this_app(),
+                user=user,
+                session=short_id(session_id),
+                reason="password_changed",
+                latch_lifted=False,
+            )
 
     def sms_factor(
         self, number: str, *, id: str = "sms", label: str | None = None

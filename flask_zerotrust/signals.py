@@ -7,6 +7,23 @@ from __future__ import annotations
 
 from blinker import NamedSignal, Namespace
 
+__all__ = [
+    "challenge_failed",
+    "challenge_opened",
+    "challenge_passed",
+    "code_refused",
+    "code_sent",
+    "decision_made",
+    "enrolment_failed",
+    "factor_enrolled",
+    "factor_removed",
+    "factor_renamed",
+    "grant_revoked",
+    "request_refused",
+    "risk_assessed",
+    "session_latched",
+]
+
 _signals = Namespace()
 
 #: A batch was scored. ``user``, ``level``, ``risk``, ``strokes`` (how many), ``reasons``.
@@ -41,8 +58,8 @@ session_latched = _signals.signal("session-latched")
 #: A code did not fit while a factor was being added. ``user``, ``kind``, ``reason``.
 enrolment_failed = _signals.signal("enrolment-failed")
 
-#: A grant was ended early. ``user``, ``session`` (short id), ``reason`` ("operator", or
-#: "different_person", "replayed_movement"), ``latch_lifted``.
+#: A grant was ended early. ``user``, ``session`` (short id), ``reason`` ("operator", "password_changed",
+#: "different_person" or "replayed_movement"), ``latch_lifted``.
 grant_revoked = _signals.signal("grant-revoked")
 
 #: A factor was added through the extension. ``user``, ``factor_id``, ``kind``. Tell the owner.

@@ -271,18 +271,29 @@ class Sessions:
 
         self._change(_key(session_id), step)
 
-    def revoke_factor(self, user: str, factor_id: str, *, but: str | None) -> int:
-        """End the grants that a factor gave this user's sessions, except the one named; return how many."""
-        ended = 0
-        for key in self._store.owned(_owner(user) or ""):
+    def end_grants(
+        self, user: str, *, factor_id: str | None = None, except_id: str | None = None
+    ) -> list[str]:
+        """End the grants of a user's sessions and return the ids of those sessions.
+
+        Parameters
+        ----------
+        user : str
+        factor_id : str, optional
+            End only the grants that this factor gave.
+        except_id : str, optional
+            Id of a session that keeps its grant.
+        """
+        ended = []
+        for key in self._store.owned("user:" + user):
             session_id = key.removeprefix(_key(""))
-            if session_id in (key, but):
+            if session_id in (key, except_id):
                 continue
             raw = self._store.get(key)
-            record = Record.load(raw) if raw is not None else None
-            if record is not None and record.grant is not None and record.grant.factor_id == factor_id:
+            grant = Record.load(raw).grant if raw is not None else None
+            if grant is not None and factor_id in (None, grant.factor_id):
                 self.revoke(session_id, latches=False)
-                ended += 1
+                ended.append(session_id)
         return ended
 
     def forgive(self, user: str) -> None:

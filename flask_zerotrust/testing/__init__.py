@@ -4,13 +4,20 @@ Everything takes the app's own test client and refuses to work unless the app is
 never imports this package; it needs no more than serving does.
 """
 
-from flask_zerotrust.recordings.files import Recording as Recording
-from flask_zerotrust.testing.codes import last_code as last_code
-from flask_zerotrust.testing.codes import pass_challenge as pass_challenge
-from flask_zerotrust.testing.codes import totp_code as totp_code
-from flask_zerotrust.testing.moves import bot as bot
-from flask_zerotrust.testing.moves import move as move
-from flask_zerotrust.testing.moves import person as person
-from flask_zerotrust.testing.risks import force_risk as force_risk
-from flask_zerotrust.testing.risks import risk as risk
-from flask_zerotrust.testing.risks import trust as trust
+from flask_zerotrust.recordings.files import Recording
+from flask_zerotrust.testing.codes import last_code, pass_challenge, totp_code
+from flask_zerotrust.testing.moves import bot, move, person
+from flask_zerotrust.testing.risks import force_risk, risk, trust
+
+__all__ = [
+    "Recording",
+    "bot",
+    "force_risk",
+    "last_code",
+    "move",
+    "pass_challenge",
+    "person",
+    "risk",
+    "totp_code",
+    "trust",
+]

@@ -250,6 +250,13 @@ class Guard(Intake):
         )
         records_read().pop(fresh.id, None)
 
+    def end_grants(self, user: str) -> list[str]:
+        """End the grants of all sessions of a user, also for the rest of this request; return their ids."""
+        ended = self.sessions.end_grants(user)
+        for session_id in ended if has_request_context() else ():
+            records_read().pop(session_id, None)
+        return ended
+
     def logged_in(self) -> None:
         """Bind the session to the person who has just logged in, keeping how they moved."""
         if self.settings.mode == "off":

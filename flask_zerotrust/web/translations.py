@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flask import current_app, has_app_context
 
-from flask_zerotrust import i18n as texts
+from flask_zerotrust import i18n
 
 if TYPE_CHECKING:
     from babel.support import NullTranslations, Translations
@@ -24,7 +24,7 @@ _KEPT = "zerotrust_texts"
 def connect() -> None:
     """Translate texts from now on, where Flask-Babel is installed."""
     if importlib.util.find_spec("flask_babel") is not None:
-        texts.use(_ByFlaskBabel())
+        i18n.use(_ByFlaskBabel())
 
 
 class _ByFlaskBabel:
@@ -42,9 +42,9 @@ class _ByFlaskBabel:
 
     def language(self) -> str:
         if _domain() is None:
-            return texts.SOURCE
+            return i18n.SOURCE
         # Of the catalogue, not of the request: texts without a translation are English.
-        return next(filter(None, map(_language, reversed(_folders()))), texts.SOURCE)
+        return next(filter(None, map(_language, reversed(_folders()))), i18n.SOURCE)
 
 
 def _domain() -> Domain | None:

@@ -47,7 +47,8 @@ def lines(text: str) -> list[dict[str, Any]]:
 def test_the_commands_load_nothing_before_they_run() -> None:
     """Web workers import them with the app: neither training nor scikit-learn may come along."""
     code = (
-        "import sys, flask_zerotrust.cli; heavy = 'sklearn', 'joblib', 'rich', 'flask_zerotrust.training', 'flask_zerotrust.simulate'; "
+        "import sys, flask_zerotrust.cli; heavy = 'sklearn', 'joblib', 'rich', "
+        "'flask_zerotrust.training', 'flask_zerotrust.simulate'; "
         "print([m for m in sys.modules if m.startswith(heavy)])"
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

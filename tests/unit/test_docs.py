@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import itertools
 import json
@@ -17,6 +18,7 @@ import click
 import pytest
 from flask import Flask
 
+import flask_zerotrust
 from flask_zerotrust import ZeroTrust, cli
 from flask_zerotrust.config import Settings
 from flask_zerotrust.identity import learning
@@ -130,6 +132,40 @@ def test_every_route_is_on_the_http_page_with_its_methods():
         methods, paths = re.findall(r"\b(GET|POST)\b", found), re.findall(r"(/[\w/]+)(?:\?[^`]*)?`", found)
         told |= set(itertools.product(methods, paths))
     assert told == served
+
+
+def documented(page: str) -> set[str]:
+    """Return the full names of the objects that a page documents. ``automodule`` brings ``__all__``."""
+    named, module = set(), ""
+    for directive, name in re.findall(r"^\.\. ([\w:]+):: ([\w.]+)", page, re.MULTILINE):
+        if directive == "currentmodule":
+            module = name
+        elif directive == "automodule":
+            named |= {f"{name}.{one}" for one in importlib.import_module(name).__all__}
+        else:
+            named.add(f"{module}.{name}")
+    return named
+
+
+def test_the_page_of_the_api_lists_what_the_public_modules_offer_and_nothing_else():
+    modules = {"flask_zerotrust.factors", "flask_zerotrust.signals", "flask_zerotrust.errors"}
+    offered = {f"flask_zerotrust.{name}" for name in flask_zerotrust.__all__} - modules
+    for module in (*modules, "flask_zerotrust.testing"):
+        offered |= {f"{module}.{name}" for name in importlib.import_module(module).__all__}
+    assert documented((DOCS / "api.md").read_text()) == offered
+
+
+def test_an_automodule_of_the_api_hides_none_of_its_members():
+    assert "exclude-members" not in (DOCS / "api.md").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_code_on_the_pages_imports_the_public_modules_alone(page):
+    """An app that follows the docs survives every change of layout."""
+    text = page.read_text()
+    imported = re.findall(r"^\s*(?:>>> )?(?:from|import) flask_zerotrust([\w.]*)", text, re.MULTILINE)
+    assert set(imported) <= {"", ".factors", ".testing", ".signals", ".errors"}
+    assert "this_guard" not in text
 
 
 def test_every_word_for_a_reason_is_on_the_page_of_the_api():

@@ -105,4 +105,4 @@ def test_the_pure_modules_load_without_flask():
     code += "sys.modules['flask_zerotrust'] = package\n"
     code += "\n".join(f"import flask_zerotrust.{name}" for name in pure)
     modules = loaded(code)
-    assert modules & {"flask", "werkzeug", "pyotp", "sklearn", "twilio"} == set()
+    assert modules & {"flask", "werkzeug", "sklearn", "twilio"} == set()

@@ -80,7 +80,7 @@ def remove(guard: Guard, user: str, factor_id: str) -> ResponseReturnValue:
     except ChallengeError as error:
         return _page(guard, user, found, error=error)
     entry = guard.entry_of(user)
-    guard.sessions.revoke_factor(user, factor_id, but=entry.id if entry is not None else None)
+    guard.sessions.end_grants(user, factor_id=factor_id, except_id=entry.id if entry is not None else None)
     owner_notices.removed(guard, user, found.kind, before)
     signals.factor_removed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind)
     return responses.go(url_for(".factors", news="removed"))

@@ -57,7 +57,7 @@ def _make(guard: Guard, user: str) -> ResponseReturnValue:
     factor_id = guard.enrolled.factors(user)[-1].id
     entry = guard.entry_of(user)
     for old in (one.id for one in before if one.kind == codes_of.KIND):
-        guard.sessions.revoke_factor(user, old, but=entry.id if entry is not None else None)
+        guard.sessions.end_grants(user, factor_id=old, except_id=entry.id if entry is not None else None)
     owner_notices.added(guard, user, codes_of.KIND, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=codes_of.KIND)
     return _page(guard, user, codes)
