@@ -23,7 +23,7 @@ from flask_zerotrust.factors.twilio_verify import VerifiedSmsFactor, sms_factor
 from flask_zerotrust.identity.profile_store import Progress
 from flask_zerotrust.recordings.recorder import Consent
 from flask_zerotrust.sessions.sessions import short_id
-from flask_zerotrust.web import audit_log, translations
+from flask_zerotrust.web import audit_log, browsers, translations
 from flask_zerotrust.web.build import assemble
 from flask_zerotrust.web.form_movement import StrippingRequest
 from flask_zerotrust.web.placement import find_misplaced
@@ -215,7 +215,7 @@ class ZeroTrust:
         this_guard().challenges.unlock(user)
 
     def password_changed(self, user: str) -> None:
-        """End the grants of all sessions of a user. Call it after a password was changed or reset.
+        """Forget a user's browsers and end all grants. Call it after a password was changed or reset.
 
         The next protected view of every session asks for a code again, the current one included. Nobody
         is logged out. The signal ``grant_revoked`` is sent for each session with the reason
@@ -235,7 +235,9 @@ class ZeroTrust:
         >>> with app.app_context():
         ...     zt.password_changed("ada")
         """
-        for session_id in this_guard().end_grants(user):
+        guard = this_guard()
+        browsers.forget(guard, user)
+        for session_id in guard.end_grants(user):
             signals.grant_revoked.send(
                 this_app(),
                 user=user,

@@ -61,6 +61,7 @@ class Challenges:
         method: str,
         parked: Parked | None,
         now: float,
+        provable: bool = False,
     ) -> str:
         """Keep what the person wanted and return the challenge's id; nothing is sent."""
         pending = Pending(
@@ -72,6 +73,7 @@ class Challenges:
             method=method,
             parked=self._affordable(user, parked),
             opened_at=now,
+            provable=provable,
         )
         self._pending.add(pending)
         return pending.id

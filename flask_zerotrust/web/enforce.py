@@ -13,7 +13,7 @@ from flask_zerotrust.challenge import Parked, park
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.risk import level as risk
-from flask_zerotrust.web import observe, responses
+from flask_zerotrust.web import browsers, observe, responses
 from flask_zerotrust.web.state import Guard, log, this_app
 
 # What may stand in a path and in a query as it is (RFC 3986, sections 3.3 and 3.4); a query keeps
@@ -49,8 +49,9 @@ def demand(guard: Guard, terms: risk.Terms, action: str | None) -> ResponseRetur
     try:
         if _decide(guard, terms, user).allowed:
             return None
+        provable = risk.would_prove(guard.standing(user), terms)
         # Put into words only here: most requests pass, and to look up a translation takes its time.
-        return _challenge(guard, terms, user, str(action or _readable(request.endpoint)))
+        return _challenge(guard, terms, user, str(action or _readable(request.endpoint)), provable)
     except StoreError:
         log.exception("the risk store did not answer; a protected view stays shut")
         _refused(user, "store")
@@ -80,6 +81,10 @@ def _decide(guard: Guard, terms: risk.Terms, user: str) -> risk.Decision:
         guard.ingest_form(entry=guard.entry_of(user), user=user)
     standing = guard.standing(user)
     decision = risk.decide(standing, terms)
+    # A proof is looked at only if the view would otherwise ask: it changes the session's id.
+    if not decision.allowed and risk.would_prove(standing, terms) and _proves(guard, user):
+        standing = guard.standing(user)
+        decision = risk.decide(standing, terms)
     signals.decision_made.send(
         this_app(),
         user=user,
@@ -93,24 +98,30 @@ def _decide(guard: Guard, terms: risk.Terms, user: str) -> risk.Decision:
     return decision
 
 
+def _proves(guard: Guard, user: str) -> bool:
+    return guard.settings.mode == "enforce" and browsers.prove_form(guard, user)
+
+
 def _readable(endpoint: str | None) -> str:
     name = (endpoint or "this page").rpartition(".")[2]
     return gettext("continue to “%(page)s”", page=name.replace("_", " "))
 
 
-def _challenge(guard: Guard, terms: risk.Terms, user: str, action: str) -> ResponseReturnValue:
+def _challenge(
+    guard: Guard, terms: risk.Terms, user: str, action: str, provable: bool
+) -> ResponseReturnValue:
     factors = guard.factors(user)
     if not factors:
         _refused(user, "no_factor")
         return responses.no_factor(action, may_enrol=guard.first_use(user), choice=guard.has_choice())
-    challenge_id = open_challenge(guard, user, action)
+    challenge_id = open_challenge(guard, user, action, provable=provable)
     url = url_for("zerotrust.challenge", challenge_id=challenge_id)
     if responses.wants_json():
         return responses.insufficient(url, terms, [factor.kind for factor in factors])
     return responses.go(url)
 
 
-def open_challenge(guard: Guard, user: str, action: str) -> str:
+def open_challenge(guard: Guard, user: str, action: str, *, provable: bool = False) -> str:
     """Remember what the person wanted, and return the id of the challenge that leads back there."""
     thread = guard.thread(user)
     # Any browser of the user may answer what no session is bound to. A thief of the password would have the
@@ -123,6 +134,7 @@ def open_challenge(guard: Guard, user: str, action: str) -> str:
         return_path=_return_path(),
         method=request.method,
         parked=_parked(guard) if bound else None,
+        provable=provable and bound,
         now=guard.clock(),
     )
     signals.challenge_opened.send(this_app(), user=user, action=action, challenge_id=challenge_id)

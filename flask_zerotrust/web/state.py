@@ -17,15 +17,19 @@ from flask_zerotrust.factors.webauthn import RelyingParty
 from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.risk import assess
 from flask_zerotrust.risk import level as risk
-from flask_zerotrust.sessions.record import Record
+from flask_zerotrust.sessions.browsers import Browsers
+from flask_zerotrust.sessions.record import Proof, Record
 from flask_zerotrust.sessions.sessions import CHANGE_S, SESSION_KEY, Entry
 from flask_zerotrust.sessions.tokens import Tokens
-from flask_zerotrust.web.ingest import Intake, records_read, this_agent, this_app
+from flask_zerotrust.web.ingest import Intake, records_read, this_app
 from flask_zerotrust.web.users import current_user_id
 
 __all__ = ["CurrentRisk", "Guard", "log", "this_app", "this_guard"]
 
 log = logging.getLogger("flask_zerotrust")
+
+#: Cookie that chooses the budget of wrong codes. It opens nothing.
+MARK_COOKIE = "zerotrust_browser"
 
 _IP = re.compile(r"[0-9.]+|\[.*\]")
 
@@ -47,6 +51,8 @@ class CurrentRisk:
         Strokes seen since the session began.
     latched : bool
         A challenge is required until it is passed.
+    browser : {"new", "session", "known"}
+        ``"new"``: nothing is proven. ``"session"``: proven until the logout. ``"known"``: remembered.
     """
 
     value: float = 0.5
@@ -55,6 +61,7 @@ class CurrentRisk:
     reasons: tuple[str, ...] = ("no_movement",)
     strokes: int = 0
     latched: bool = False
+    browser: risk.Trust = "new"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +71,7 @@ class Guard(Intake):
     keys: KeyRing
     challenges: Challenges
     enrolled: Enrolled
+    browsers: Browsers
     sender: Sender | Verifier | None
     mailer: Mailer | None
     form_tokens: Tokens
@@ -149,13 +157,8 @@ class Guard(Intake):
         """Return the store's record of this session: one store read a request, at most."""
         seen = records_read()
         if entry.id not in seen:
-            seen[entry.id] = self._of_here(self.sessions.record(entry.id, user=user))
+            seen[entry.id] = self.sessions.record(entry.id, user=user)
         return cast("Record | None", seen[entry.id])
-
-    def _of_here(self, record: Record | None) -> Record | None:
-        if record is None or not self.settings.bind_browser:
-            return record
-        return self.sessions.seen_by(record, this_agent())
 
     def current(self) -> CurrentRisk:
         """Return the risk of this session now, and bring the session's copy up to date.
@@ -186,6 +189,7 @@ class Guard(Intake):
             reasons=found.reasons,
             strokes=record.strokes,
             latched=record.latched,
+            browser=_trust(record),
         )
 
     def standing(self, user: str) -> risk.Standing:
@@ -201,6 +205,8 @@ class Guard(Intake):
             value=value,
             latched=record.latched,
             grant_age_s=record.grant_age_s(user=user, now=self.clock()),
+            proof_age_s=record.proof_age_s(user=user, now=self.clock()),
+            keyless=record.keyless,
         )
 
     def _faded(self, record: Record) -> risk.RiskState:
@@ -220,9 +226,11 @@ class Guard(Intake):
         return risk.Terms(
             max_risk=limit if max_risk is None else max_risk,
             grant_s=grant_s,
-            # A view that asks for a younger grant than usual asks it of everyone.
-            unknown_grant_s=self.settings.unknown_grant_s if max_age_s is None else max_age_s,
-            always=always,
+            keyless_s=self.settings.keyless_s,
+            # A view that names an age wants a code of that age.
+            always=always or max_age_s is not None,
+            wants_movement=max_risk is not None,
+            movement_earns=self.settings.new_browser == "movement",
         )
 
     def change_terms(self) -> risk.Terms:
@@ -242,13 +250,33 @@ class Guard(Intake):
         """Part this browser from whoever holds a copy of its cookie."""
         self.sessions.part(session, user)
 
-    def grant(self, *, user: str, factor_id: str) -> None:
+    def grant(self, *, user: str, factor_id: str, proof: Proof | None = None) -> None:
         """Let this user's session through protected views for a while, under a new id."""
         entry = self.sessions.start(session, user)
         fresh = self.sessions.grant(
-            session, entry, user=user, factor_id=factor_id, now=self.clock(), agent=self.agent_tag()
+            session, entry, user=user, factor_id=factor_id, now=self.clock(), proof=proof
         )
         records_read().pop(fresh.id, None)
+        _regenerate()
+
+    def prove(self, user: str, proof: Proof) -> bool:
+        """Record a proof by the browser's key under a new id. Return False if the session has moved on."""
+        entry = self.sessions.start(session, user)
+        if self.sessions.prove(session, entry, proof) is None:
+            return False
+        _regenerate()
+        return True
+
+    def is_known(self, user: str) -> bool:
+        """Return whether this browser has passed a factor of the user before.
+
+        It chooses which budget wrong codes and messages are counted in, and opens nothing.
+        """
+        proof_age_s = self.standing(user).proof_age_s
+        if proof_age_s is not None and proof_age_s <= self.settings.grant_s:
+            return True
+        value = request.cookies.get(MARK_COOKIE, "")
+        return bool(value) and self.browsers.is_marked(user, value, now=self.clock())
 
     def end_grants(self, user: str) -> list[str]:
         """End the grants of all sessions of a user, also for the rest of this request; return their ids."""
@@ -309,6 +337,20 @@ def this_guard() -> Guard:
             "init_app(app) in the factory, before the first request."
         )
     return found
+
+
+def _trust(record: Record) -> risk.Trust:
+    """Return what is known of the browser of a session."""
+    if record.proof is not None:
+        return "known" if record.proof.remembered else "session"
+    return "session" if record.grant is not None else "new"
+
+
+def _regenerate() -> None:
+    """Give a session that is kept on the server a new id of its own, too, as Flask-Session offers."""
+    regenerate = getattr(current_app.session_interface, "regenerate", None)
+    if callable(regenerate):
+        regenerate(session)
 
 
 def _navigating() -> bool:

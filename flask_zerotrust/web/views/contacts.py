@@ -12,7 +12,7 @@ from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.email import EmailFactor
 from flask_zerotrust.factors.twilio_verify import sms_factor
 from flask_zerotrust.i18n import N_, gettext
-from flask_zerotrust.web import responses
+from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.state import Guard, log, this_app
 from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.challenge import host_name, sentence, status, wait
@@ -91,6 +91,7 @@ def confirm(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
     taken = [one.id for one in before]
     keep = guard.enrolled.add_sms if kind == "sms" else guard.enrolled.add_email
     factor_id = keep(user, contact.recipient, avoid=taken)
+    browsers.forget_others(guard, user)
     owner_notices.added(guard, user, kind, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=kind)
     return responses.go(url_for(".factors", news="added"))

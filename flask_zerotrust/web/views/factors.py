@@ -14,7 +14,7 @@ from flask_zerotrust.factors import recovery as codes_of
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.enrolled import MAX_FACTORS, MAX_LABEL
 from flask_zerotrust.i18n import N_, gettext
-from flask_zerotrust.web import responses
+from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.state import Guard, this_app
 from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
@@ -81,6 +81,7 @@ def remove(guard: Guard, user: str, factor_id: str) -> ResponseReturnValue:
         return _page(guard, user, found, error=error)
     entry = guard.entry_of(user)
     guard.sessions.end_grants(user, factor_id=factor_id, except_id=entry.id if entry is not None else None)
+    browsers.forget_others(guard, user)
     owner_notices.removed(guard, user, found.kind, before)
     signals.factor_removed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind)
     return responses.go(url_for(".factors", news="removed"))

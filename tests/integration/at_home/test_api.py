@@ -32,7 +32,8 @@ def test_a_visitor_is_told_in_json_too(visit: Visit) -> None:
     assert "challenge_url" not in answer.json
 
 
-def test_movement_counts_from_the_login_on(ada: FlaskClient) -> None:
+def test_movement_counts_from_the_login_on(visit: Visit) -> None:
+    ada = visit("api", ZEROTRUST_NEW_BROWSER="movement")
     path = "/zerotrust/token?page=" + "x" * 22
     assert ada.get(path, headers=FETCH).status_code == 200
     assert ada.application.test_client().get(path, headers=FETCH).status_code == 409
