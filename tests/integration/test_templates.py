@@ -13,7 +13,7 @@ PACKAGE = Path(flask_zerotrust.__file__).parent
 NAMES = sorted(
     {
         name
-        for file in [*PACKAGE.glob("*.py"), *(PACKAGE / "views").glob("*.py")]
+        for file in [*PACKAGE.glob("*.py"), *(PACKAGE / "web" / "views").glob("*.py")]
         for name in re.findall(r'(?<![\w.])(?:answers\.)?page\(\s*"(\w+)"', file.read_text())
     }
 )
