@@ -17,6 +17,7 @@ __all__ = [
     "move",
     "pass_challenge",
     "person",
+    "remember",
     "risk",
     "totp_code",
     "trust",

@@ -19,7 +19,6 @@ from flask_zerotrust.sessions.sessions import MAX_STRIKES, SESSION_KEY, Entry, S
 from flask_zerotrust.stores import MemoryStore
 from tests.clock import START, Clock
 
-
 #: Good movement opens views here, so what an unproven session does counts against others.
 MOVEMENT = Settings(new_browser="movement")
 
