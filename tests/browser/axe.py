@@ -29,7 +29,8 @@ _FITS = "document.documentElement.scrollWidth <= innerWidth"
 
 def violations(page: Page) -> list[str]:
     """Return what axe-core says against the page as it is now: rule, element, and what to do."""
-    page.evaluate(_SCRIPT)
+    if not page.evaluate("!!window.axe"):
+        page.evaluate(_SCRIPT)
     found = page.evaluate(_RUN, list(TAGS))
     return [
         f"{rule['id']}: {node['target']}: {node['failureSummary']}"

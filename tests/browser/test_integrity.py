@@ -78,6 +78,7 @@ def test_a_wheel_turned_by_playwright_goes_too_far_in_one_notch(
     assert seen(site).wheel == weight
 
 
+@pytest.mark.slow
 def test_its_moves_and_clicks_agree(page: Page, site: Site, report: Callable[[str], None]) -> None:
     """Its moves reach their handlers in step, at least while the machine is not too busy for that."""
     page.goto(site.page(TWO_BUTTONS))

@@ -97,6 +97,7 @@ def test_the_secret_key_is_made_once_and_for_the_owner_only(instance: Path) -> N
     assert stat.S_IMODE((instance / "secret_key").stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_workers_that_start_together_share_one_key_and_one_database(tmp_path: Path) -> None:
     """Whoever comes second takes what is there, complete."""
     processes = get_context("spawn")

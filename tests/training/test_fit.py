@@ -54,12 +54,14 @@ def artefact():
     return fit.train(visits(), seed=3, **SMALL)
 
 
+@pytest.mark.slow
 def test_fitting_again_gives_the_same_bytes(artefact, tmp_path):
     again = fit.train(visits(), seed=3, **SMALL)
     assert write_bundle(tmp_path / "a", artefact) == write_bundle(tmp_path / "b", again)
     assert (tmp_path / "a" / "model.npz").read_bytes() == (tmp_path / "b" / "model.npz").read_bytes()
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_model(artefact, tmp_path):
     other = fit.train(visits(), seed=4, **SMALL)
     assert write_bundle(tmp_path / "a", artefact) != write_bundle(tmp_path / "b", other)

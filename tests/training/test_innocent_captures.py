@@ -19,6 +19,8 @@ from flask_zerotrust.risk.model import load_bundle
 from flask_zerotrust.simulate.browser import Device, batches, render
 from flask_zerotrust.training.evaluate import HALF_LIFE_S
 
+pytestmark = pytest.mark.smoke
+
 #: Delay from event to handler of n moves, in ms.
 Lag = Callable[[int, np.random.Generator], np.ndarray]
 FRAME_MS = 1_000.0 / 60.0

@@ -143,6 +143,7 @@ def test_features_are_a_labelled_table(visits: Path, tmp_path: Path) -> None:
     assert done("features", visits).stdout == text
 
 
+@pytest.mark.slow
 def test_train_writes_a_bundle_that_scores(visits: Path, tmp_path: Path) -> None:
     """Trained and used by two commands; told that simulated people are no people."""
     result = done("train", visits, "--out", tmp_path / "bundle", "--json", "--no-render", "--trees", "20")

@@ -28,6 +28,8 @@ from tests.clock import Clock
 from tests.conftest import every_store
 from tests.servers import emptied
 
+pytestmark = pytest.mark.every_store
+
 THREADS = 50
 PROCESSES = 4
 _BARRIER: Any = None
