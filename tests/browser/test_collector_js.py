@@ -190,11 +190,12 @@ def test_events_made_by_scripts_are_marked(page: Page, site: Site) -> None:
 
 def test_the_wheel_keeps_its_delta_and_the_pointer_its_place(page: Page, site: Site) -> None:
     """A wheel event says how far it turned, and does not move the pointer."""
+    page.evaluate("window.turns = 0; addEventListener('wheel', () => window.turns++)")
     page.mouse.move(200, 200)
     page.mouse.wheel(0, 120)
     page.mouse.wheel(-30, -240)
     # The wheel is delivered later than mouse input that follows it.
-    page.wait_for_timeout(300)
+    page.wait_for_function("() => window.turns === 2")
     press(page)
     site.wait(lambda: all_events(site)[-1:] == [(DOWN, *ON_BUTTON)])
     (batch,) = site.taken()
