@@ -7,6 +7,22 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
+#: Makes an app with a guarded view, and visits it.
+APP = """
+import flask
+from flask_zerotrust import ZeroTrust, current_risk, step_up_required
+app = flask.Flask(__name__)
+app.config.update(SECRET_KEY="test", TESTING=True, ZEROTRUST_STORE="memory://")
+zt = ZeroTrust(app)
+zt.user_id_loader(lambda: "ada")
+@app.get("/guarded")
+@step_up_required
+def guarded():
+    return "in"
+answer = app.test_client().get("/guarded", headers={"Accept": "application/json"})
+assert answer.status_code in (401, 403), answer.status
+"""
+
 _RUN = """
 import json, sys
 after = {}

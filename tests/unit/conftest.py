@@ -4,22 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.interpreter import modules_after
-
-APP = """
-import flask
-from flask_zerotrust import ZeroTrust, current_risk, step_up_required
-app = flask.Flask(__name__)
-app.config.update(SECRET_KEY="test", TESTING=True, ZEROTRUST_STORE="memory://")
-zt = ZeroTrust(app)
-zt.user_id_loader(lambda: "ada")
-@app.get("/guarded")
-@step_up_required
-def guarded():
-    return "in"
-answer = app.test_client().get("/guarded", headers={"Accept": "application/json"})
-assert answer.status_code in (401, 403), answer.status
-"""
+from tests.interpreter import APP, modules_after
 
 
 @pytest.fixture(scope="session")

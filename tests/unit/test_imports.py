@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.interpreter import modules_after
-
-from .conftest import APP
+from tests.interpreter import APP, modules_after
 
 # Offline or optional: none of it belongs in a web worker that did not ask for it.
 HEAVY = {"sklearn", "joblib", "scipy", "matplotlib", "rich", "twilio", "pandas"}
