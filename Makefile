@@ -23,8 +23,8 @@ demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to 
 	@echo "The example app: http://127.0.0.1:$(PORT)   (Ctrl-C stops it)"
 	@$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
 
-# Chromium takes about as long in the tests of the first lane as everything else takes in the second.
-LANES = lane-browser lane-rest
+# A browser test waits for half of its time. Two lanes of them and one of all other tests keep two cores busy.
+LANES = lane-browser lane-pages lane-rest
 
 test: system $(VENV)/.dev ## check the work of a day in under 6 minutes: lint, types, contracts, most tests
 	@.ci/side-by-side $(MAKE) lint types contracts -- $(LANES)
@@ -49,18 +49,24 @@ types: $(VENV)/.dev ## mypy --strict, if the code has changed since it last pass
 contracts: $(VENV)/.dev ## who may import whom
 	@said=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
 
-# Options of both lanes: `make test` leaves out what moves a hand, is slow or reads recordings.
+# Options of all lanes: `make test` leaves out what moves a hand, is slow or reads recordings.
 CHOSEN ?= -m "not hand and not slow and (not data or smoke)"
 ALL = ZEROTRUST_FUZZ=300 CHOSEN="--every-store --cov --cov-report= --cov-fail-under=0"
-COVERAGE = $(BIN)/coverage combine -q build/.coverage.browser build/.coverage.rest && $(BIN)/coverage report
+COVERAGE = $(BIN)/coverage combine -q $(LANES:lane-%=build/.coverage.%) && $(BIN)/coverage report
 
 .PHONY: $(LANES)
+PAGES = tests/browser/test_wcag.py
+LANE = COVERAGE_FILE=build/.coverage.$(@:lane-%=%) $(PYTEST) -q -p no:benchmark $(CHOSEN)
+
 # All hands are in this lane: one process never moves two of them at once.
 lane-browser: $(VENV)/.dev
-	@COVERAGE_FILE=build/.coverage.browser $(PYTEST) -q -p no:benchmark $(CHOSEN) tests/browser
+	@$(LANE) tests/browser --ignore $(PAGES)
+
+lane-pages: $(VENV)/.dev
+	@$(LANE) $(PAGES)
 
 lane-rest: $(VENV)/.dev
-	@COVERAGE_FILE=build/.coverage.rest $(PYTEST) -q -p no:benchmark $(CHOSEN) tests --ignore tests/browser
+	@$(LANE) tests --ignore tests/browser
 
 unit: $(VENV)/.dev ## the unit tests only
 	@$(PYTEST) -q tests/unit
