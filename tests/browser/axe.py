@@ -17,7 +17,8 @@ ZOOMED = {"width": 640, "height": 400}
 #: Colour schemes, and the rules that each is checked by: all, or those about colours.
 SCHEMES = {"light": TAGS, "dark": ("color-contrast", "link-in-text-block")}
 
-_SCRIPT = Axe().axe_script
+#: Source of axe-core.
+AXE = Axe().axe_script
 # Off by default in axe-core, though WCAG 2.2 has it (2.5.8).
 _RUN = """rules => axe.run({ runOnly: rules, resultTypes: ["violations"],
   ...(rules.includes("wcag22aa") && { rules: { "target-size": { enabled: true } } }) })"""
@@ -36,7 +37,7 @@ def violations(page: Page, rules: Sequence[str] = TAGS) -> list[str]:
     ``rules`` are names of rules, or tags of them.
     """
     if not page.evaluate("!!window.axe"):
-        page.evaluate(_SCRIPT)
+        page.evaluate(AXE)
     found = page.evaluate(_RUN, list(rules))
     return [
         f"{rule['id']}: {node['target']}: {node['failureSummary']}"

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from flask import Flask
 from werkzeug.serving import run_simple
 
-from example_app import create_app
+from example_app import create_app, store
+from tests.passwords import quick_hash
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -51,4 +52,5 @@ class ResettableBank:
 
 if __name__ == "__main__":
     port, folder = sys.argv[1:]
+    store.generate_password_hash = quick_hash
     run_simple("127.0.0.1", int(port), ResettableBank(Path(folder)), threaded=True)

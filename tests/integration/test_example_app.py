@@ -22,6 +22,7 @@ from flask.testing import FlaskClient
 from example_app import create_app, store
 from example_app.seed import PASSWORDS
 from tests.forms import form_to, form_with
+from tests.passwords import quick_hash
 
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
 PAGES = ("/login", "/", "/transfer", "/security", "/phone", "/zerotrust/enrol")
@@ -29,9 +30,11 @@ PAGES = ("/login", "/", "/transfer", "/security", "/phone", "/zerotrust/enrol")
 
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An instance folder after its first start, made once: hashing passwords is slow on purpose."""
+    """An instance folder after its first start, made once, with passwords that are quick to check."""
     folder = tmp_path_factory.mktemp("bank") / "instance"
-    create_app({"TESTING": True, "INSTANCE": folder})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "generate_password_hash", quick_hash)
+        create_app({"TESTING": True, "INSTANCE": folder})
     return folder
 
 

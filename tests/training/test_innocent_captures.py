@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,9 +64,8 @@ PEOPLE = datasets.SAPIMOUSE_HELD_OUT[:10]
 
 
 @pytest.fixture(scope="module")
-def people(shared_data: Path) -> list[Recording]:
-    found = datasets.sapimouse(shared_data / "sapimouse-users1-72.tar.xz")
-    return [visit for visit in found if visit.user in PEOPLE and visit.session.endswith("1min")]
+def people(sapimouse_visits: tuple[Recording, ...]) -> list[Recording]:
+    return [visit for visit in sapimouse_visits if visit.user in PEOPLE and visit.session.endswith("1min")]
 
 
 def levels(visit: Recording, lag: Lag, rng: np.random.Generator) -> Iterator[risk.Level]:
