@@ -13,8 +13,8 @@ PACKAGE = Path(flask_zerotrust.__file__).parent
 NAMES = sorted(
     {
         name
-        for file in [*PACKAGE.glob("*.py"), *(PACKAGE / "views").glob("*.py")]
-        for name in re.findall(r'(?<![\w.])(?:answers\.)?page\(\s*"(\w+)"', file.read_text())
+        for file in (PACKAGE / "web").rglob("*.py")
+        for name in re.findall(r'(?<![\w.])(?:responses\.)?page\(\s*"(\w+)"', file.read_text())
     }
 )
 
