@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PATCHES = Path(__file__).parent / "mutations"
-COPIED = ("flask_zerotrust", "tests", "example_app", "pyproject.toml")
+COPIED = ("flask_zerotrust", "research", "tests", "example_app", "pyproject.toml")
 # Of pytest: all passed, and some failed. Anything else means that the tests did not run.
 PASSED, FAILED = 0, 1
 
