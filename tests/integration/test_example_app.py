@@ -22,6 +22,7 @@ from flask.testing import FlaskClient
 from example_app import create_app, store
 from example_app.seed import PASSWORDS
 from tests.forms import form_to, form_with
+from tests.passwords import quick_hash
 
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
 PAGES = ("/login", "/", "/transfer", "/security", "/phone", "/zerotrust/enrol")
@@ -29,9 +30,11 @@ PAGES = ("/login", "/", "/transfer", "/security", "/phone", "/zerotrust/enrol")
 
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An instance folder after its first start, made once: hashing passwords is slow on purpose."""
+    """An instance folder after its first start, made once, with passwords that are quick to check."""
     folder = tmp_path_factory.mktemp("bank") / "instance"
-    create_app({"TESTING": True, "INSTANCE": folder})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "generate_password_hash", quick_hash)
+        create_app({"TESTING": True, "INSTANCE": folder})
     return folder
 
 
@@ -97,6 +100,7 @@ def test_the_secret_key_is_made_once_and_for_the_owner_only(instance: Path) -> N
     assert stat.S_IMODE((instance / "secret_key").stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_workers_that_start_together_share_one_key_and_one_database(tmp_path: Path) -> None:
     """Whoever comes second takes what is there, complete."""
     processes = get_context("spawn")

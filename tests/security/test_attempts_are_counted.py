@@ -23,6 +23,8 @@ from flask_zerotrust.stores import MemoryStore
 from tests.clock import Clock
 from tests.desk import SECRET, Desk
 
+pytestmark = pytest.mark.every_store
+
 PARALLEL = 50
 
 
