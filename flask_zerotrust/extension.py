@@ -194,7 +194,7 @@ class ZeroTrust:
         guard.profiles.forget(user)
 
     def unlock(self, user: str) -> None:
-        """Open an account that is locked after too many wrong codes in a row.
+        """Open an account that is locked after too many wrong codes in a row, in all browsers.
 
         Check first that you talk to the user: whoever typed the wrong codes may type more.
 

@@ -30,6 +30,10 @@ log = logging.getLogger("flask_zerotrust")
 
 #: Cookie that chooses the budget of wrong codes. It opens nothing.
 MARK_COOKIE = "zerotrust_browser"
+#: Values in it, with dots between them: one for each user of the browser.
+MAX_MARKS = 5
+# 128 random bits in base64url.
+_MARK = re.compile(r"[A-Za-z0-9_-]{22}")
 
 _IP = re.compile(r"[0-9.]+|\[.*\]")
 
@@ -275,8 +279,12 @@ class Guard(Intake):
         proof_age_s = self.standing(user).proof_age_s
         if proof_age_s is not None and proof_age_s <= self.settings.grant_s:
             return True
-        value = request.cookies.get(MARK_COOKIE, "")
-        return bool(value) and self.browsers.is_marked(user, value, now=self.clock())
+        return self.mark_of(user) is not None
+
+    def mark_of(self, user: str) -> str | None:
+        """Return the value in this browser's cookie that was made for the user, or None."""
+        now = self.clock()
+        return next((v for v in sent_marks() if self.browsers.is_marked(user, v, now=now)), None)
 
     def end_grants(self, user: str) -> list[str]:
         """End the grants of all sessions of a user, also for the rest of this request; return their ids."""
@@ -337,6 +345,12 @@ def this_guard() -> Guard:
             "init_app(app) in the factory, before the first request."
         )
     return found
+
+
+def sent_marks() -> list[str]:
+    """Return the values in this browser's cookie that are in shape, at most MAX_MARKS."""
+    values = ".".join(request.cookies.getlist(MARK_COOKIE)).split(".")
+    return [value for value in values if _MARK.fullmatch(value)][:MAX_MARKS]
 
 
 def _trust(record: Record) -> risk.Trust:
