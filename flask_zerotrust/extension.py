@@ -108,6 +108,7 @@ class ZeroTrust:
         # The first of these is called last, after what the app itself does.
         app.after_request_funcs.setdefault(None, []).insert(0, _settle)
         _follow_logins(app)
+        _follow_passwords(app)
         if settings.audit_log:
             audit_log.connect(app)
         _apps.add(app)
@@ -140,11 +141,11 @@ class ZeroTrust:
         return consent
 
     def notify(self, notify: Notify) -> Notify:
-        """Register a function (user id, event, text) that tells a user of a change to their factors.
+        """Register a function (user id, event, text) that tells a user of changed factors and new browsers.
 
-        It takes the place of the messages that the extension sends by itself; ``event`` is
-        ``"factor-added"``, ``"factor-removed"`` or ``"recovery-codes-made"``, ``text`` says so in words.
-        What it raises is logged; the change stands.
+        It takes the place of the messages that the extension sends by itself. ``event`` is
+        ``"factor-added"``, ``"factor-removed"``, ``"recovery-codes-made"`` or ``"browser-remembered"``,
+        and ``text`` says so in words. What it raises is logged, and the change stands.
         """
         self._loaders.notify = notify
         return notify
@@ -221,6 +222,9 @@ class ZeroTrust:
         is logged out. The signal ``grant_revoked`` is sent for each session with the reason
         ``"password_changed"``.
 
+        With Flask-Security nothing has to be called: its signals ``password_changed`` and
+        ``password_reset`` do it.
+
         Parameters
         ----------
         user : str
@@ -235,16 +239,7 @@ class ZeroTrust:
         >>> with app.app_context():
         ...     zt.password_changed("ada")
         """
-        guard = this_guard()
-        browsers.forget(guard, user)
-        for session_id in guard.end_grants(user):
-            signals.grant_revoked.send(
-                this_app(),
-                user=user,
-                session=short_id(session_id),
-                reason="password_changed",
-                latch_lifted=False,
-            )
+        _end_trust(user)
 
     def sms_factor(
         self, number: str, *, id: str = "sms", label: str | None = None
@@ -307,6 +302,7 @@ def check_complete() -> None:
         return
     check_source(guard.loaders.user_id)
     _follow_logins(this_app())
+    _follow_passwords(this_app())
     _check_consent(guard)
     if not isinstance(request, StrippingRequest):
         raise ConfigError(
@@ -342,6 +338,49 @@ def _follow_logins(app: Flask) -> None:
     user_logged_in.connect(_logged_in, app)
     user_login_confirmed.connect(_logged_in, app)
     user_logged_out.connect(_logged_out, app)
+
+
+def _follow_passwords(app: Flask) -> None:
+    """End trust when a password is changed or reset, where the app uses Flask-Security."""
+    if "flask_security" not in sys.modules:
+        return
+    from flask_security import password_changed, password_reset  # noqa: PLC0415 - optional
+
+    password_changed.connect(_password_changed, app)
+    password_reset.connect(_password_changed, app)
+
+
+def _password_changed(_app: Flask, *, user: Any, **_: Any) -> None:
+    for user_id in _ids(user):
+        _end_trust(user_id)
+
+
+def _ids(user: Any) -> set[str]:
+    """Return every id by which the extension may know a user of Flask-Security.
+
+    Flask-Login's id is a random one there (``fs_uniquifier``), and changes with the password. An app's
+    ``@zt.user_id_loader`` cannot be asked about a user who is not logged in, and mostly returns the key.
+    """
+    found = {str(user.get_id())}
+    if getattr(user, "id", None) is not None:
+        found.add(str(user.id))
+    return found
+
+
+def _end_trust(user: str) -> None:
+    """Forget a user's browsers and end the grants of all sessions."""
+    guard = this_guard()
+    # First, because the end of a browser ends its sessions' grants without this signal.
+    ended = guard.end_grants(user)
+    browsers.forget(guard, user)
+    for session_id in ended:
+        signals.grant_revoked.send(
+            this_app(),
+            user=user,
+            session=short_id(session_id),
+            reason="password_changed",
+            latch_lifted=False,
+        )
 
 
 def _settle(response: Response) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from urllib.parse import quote
 
 from flask import request, url_for
@@ -70,10 +72,31 @@ def _observe(guard: Guard, terms: risk.Terms) -> None:
             observe.count_anonymous(guard.store, now=guard.clock())
             return
         decision = _decide(guard, terms, user)
-        person = guard.keys.digest("observed", user)[:32]
-        observe.count(guard.store, decision, person=person, now=guard.clock())
+        observe.count(guard.store, _seen(guard, terms, user, decision), now=guard.clock())
     except StoreError:
         log.exception("the risk store did not answer; nothing was observed")
+
+
+def _seen(guard: Guard, terms: risk.Terms, user: str, decision: risk.Decision) -> observe.Seen:
+    """Return what is counted of a request: under both policies, and who made it, as digests."""
+    agent = request.headers.get("User-Agent", "")
+    by_movement = risk.decide(guard.standing(user), replace(terms, movement_earns=True))
+    return observe.Seen(
+        decision=decision,
+        by_movement=by_movement,
+        person=guard.keys.digest("observed", user)[:32],
+        browser=guard.keys.digest("observed-browser", user, agent)[:32],
+        session=guard.keys.digest("observed-session", guard.thread(user), agent)[:32],
+        has_factor=partial(_has_factor, guard, user),
+    )
+
+
+def _has_factor(guard: Guard, user: str) -> bool:
+    try:
+        return bool(guard.factors(user))
+    except Exception:  # the app's own loader: observing stops nobody
+        log.exception("the factors of a user could not be loaded; the user counts as one with a factor")
+        return True
 
 
 def _decide(guard: Guard, terms: risk.Terms, user: str) -> risk.Decision:
