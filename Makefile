@@ -16,9 +16,10 @@ export OMP_NUM_THREADS ?= 1
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to change)
+demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to change, NEW_BROWSER=movement)
 	@echo "The example app: http://127.0.0.1:$(PORT)   (Ctrl-C stops it)"
-	@$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
+	@$(if $(NEW_BROWSER),FLASK_ZEROTRUST_NEW_BROWSER='"$(NEW_BROWSER)"') \
+		$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
 
 test: system $(VENV)/.dev ## check everything: lint, types, contracts and all tests with coverage
 	@.ci/side-by-side $(MAKE) lint types contracts docs-html tests
