@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import re
 import shutil
 import sqlite3
@@ -19,10 +16,6 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -31,6 +24,8 @@ from example_app.seed import PASSWORDS
 from flask_zerotrust import testing
 from flask_zerotrust.risk.level import Trust
 from tests.forms import form_to, form_with
+
+from .known import MAKE, Key, page_data
 
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
 PAGES = ("/login", "/", "/transfer", "/security", "/phone", "/zerotrust/enrol")
@@ -367,34 +362,18 @@ def test_the_status_line_works_without_scripts_and_owns_up_to_being_a_demo(ada: 
 # A browser that is remembered
 
 
-class Key:
-    """A key as browser.js makes it."""
-
-    def __init__(self) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        point = self._key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        self.public = base64url(point)
-
-    def sign(self, *lines: str) -> str:
-        signature = self._key.sign("\n".join(lines).encode(), ec.ECDSA(SHA256()))
-        return base64url(b"".join(part.to_bytes(32) for part in decode_dss_signature(signature)))
-
-    def fields(self, page: Any, *, remember: bool) -> dict[str, str]:
-        """Return what the challenge page's script adds to the answer."""
-        data = json.loads(html.unescape(re.findall(r'data-zt-browser="([^"]*)"', page.text)[0]))
-        signature = self.sign("flask-zerotrust browser key v1", data["challenge"], data["user"])
-        wish = {"zerotrust_remember": "1"} if remember else {}
-        return {"zerotrust_key": self.public, "zerotrust_key_signature": signature, **wish}
-
-    def proof(self, client: FlaskClient) -> dict[str, str]:
-        """Return what the collector adds to a form."""
-        token = client.get("/zerotrust/token?page=" + "x" * 22).json["token"]
-        signature = self.sign("flask-zerotrust browser proof v1", token)
-        return {"zerotrust_proof": f"{token} {self.public} {signature}"}
+def key_fields(key: Key, page: Any, *, remember: bool) -> dict[str, str]:
+    """Return what the challenge page's script adds to the answer."""
+    data = page_data(page.text)
+    signature = key.sign(MAKE, data["challenge"], data["user"])
+    wish = {"zerotrust_remember": "1"} if remember else {}
+    return {"zerotrust_key": key.point, "zerotrust_key_signature": signature, **wish}
 
 
-def base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+def form_proof(key: Key, client: FlaskClient) -> dict[str, str]:
+    """Return what the collector adds to a form."""
+    token = client.get("/zerotrust/token?page=" + "x" * 22).json["token"]
+    return {"zerotrust_proof": key.proof(token)}
 
 
 def browser_pill(client: FlaskClient) -> str:
@@ -405,7 +384,7 @@ def confirm(ada: FlaskClient, key: Key, *, remember: bool) -> None:
     """Send money from a new browser, and pass the code with a key."""
     challenge = submit(ada, "/transfer", to="grace", amount="1")
     assert "/zerotrust/challenge/" in challenge.request.path
-    answer_challenge(ada, challenge, **key.fields(challenge, remember=remember))
+    answer_challenge(ada, challenge, **key_fields(key, challenge, remember=remember))
 
 
 def log_in_again(ada: FlaskClient) -> None:
@@ -421,7 +400,7 @@ def test_a_browser_that_is_remembered_sends_without_a_code_after_the_next_login(
     assert browser_pill(ada) == "this browser is remembered"
     log_in_again(ada)
     assert browser_pill(ada) == "this browser is new"
-    sent = submit(ada, "/transfer", to="grace", amount="1", **key.proof(ada))
+    sent = submit(ada, "/transfer", to="grace", amount="1", **form_proof(key, ada))
     assert "£1.00 is on its way to Grace Hopper." in sent.text
     assert browser_pill(ada) == "this browser is remembered"
 
@@ -431,7 +410,7 @@ def test_a_browser_that_was_confirmed_once_is_asked_after_the_next_login(ada: Fl
     confirm(ada, key, remember=False)
     assert browser_pill(ada) == "this browser is confirmed until you log out"
     log_in_again(ada)
-    sent = submit(ada, "/transfer", to="grace", amount="1", **key.proof(ada))
+    sent = submit(ada, "/transfer", to="grace", amount="1", **form_proof(key, ada))
     assert "/zerotrust/challenge/" in sent.request.path
 
 
@@ -448,7 +427,7 @@ def test_a_bot_in_a_remembered_browser_is_asked(ada: FlaskClient) -> None:
     key = Key()
     confirm(ada, key, remember=True)
     testing.force_risk(ada, "high")
-    sent = submit(ada, "/transfer", to="grace", amount="1", **key.proof(ada))
+    sent = submit(ada, "/transfer", to="grace", amount="1", **form_proof(key, ada))
     assert "/zerotrust/challenge/" in sent.request.path
 
 
