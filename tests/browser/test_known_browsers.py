@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
-from .harness import Bank, serve_bank
+from .harness import Bank, serve_resettable_bank
 from .steps import challenged, log_in, log_out, read_phone, send_code, status
 from .test_access import tab_to
 
@@ -32,7 +32,7 @@ KEYS = """async () => {
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     often = dict.fromkeys(("ZEROTRUST_SMS_PER_NUMBER_HOUR", "ZEROTRUST_SMS_PER_USER_HOUR"), 1_000)
     keys: dict[str, Any] = {"ZEROTRUST_NEW_BROWSER": "challenge", "ZEROTRUST_RESEND_S": 0, **often}
-    with serve_bank(tmp_path_factory.mktemp("bank"), **keys) as running:
+    with serve_resettable_bank(tmp_path_factory.mktemp("bank"), **keys) as running:
         yield running
 
 
