@@ -144,8 +144,9 @@ class Browsers:
 
         def change(before: list[Browser]) -> list[Browser]:
             nonlocal added
-            added = made
             same = [browser for browser in before if browser.key == key]
+            # A browser keeps its id when it is remembered again, so that logs name it alike.
+            added = replace(made, id=same[-1].id) if same else made
             if thread is not None and any(browser.remembered for browser in same):
                 # A browser that is remembered stays so when its user confirms once more.
                 added = replace(same[-1], used_at=now, factor_id=factor_id, factor_tag=factor_tag)

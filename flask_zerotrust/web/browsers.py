@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import current_app, request, url_for
@@ -16,6 +17,7 @@ from flask_zerotrust.challenge import Pending
 from flask_zerotrust.errors import PayloadError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.recovery import KIND as RECOVERY
+from flask_zerotrust.i18n import gettext
 from flask_zerotrust.sessions import browsers
 from flask_zerotrust.sessions.browsers import Browser
 from flask_zerotrust.sessions.record import Proof
@@ -104,8 +106,14 @@ def read_key(guard: Guard, pending: Pending, factor: Factor) -> NewKey | None:
     return NewKey(key, wanted and offers_memory(guard, pending, factor))
 
 
-def keep_key(guard: Guard, pending: Pending, factor: Factor, new: NewKey | None) -> Proof | None:
-    """Keep a key after its factor was passed, and return the proof that the session begins with."""
+def keep_key(
+    guard: Guard, pending: Pending, factor: Factor, new: NewKey | None, *, tell: Callable[[str], None]
+) -> Proof | None:
+    """Keep a key after its factor was passed, and return the proof that the session begins with.
+
+    ``tell`` is called with the name of a browser that is remembered for the first time, before the signal
+    ``browser_remembered`` is sent.
+    """
     if new is None:
         return None
     now, user = guard.clock(), pending.user
@@ -120,6 +128,7 @@ def keep_key(guard: Guard, pending: Pending, factor: Factor, new: NewKey | None)
         now=now,
     )
     if browser.remembered and browser.id not in before:
+        tell(browser.name)
         signals.browser_remembered.send(this_app(), user=user, browser=browser.id, name=browser.name)
     return Proof(user, now, browser.id, browser.remembered)
 
@@ -242,6 +251,12 @@ def set_mark(guard: Guard, user: str, response: Response) -> None:
         httponly=True,
         samesite="Lax",
     )
+
+
+def translated_name(name: str) -> str:
+    """Return a name that :func:`display_name` made in the language of the request."""
+    program, on, system = name.partition(" on ")
+    return gettext("%(program)s on %(system)s", program=program, system=system) if on else name
 
 
 def display_name(user_agent: str) -> str:

@@ -24,7 +24,7 @@ from flask_zerotrust.sessions.tokens import Tokens
 from flask_zerotrust.web.ingest import Intake, records_read, this_app
 from flask_zerotrust.web.users import current_user_id
 
-__all__ = ["CurrentRisk", "Guard", "log", "this_app", "this_guard"]
+__all__ = ["CurrentRisk", "Guard", "browser_trust", "log", "this_app", "this_guard"]
 
 log = logging.getLogger("flask_zerotrust")
 
@@ -189,7 +189,7 @@ class Guard(Intake):
             reasons=found.reasons,
             strokes=record.strokes,
             latched=record.latched,
-            browser=_trust(record),
+            browser=browser_trust(record),
         )
 
     def standing(self, user: str) -> risk.Standing:
@@ -339,7 +339,7 @@ def this_guard() -> Guard:
     return found
 
 
-def _trust(record: Record) -> risk.Trust:
+def browser_trust(record: Record) -> risk.Trust:
     """Return what is known of the browser of a session."""
     if record.proof is not None:
         return "known" if record.proof.remembered else "session"

@@ -34,7 +34,7 @@ DOCS = ROOT / "docs"
 # Variables of the environment that the tests read; everything else is a setting.
 ENVIRONMENT = {"ZEROTRUST_TEST_CHROMIUM", "ZEROTRUST_TEST_DATA", "ZEROTRUST_FUZZ"}
 # What the HTTP page calls the parts of a path that differ.
-NAMED = {"challenge_id": "ID", "factor_id": "ID", "kind": "KIND", "filename": "FILE"}
+NAMED = {"challenge_id": "ID", "factor_id": "ID", "browser_id": "ID", "kind": "KIND", "filename": "FILE"}
 WRITTEN = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
 PAGES = [ROOT / "README.md", ROOT / "CHANGES.md", *WRITTEN]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from flask import Blueprint, abort, current_app, make_response, request, url_for
@@ -19,6 +19,7 @@ from flask_zerotrust.i18n import gettext
 from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.form_movement import PROOF_FIELD, form_proof
 from flask_zerotrust.web.state import Guard, log, this_app, this_guard
+from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token, shown_fields
 
 View = Callable[..., ResponseReturnValue]
@@ -143,7 +144,8 @@ def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
         return _page(guard, pending, factor, error=ChallengeError("unchecked"))
     if factor.kind == RECOVERY:
         browsers.forget(guard, pending.user)
-    proof = browsers.keep_key(guard, pending, factor, new_key)
+    told = partial(owner_notices.remembered, guard, pending.user)
+    proof = browsers.keep_key(guard, pending, factor, new_key, tell=told)
     guard.grant(user=pending.user, factor_id=factor.id, proof=proof)
     _tell(signals.challenge_passed, pending, factor, action=pending.action)
     response = make_response(_onward(guard, pending))
