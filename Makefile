@@ -10,37 +10,69 @@ PYTEST := $(BIN)/python -m pytest
 # Numeric libraries would otherwise start a thread for every core in every process.
 export OMP_NUM_THREADS ?= 1
 
+# Runs a command only if its inputs have changed.
+CHANGED = .ci/when-changed
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types contracts tests unit browser screenshots docs docs-html texts evaluate measure identity replay tools engines mutants fuzz bench load soak page-time format clean
+.PHONY: help demo test test-all coverage lint types contracts unit browser screenshots docs docs-html texts evaluate measure identity replay tools engines mutants fuzz bench load soak page-time format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to change)
+demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to change, NEW_BROWSER=movement)
 	@echo "The example app: http://127.0.0.1:$(PORT)   (Ctrl-C stops it)"
-	@$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
+	@$(if $(NEW_BROWSER),FLASK_ZEROTRUST_NEW_BROWSER='"$(NEW_BROWSER)"') \
+		$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
 
-test: system $(VENV)/.dev ## check everything: lint, types, contracts and all tests with coverage
-	@.ci/side-by-side $(MAKE) lint types contracts docs-html tests
+# A browser test waits for half of its time. Two lanes of them and one of all other tests keep two cores busy.
+LANES = lane-browser lane-pages lane-rest
+
+test: system $(VENV)/.dev ## check the work of a day in under 6 minutes: lint, types, contracts, most tests
+	@.ci/side-by-side $(MAKE) lint types contracts -- $(LANES)
+
+test-all: system $(VENV)/.dev ## check everything: also slow tests, recordings, every store, coverage, the docs
+	@mkdir -p build
+	@$(ALL) .ci/side-by-side $(MAKE) lint types contracts docs-html -- $(LANES)
+	@$(COVERAGE)
+
+coverage: system $(VENV)/.dev ## run all tests, and list the lines that none of them reaches
+	@mkdir -p build
+	@$(ALL) .ci/side-by-side $(MAKE) -- $(LANES)
+	@$(COVERAGE)
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || { echo "make format mends the format."; exit 1; }
 
-types: $(VENV)/.dev ## mypy --strict
-	@$(BIN)/mypy --no-error-summary
+types: $(VENV)/.dev ## mypy --strict, if the code has changed since it last passed
+	@$(CHANGED) types $(BIN)/python flask_zerotrust research example_app pyproject.toml -- $(BIN)/mypy --no-error-summary
 
 contracts: $(VENV)/.dev ## who may import whom
 	@said=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
 
-# Two processes: one waits for browsers and clocks most of the time.
-tests: $(VENV)/.dev
-	@$(PYTEST) -q --numprocesses 2 --dist worksteal --cov --cov-report=term -p no:benchmark
+# Options of all lanes: `make test` leaves out what moves a hand, is slow or reads recordings.
+CHOSEN ?= -m "not hand and not slow and (not data or smoke)"
+ALL = ZEROTRUST_FUZZ=300 CHOSEN="--every-store --cov --cov-report= --cov-fail-under=0"
+COVERAGE = $(BIN)/coverage combine -q $(LANES:lane-%=build/.coverage.%) && $(BIN)/coverage report
 
-unit: $(VENV)/.dev ## the quick tests only
+.PHONY: $(LANES)
+PAGES = tests/browser/test_wcag.py
+LANE = COVERAGE_FILE=build/.coverage.$(@:lane-%=%) $(PYTEST) -q -p no:benchmark $(CHOSEN)
+
+# All hands are in this lane: one process never moves two of them at once.
+lane-browser: $(VENV)/.dev
+	@$(LANE) tests/browser --ignore $(PAGES)
+
+lane-pages: $(VENV)/.dev
+	@$(LANE) $(PAGES)
+
+lane-rest: $(VENV)/.dev
+	@$(LANE) tests --ignore tests/browser
+
+unit: $(VENV)/.dev ## the unit tests only
 	@$(PYTEST) -q tests/unit
 
-browser: system $(VENV)/.dev ## the tests in a real Chromium
+browser: system $(VENV)/.dev ## the tests in a real Chromium, also the slow ones
 	@$(PYTEST) -q tests/browser
 
 screenshots: system $(VENV)/.dev ## take the pictures in docs/screenshots again
@@ -50,6 +82,13 @@ screenshots: system $(VENV)/.dev ## take the pictures in docs/screenshots again
 SPHINX = $(BIN)/python -m sphinx -q -W --keep-going -d docs/_build/doctrees
 
 docs-html: $(VENV)/.dev ## build the pages in docs/_build/html and run their examples; a warning is an error
+	@$(CHANGED) docs-html $(BIN)/python $(DOCS_READ) -- $(MAKE) --no-print-directory pages
+
+# What the pages show, include or import.
+DOCS_READ = docs flask_zerotrust research example_app deploy README.md CHANGES.md LICENSE Makefile pyproject.toml
+
+.PHONY: pages
+pages: $(VENV)/.dev
 	@$(SPHINX) -E -b html docs docs/_build/html
 	@$(SPHINX) -b doctest docs docs/_build/doctest
 

@@ -174,8 +174,12 @@ class Settings:
     issuer: str = _setting("", "name shown in authenticator apps; empty takes the app's name")
     sms_sender: SmsSender = _setting("none", "none, console (development only), twilio or twilio-verify")
     sms_prefixes: tuple[str, ...] = _setting((), "prefixes numbers must start with, such as '+44'")
-    sms_per_number_hour: int = _setting(5, "messages an hour to one number", low=1, high=1_000)
-    sms_per_user_hour: int = _setting(6, "messages an hour for one user", low=1, high=1_000)
+    sms_per_number_hour: int = _setting(
+        5, "messages an hour to one number, apart for known browsers", low=1, high=1_000
+    )
+    sms_per_user_hour: int = _setting(
+        6, "messages an hour for one user, apart for known browsers", low=1, high=1_000
+    )
     sms_per_prefix_hour: int = _setting(
         60, "messages an hour to numbers that share their first six digits", low=1, high=1_000_000
     )
@@ -189,8 +193,12 @@ class Settings:
     twilio_timeout_s: float = _setting(10.0, "longest wait for Twilio", low=0.1, high=60)
 
     email_sender: EmailSender = _setting("none", "none, console (development only) or smtp")
-    email_per_address_hour: int = _setting(5, "mails an hour to one address", low=1, high=1_000)
-    email_per_user_hour: int = _setting(6, "mails an hour for one user", low=1, high=1_000)
+    email_per_address_hour: int = _setting(
+        5, "mails an hour to one address, apart for known browsers", low=1, high=1_000
+    )
+    email_per_user_hour: int = _setting(
+        6, "mails an hour for one user, apart for known browsers", low=1, high=1_000
+    )
     email_total_hour: int = _setting(1_000, "mails an hour altogether", low=1, high=10_000_000)
     smtp_host: str | None = _setting(None, "server that takes the site's mail")
     smtp_port: int = _setting(587, "its port: 587 with starttls, 465 with ssl", low=1, high=65_535)

@@ -25,6 +25,7 @@ from flask_zerotrust.recordings.recorder import Consent
 from flask_zerotrust.sessions.sessions import short_id
 from flask_zerotrust.web import audit_log, browsers, translations
 from flask_zerotrust.web.build import assemble
+from flask_zerotrust.web.first_run import warn_without_factors
 from flask_zerotrust.web.form_movement import StrippingRequest
 from flask_zerotrust.web.placement import find_misplaced
 from flask_zerotrust.web.script_tag import zerotrust_script
@@ -195,7 +196,7 @@ class ZeroTrust:
         guard.profiles.forget(user)
 
     def unlock(self, user: str) -> None:
-        """Open an account that is locked after too many wrong codes in a row.
+        """Open an account that is locked after too many wrong codes in a row, in all browsers.
 
         Check first that you talk to the user: whoever typed the wrong codes may type more.
 
@@ -246,39 +247,48 @@ class ZeroTrust:
     ) -> SmsFactor | VerifiedSmsFactor:
         """Return a text-message factor for a verified number, over the configured sender.
 
+        Without a sender, its messages go to the terminal while the app is in debug mode or ``TESTING``.
+
         Raises
         ------
         ConfigError
-            Where ``ZEROTRUST_SMS_SENDER`` names none, and for a number that is not in international form.
+            If ``ZEROTRUST_SMS_SENDER`` is ``"none"`` in production, or the number is not in international
+            form.
         """
         return sms_factor(number, self.sender, id=id, label=label)
 
     @property
     def sender(self) -> Sender | Verifier:
         """The current app's sender of text messages, or the service that sends and checks their codes."""
-        sender = this_guard().sender
+        sender = this_guard().app_sender()
         if sender is None:
             raise ConfigError(
-                "ZEROTRUST_SMS_SENDER is 'none': set it to 'console', 'twilio' or 'twilio-verify'."
+                "ZEROTRUST_SMS_SENDER is 'none': set it to 'console', 'twilio' or 'twilio-verify'. "
+                "While you develop, run with: flask run --debug. Then messages go to the terminal."
             )
         return sender
 
     def email_factor(self, address: str, *, id: str = "email", label: str | None = None) -> EmailFactor:
         """Return an e-mail factor for a verified address, over the configured sender.
 
+        Without a sender, its mail goes to the terminal while the app is in debug mode or ``TESTING``.
+
         Raises
         ------
         ConfigError
-            Where ``ZEROTRUST_EMAIL_SENDER`` names none, and for what is no address.
+            If ``ZEROTRUST_EMAIL_SENDER`` is ``"none"`` in production, or the address is malformed.
         """
         return EmailFactor(address, self.mailer, id=id, label=label)
 
     @property
     def mailer(self) -> Mailer:
         """The current app's sender of mail."""
-        mailer = this_guard().mailer
+        mailer = this_guard().app_mailer()
         if mailer is None:
-            raise ConfigError("ZEROTRUST_EMAIL_SENDER is 'none': set it to 'console' or 'smtp'.")
+            raise ConfigError(
+                "ZEROTRUST_EMAIL_SENDER is 'none': set it to 'console' or 'smtp'. "
+                "While you develop, run with: flask run --debug. Then mail goes to the terminal."
+            )
         return mailer
 
 
@@ -315,6 +325,7 @@ def check_complete() -> None:
     if csrf is not None:
         for view in CSRF_EXEMPT:
             csrf.exempt(view)
+    warn_without_factors(guard)
     guard.checked = True
 
 

@@ -17,7 +17,6 @@ from flask_zerotrust.factors.twilio_verify import TwilioVerify, VerifiedSmsFacto
 from flask_zerotrust.recordings.datasets import sapimouse
 from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.stores import MemoryStore, SQLiteStore, Store
-from tests.browser.os_input import may_hurry
 from tests.clock import Clock
 from tests.desk import NUMBER, Desk
 from tests.servers import RedisServer, empty_redis, redis_server
@@ -55,18 +54,55 @@ def sapimouse_visits(shared_data: Path) -> tuple[Recording, ...]:
     return found
 
 
-# Of two busy cores, where a hand may not hurry, its events are 5 ms late in the median, and 1 to 3 ms
-# with the others this far behind it (measured).
-STEP_BACK = 10
-_STARTED = pytest.StashKey[bool]()
+# In the order of preference: a test that runs on one store runs on the first of these that it knows.
+STORES = ("memory", "sqlite", "redis")
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Of several processes, let those that do not begin with a hand step back for the one that does."""
-    if "PYTEST_XDIST_WORKER" in os.environ and not item.config.stash.get(_STARTED, False):
-        item.config.stash[_STARTED] = True
-        if "display" not in getattr(item, "fixturenames", ()) and not may_hurry():
-            os.nice(STEP_BACK)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--every-store``."""
+    parser.addoption(
+        "--every-store",
+        action="store_true",
+        help="run tests on memory, SQLite and Redis; without it only those marked every_store",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests that need recordings ``data``, and leave out what repeats a test on another store."""
+    for item in items:
+        if "shared_data" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.data)
+    if config.getoption("every_store"):
+        return
+    firsts: dict[str, int] = {}
+    for item in items:
+        name, rank = _store_of(item)
+        firsts[name] = min(rank, firsts.get(name, rank))
+    again = [item for item in items if _repeats(item, firsts)]
+    if again:
+        config.hook.pytest_deselected(items=again)
+        items[:] = [item for item in items if item not in set(again)]
+
+
+def _repeats(item: pytest.Item, firsts: dict[str, int]) -> bool:
+    """Say whether a test runs on another store as well, and need not run on all."""
+    name, rank = _store_of(item)
+    return rank > firsts[name] and item.get_closest_marker("every_store") is None
+
+
+def _store_of(item: pytest.Item) -> tuple[str, int]:
+    """Return the name of a test without its store, and the rank of the store; 0 without one."""
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    for name in _STORE_FIXTURES & params.keys():
+        if params[name] in STORES:
+            others = sorted((k, repr(v)) for k, v in params.items() if k != name)
+            return f"{item.nodeid.partition('[')[0]}{others}", STORES.index(params[name])
+    return item.nodeid, 0
+
+
+#: Fixtures whose parameter names a store.
+_STORE_FIXTURES = {"make_desk", "kept", "store", "site", "durable", "both_url", "workers"}
 
 
 @pytest.fixture
@@ -96,7 +132,7 @@ def a_redis() -> Iterator[RedisServer]:
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])
 def make_desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    """Make a desk with settings of one's own, over each store: a promise for one of them is none."""
+    """Return a function that makes a desk with the given settings, on the store of this test."""
     with every_store(request, tmp_path) as (store, clock):
 
         def make(**settings: Any) -> Desk:

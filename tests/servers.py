@@ -138,31 +138,39 @@ class RedisServer:
             self.process.send_signal(signal.SIGCONT)
 
 
+# ARGV[1]: milliseconds to take from the life of every row, of an owner's keys, and of a log's entries.
+_AGE = """
+local ms = tonumber(ARGV[1])
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local kind, left = redis.call('TYPE', key).ok, redis.call('PTTL', key)
+  if kind == 'zset' then
+    for _, name in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+      redis.call('ZINCRBY', key, -ms, name)
+    end
+  elseif kind == 'stream' then
+    local entries = redis.call('XRANGE', key, '-', '+')
+    redis.call('DEL', key)
+    for _, entry in ipairs(entries) do
+      local of = {}
+      for i = 1, #entry[2], 2 do of[entry[2][i]] = entry[2][i + 1] end
+      redis.call('XADD', key, entry[1], 'e', of.e, 'x', string.format('%.0f', tonumber(of.x) - ms))
+    end
+  end
+  redis.call('PEXPIRE', key, string.format('%.0f', left - ms))
+end
+"""
+
+
 class RedisClock(Clock):
-    """A clock for stores in a Redis, whose own nobody can set: what lies there ages instead."""
+    """A clock for stores in a Redis: it ages the rows, since nobody can set the clock of a Redis."""
 
     def __init__(self, client: redis.Redis) -> None:
         super().__init__()
-        self._client = client
+        self._age = client.register_script(_AGE)
 
     def tick(self, seconds: float) -> None:
         super().tick(seconds)
-        for key in self._client.scan_iter(count=1_000):
-            self._age(key, round(seconds * 1_000))
-
-    def _age(self, key: bytes, ms: int) -> None:
-        """Take so much of the life of a row, of an owner's keys, or of a log and its entries."""
-        kind, client = self._client.type(key), self._client
-        left = client.pttl(key)
-        if kind == b"zset":
-            for name, end in client.zrange(key, 0, -1, withscores=True):
-                client.zadd(key, {name: end - ms})
-        elif kind == b"stream":
-            entries = client.xrange(key)
-            client.delete(key)
-            for at, said in entries:
-                client.xadd(key, {b"e": said[b"e"], b"x": int(said[b"x"]) - ms}, id=at)
-        client.pexpire(key, left - ms)
+        self._age(args=[round(seconds * 1_000)])
 
 
 @contextmanager

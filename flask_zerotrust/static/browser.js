@@ -58,7 +58,27 @@ async function kept(name, fresh) {
 async function pairOf(user, make) {
   const found = await kept(user);
   if (found || !make) return found;
-  return kept(user, await crypto.subtle.generateKey(CURVE, false, ["sign"]));
+  const fresh = await kept(user, await crypto.subtle.generateKey(CURVE, false, ["sign"]));
+  note(user); // nothing is proven with it yet
+  return fresh;
+}
+
+// The key of a user that the server did not know, in this tab: not tried again until a factor is passed with it.
+function note(user) {
+  try {
+    if (user) sessionStorage.zerotrustUnknown = user;
+    else delete sessionStorage.zerotrustUnknown;
+  } catch {
+    // a page without storage has no key either
+  }
+}
+
+function isUnknown(user) {
+  try {
+    return sessionStorage.zerotrustUnknown === user;
+  } catch {
+    return false;
+  }
 }
 
 async function signed(pair, ...lines) {
@@ -94,6 +114,7 @@ export async function serveKeys(root) {
   const made = await keyFor(user, challenge);
   if (!made) return;
   for (const form of root.querySelectorAll("form[data-zt-answer]")) {
+    form.addEventListener("submit", () => note(null));
     form.elements.zerotrust_key.value = made.key;
     form.elements.zerotrust_key_signature.value = made.signature;
     const buttons = form.querySelector("[data-zt-keyed]");
@@ -105,11 +126,13 @@ export async function serveKeys(root) {
 
 /** Prove this browser to a challenge. Where it goes on from there, or null. */
 export async function proveTo({ user, token, prove_url: url }, csrf) {
-  const proof = token && (await proofFor(user, token));
+  const proof = token && !isUnknown(user) && (await proofFor(user, token));
   if (!proof) return null;
   const body = new URLSearchParams({ zerotrust_proof: proof, ...csrf });
   const options = { method: "POST", body, headers: { Accept: "application/json" }, redirect: "error" };
   const answer = await fetch(url, options).catch(() => null);
   const state = answer?.ok ? await answer.json().catch(() => null) : null;
-  return state?.passed === true ? state.url : null;
+  if (state?.passed === true) return state.url;
+  note(user);
+  return null;
 }

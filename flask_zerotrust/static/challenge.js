@@ -55,6 +55,15 @@ async function converse(url, signal) {
   dialog.setAttribute("aria-labelledby", TITLE);
   let passed = false;
   let busy = false;
+  let end;
+  const closed = new Promise((resolve) => (end = resolve));
+  dialog.addEventListener("close", end, { once: true });
+
+  // The focus goes back at once, and the event comes later. A key pressed in between must not be lost.
+  function close(result) {
+    dialog.close(result);
+    end();
+  }
 
   async function step(target, options) {
     if (busy) return;
@@ -81,12 +90,18 @@ async function converse(url, signal) {
   });
   dialog.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
-    if (event.target.closest("[data-zt-retry]") && passed) return dialog.close("again");
+    if (event.target.closest("[data-zt-retry]") && passed) return close("again");
     if (!link) return undefined;
     const cancels = link.hasAttribute("data-zt-cancel");
     if (!cancels && new URL(link.href).pathname !== url.pathname) return undefined;
     event.preventDefault();
-    return cancels ? dialog.close() : step(link.href).catch(() => {});
+    return cancels ? close() : step(link.href).catch(() => {});
+  });
+
+  dialog.addEventListener("cancel", (event) => {
+    if (event.target !== dialog) return;
+    event.preventDefault();
+    close();
   });
 
   try {
@@ -96,7 +111,6 @@ async function converse(url, signal) {
     await Promise.all([styled(), step(url)]);
     signal?.throwIfAborted();
     document.body.append(dialog);
-    const closed = new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
     dialog.showModal();
     focusInside(dialog);
     await closed;

@@ -160,6 +160,7 @@ async function prepare() {
   const { proofFor } = await import("./browser.js");
   const made = user && token && (await proofFor(user, token));
   if (made?.startsWith(token)) proof = made;
+  document.dispatchEvent(new CustomEvent("zerotrust:ready"));
 }
 
 function begin() {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from flask_zerotrust.sessions import browsers
 from flask_zerotrust.sessions.browsers import Browser
 from flask_zerotrust.sessions.record import Proof
 from flask_zerotrust.web.form_movement import form_proof
-from flask_zerotrust.web.state import MARK_COOKIE, Guard, log, this_app
+from flask_zerotrust.web.state import MARK_COOKIE, MAX_MARKS, Guard, log, sent_marks, this_app
 
 #: Fields of the form with which a factor is passed.
 KEY_FIELD = "zerotrust_key"
@@ -237,14 +236,17 @@ def this_browser(guard: Guard, user: str) -> str | None:
 
 
 def set_mark(guard: Guard, user: str, response: Response) -> None:
-    """Set the cookie by which later wrong codes of this browser are counted apart. It opens nothing."""
-    value = request.cookies.get(MARK_COOKIE, "")
-    if not re.fullmatch(r"[A-Za-z0-9_-]{22}", value):
-        value = secrets.token_urlsafe(browsers.MARK_BYTES)
+    """Set the cookie by which later wrong codes of this browser are counted apart. It opens nothing.
+
+    A value that was not made for this user counts for nothing: another host of the domain may have planted
+    it. It stays, because it may belong to another user of the browser.
+    """
+    value = guard.mark_of(user) or secrets.token_urlsafe(browsers.MARK_BYTES)
+    others = [other for other in sent_marks() if other != value]
     guard.browsers.mark(user, value, now=guard.clock())
     response.set_cookie(
         MARK_COOKIE,
-        value,
+        ".".join([value, *others][:MAX_MARKS]),
         max_age=int(browsers.MARK_S),
         path=url_for("zerotrust.events").removesuffix("/events"),
         secure=request.is_secure or bool(current_app.config["SESSION_COOKIE_SECURE"]),

@@ -54,6 +54,8 @@ def assemble(app: Flask, settings: Settings, loaders: Loaders, clock: Callable[[
         browsers=Browsers(store, keys, settings),
         sender=_sender(app, settings, clock),
         mailer=_mailer(app, settings, clock),
+        terminal_sender=ConsoleSender(enabled=True, clock=clock),
+        terminal_mailer=ConsoleMailer(enabled=True, clock=clock),
         page_tokens=serializer(secrets, "zerotrust.page", clock),
         form_tokens=serializer(secrets, "zerotrust.form", clock),
         clock=clock,

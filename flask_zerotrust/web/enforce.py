@@ -15,7 +15,7 @@ from flask_zerotrust.challenge import Parked, park
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.risk import level as risk
-from flask_zerotrust.web import browsers, observe, responses
+from flask_zerotrust.web import browsers, first_run, observe, responses
 from flask_zerotrust.web.state import Guard, log, this_app
 
 # What may stand in a path and in a query as it is (RFC 3986, sections 3.3 and 3.4); a query keeps
@@ -136,7 +136,9 @@ def _challenge(
     factors = guard.factors(user)
     if not factors:
         _refused(user, "no_factor")
-        return responses.no_factor(action, may_enrol=guard.first_use(user), choice=guard.has_choice())
+        may_enrol = guard.first_use(user)
+        hints = () if may_enrol else first_run.hints()
+        return responses.no_factor(action, may_enrol=may_enrol, choice=guard.has_choice(), hints=hints)
     challenge_id = open_challenge(guard, user, action, provable=provable)
     url = url_for("zerotrust.challenge", challenge_id=challenge_id)
     if responses.wants_json():

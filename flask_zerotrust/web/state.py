@@ -10,6 +10,7 @@ from typing import cast
 from flask import current_app, has_request_context, request, session
 
 from flask_zerotrust.challenge import Challenges
+from flask_zerotrust.delivery.senders import ConsoleMailer, ConsoleSender
 from flask_zerotrust.errors import ConfigError, StoreError
 from flask_zerotrust.factors.base import Factor, Mailer, Sender, Verifier
 from flask_zerotrust.factors.enrolled import Enrolled
@@ -30,6 +31,10 @@ log = logging.getLogger("flask_zerotrust")
 
 #: Cookie that chooses the budget of wrong codes. It opens nothing.
 MARK_COOKIE = "zerotrust_browser"
+#: Values in it, with dots between them: one for each user of the browser.
+MAX_MARKS = 5
+# 128 random bits in base64url.
+_MARK = re.compile(r"[A-Za-z0-9_-]{22}")
 
 _IP = re.compile(r"[0-9.]+|\[.*\]")
 
@@ -74,6 +79,8 @@ class Guard(Intake):
     browsers: Browsers
     sender: Sender | Verifier | None
     mailer: Mailer | None
+    terminal_sender: ConsoleSender
+    terminal_mailer: ConsoleMailer
     form_tokens: Tokens
     checked: bool = False
 
@@ -89,6 +96,22 @@ class Guard(Intake):
         taken = {factor.id for factor in own}
         here = self.enrolled.factors(user, sender=self.sender, mailer=self.mailer, party=self.party())
         return own + [factor for factor in here if factor.id not in taken]
+
+    def app_sender(self) -> Sender | Verifier | None:
+        """Return the sender of text messages for factors that the app names.
+
+        While developing, an app that has set up no sender reads its codes on the terminal.
+        """
+        return self.sender or (self.terminal_sender if _is_developed() else None)
+
+    def app_mailer(self) -> Mailer | None:
+        """Return the sender of mail for factors that the app names. See :meth:`app_sender`."""
+        return self.mailer or (self.terminal_mailer if _is_developed() else None)
+
+    def can_have_factors(self) -> bool:
+        """Return whether any user can have a factor, named by the app or added here."""
+        reachable = self.sender is not None or self.mailer is not None
+        return self.loaders.factors is not None or self.settings.enrol == "first-use" or reachable
 
     def party(self) -> RelyingParty | None:
         """Return this site as browsers know it; None without passkeys, and outside of a request.
@@ -275,8 +298,12 @@ class Guard(Intake):
         proof_age_s = self.standing(user).proof_age_s
         if proof_age_s is not None and proof_age_s <= self.settings.grant_s:
             return True
-        value = request.cookies.get(MARK_COOKIE, "")
-        return bool(value) and self.browsers.is_marked(user, value, now=self.clock())
+        return self.mark_of(user) is not None
+
+    def mark_of(self, user: str) -> str | None:
+        """Return the value in this browser's cookie that was made for the user, or None."""
+        now = self.clock()
+        return next((v for v in sent_marks() if self.browsers.is_marked(user, v, now=now)), None)
 
     def end_grants(self, user: str) -> list[str]:
         """End the grants of all sessions of a user, also for the rest of this request; return their ids."""
@@ -339,11 +366,22 @@ def this_guard() -> Guard:
     return found
 
 
+def sent_marks() -> list[str]:
+    """Return the values in this browser's cookie that are in shape, at most MAX_MARKS."""
+    values = ".".join(request.cookies.getlist(MARK_COOKIE)).split(".")
+    return [value for value in values if _MARK.fullmatch(value)][:MAX_MARKS]
+
+
 def browser_trust(record: Record) -> risk.Trust:
     """Return what is known of the browser of a session."""
     if record.proof is not None:
         return "known" if record.proof.remembered else "session"
     return "session" if record.grant is not None else "new"
+
+
+def _is_developed() -> bool:
+    """Return whether the app is run by its developer, who reads the terminal."""
+    return bool(current_app.debug or current_app.testing)
 
 
 def _regenerate() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
@@ -12,12 +14,14 @@ NARROW = {"width": 320, "height": 640}
 WIDE = {"width": 1280, "height": 800}
 #: The wide window at 200 % zoom.
 ZOOMED = {"width": 640, "height": 400}
-SCHEMES = ("light", "dark")
+#: Colour schemes, and the rules that each is checked by: all, or those about colours.
+SCHEMES = {"light": TAGS, "dark": ("color-contrast", "link-in-text-block")}
 
-_SCRIPT = Axe().axe_script
+#: Source of axe-core.
+AXE = Axe().axe_script
 # Off by default in axe-core, though WCAG 2.2 has it (2.5.8).
-_RUN = """tags => axe.run({ runOnly: tags, rules: { "target-size": { enabled: true } },
-  resultTypes: ["violations"] })"""
+_RUN = """rules => axe.run({ runOnly: rules, resultTypes: ["violations"],
+  ...(rules.includes("wcag22aa") && { rules: { "target-size": { enabled: true } } }) })"""
 _BROKEN = """() => [...document.querySelectorAll("h1, h2, label, button, .zt-button")].filter((e) => {
   e.style.overflowWrap = "normal";
   const broken = e.checkVisibility() && e.scrollWidth > e.clientWidth;
@@ -27,10 +31,14 @@ _BROKEN = """() => [...document.querySelectorAll("h1, h2, label, button, .zt-but
 _FITS = "document.documentElement.scrollWidth <= innerWidth"
 
 
-def violations(page: Page) -> list[str]:
-    """Return what axe-core says against the page as it is now: rule, element, and what to do."""
-    page.evaluate(_SCRIPT)
-    found = page.evaluate(_RUN, list(TAGS))
+def violations(page: Page, rules: Sequence[str] = TAGS) -> list[str]:
+    """Return the rules of axe-core that a page breaks: rule, element, and what to do.
+
+    ``rules`` are names of rules, or tags of them.
+    """
+    if not page.evaluate("!!window.axe"):
+        page.evaluate(AXE)
+    found = page.evaluate(_RUN, list(rules))
     return [
         f"{rule['id']}: {node['target']}: {node['failureSummary']}"
         for rule in found["violations"]
@@ -39,13 +47,16 @@ def violations(page: Page) -> list[str]:
 
 
 def in_every_look(page: Page) -> dict[str, list[str]]:
-    """Return what is wrong with a page, by look: light and dark, wide and narrow. Empty if all is well."""
+    """Check a page in light and dark, wide and narrow, and return the broken rules by look.
+
+    A dark page is checked for its colours only: the dark scheme changes nothing else (test_stylesheet.py).
+    """
     found = {}
-    for scheme in SCHEMES:
+    for scheme, rules in SCHEMES.items():
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
         for name, size in (("wide", WIDE), ("narrow", NARROW)):
             page.set_viewport_size(size)  # type: ignore[arg-type]
-            found[f"{scheme}, {name}"] = violations(page)
+            found[f"{scheme}, {name}"] = violations(page, rules)
     return {look: said for look, said in found.items() if said}
 
 

@@ -9,11 +9,22 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from . import os_input
-from .harness import FLAGS, Bank, find_chromium, missing, serve_bank
+from .harness import FLAGS, Bank, find_chromium, missing, reset, serve_resettable_bank
 from .os_input import Desk
 
 #: For a page on a machine that does other work at the time.
-PATIENCE_MS = 15_000
+PATIENCE_MS = 30_000
+# Every window would load two pages for its address bar: a third of the time that a window takes.
+# Chromium heeds only the last list of features, so this one repeats Playwright's own.
+NO_ADDRESS_BAR = "--disable-features=" + ",".join(
+    (
+        *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"),
+        *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades"),
+        *("HttpsFirstBalancedModeAutoEnable", "LensOverlay", "MediaRouter", "PaintHolding"),
+        *("ThirdPartyStoragePartitioning", "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints"),
+        *("NetworkTimeServiceQuerying", "AimEnabled", "PreconnectToSearch"),
+    )
+)
 
 
 @pytest.fixture(scope="package")
@@ -39,7 +50,8 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="package")
 def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
     """One headless Chromium for all browser tests."""
-    running = playwright.chromium.launch(executable_path=chromium, headless=True, args=list(FLAGS))
+    flags = [*FLAGS, NO_ADDRESS_BAR]
+    running = playwright.chromium.launch(executable_path=chromium, headless=True, args=flags)
     yield running
     running.close()
 
@@ -59,11 +71,17 @@ def page(context: BrowserContext) -> Page:
     return context.new_page()
 
 
-@pytest.fixture
-def live_bank(tmp_path: Path) -> Iterator[Bank]:
-    """The bank as ``make demo`` runs it, on a free loopback port, with nobody's data but its own."""
-    with serve_bank(tmp_path) as bank:
+@pytest.fixture(scope="package")
+def one_bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    """The process that serves the bank of all tests with the demo's own configuration."""
+    with serve_resettable_bank(tmp_path_factory.mktemp("bank")) as bank:
         yield bank
+
+
+@pytest.fixture
+def live_bank(one_bank: Bank) -> Bank:
+    """A fresh bank with the configuration of ``make demo``, on a free loopback port."""
+    return reset(one_bank)
 
 
 @pytest.fixture(scope="module")
@@ -84,23 +102,21 @@ def desk(display: str) -> Iterator[Desk]:
     hands.close()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder ``browser``, and let those come first who move a hand.
-
-    They take minutes, of waiting. At the front they all go to one process (``--dist worksteal`` deals the
-    tests out in order, and takes back the last): there is never more than one hand at a time.
-    """
+    """Mark everything in this folder ``browser``, and ``hand`` if it moves a real pointer."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-    items.sort(key=lambda item: "display" not in getattr(item, "fixturenames", ()))
+            if "display" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.hand)
 
 
 @pytest.fixture
 def scriptless(browser: Browser) -> Iterator[Page]:
     """A browser with JavaScript switched off."""
     context = browser.new_context(java_script_enabled=False)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield context.new_page()
     context.close()

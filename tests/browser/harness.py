@@ -13,14 +13,18 @@ import urllib.request
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.ports import free_port
 
+from .bank_app import RESET
+
 ROOT = Path(__file__).resolve().parents[2]
+#: Module that serves a resettable bank.
+BANK_APP = "tests.browser.bank_app"
 BINARIES = ("chromium", "chromium-browser", "google-chrome")
 #: Quiet start, no traffic of its own, and no sandbox because CI runs as root.
 FLAGS = (
@@ -32,8 +36,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-# A busy two-core machine needs about two seconds to import and bind.
-START_S = 30.0
+# Importing and binding takes about two seconds on a busy two-core machine.
+START_S = 60.0
 
 
 def find_chromium() -> str | None:
@@ -74,21 +78,49 @@ def serve_bank(folder: Path, **config: object) -> Iterator[Bank]:
 
     ``config`` holds keys of the app's configuration that differ.
     """
-    keys = {f"FLASK_{name}": json.dumps(value) for name, value in config.items()}
+    port, instance = free_port(), folder / "instance"
+    flask = ["flask", "--app", "example_app", "run", "--debug", "--no-reload", "--no-debugger"]
+    bank = Bank(f"http://127.0.0.1:{port}", instance, folder / "bank.log")
+    with _running(bank, [*flask, "--port", str(port)], {"EXAMPLE_APP_INSTANCE": str(instance)}, config):
+        yield bank
+
+
+@contextmanager
+def serve_resettable_bank(folder: Path, **config: object) -> Iterator[Bank]:
+    """Run the example app so that :func:`reset` can make it forget everything.
+
+    ``config`` holds keys of the app's configuration that differ.
+    """
     port = free_port()
-    bank = Bank(f"http://127.0.0.1:{port}", folder / "instance", folder / "bank.log")
-    command = [sys.executable, "-m", "flask", "--app", "example_app", "run", "--debug"]
+    bank = Bank(f"http://127.0.0.1:{port}", folder / "instance-1", folder / "bank.log")
+    with _running(bank, [BANK_APP, str(port), str(folder)], {"FLASK_DEBUG": "1"}, config):
+        yield bank
+
+
+def reset(bank: Bank) -> Bank:
+    """Replace a resettable bank by a fresh one at the same address, and return it."""
+    request = urllib.request.Request(bank.url + RESET, method="POST")
+    with urllib.request.urlopen(request, timeout=START_S) as answer:
+        return replace(bank, instance=Path(answer.read().decode()))
+
+
+@contextmanager
+def _running(
+    bank: Bank, module: list[str], env: dict[str, str], config: dict[str, object]
+) -> Iterator[None]:
+    """Run a module that serves the bank, until the block ends."""
+    keys = {f"FLASK_{name}": json.dumps(value) for name, value in config.items()}
     with bank.log.open("wb") as out:
         process = subprocess.Popen(
-            [*command, "--no-reload", "--no-debugger", "--port", str(port)],
+            [sys.executable, "-m", *module],
             cwd=ROOT,
-            env={**os.environ, **keys, "EXAMPLE_APP_INSTANCE": str(bank.instance), "OMP_NUM_THREADS": "1"},
+            env={**os.environ, **keys, **env, "OMP_NUM_THREADS": "1"},
             stdout=out,
             stderr=subprocess.STDOUT,
         )
     try:
         _wait_until_it_answers(bank, process)
-        yield bank
+        yield
     finally:
         _stop(process)
 

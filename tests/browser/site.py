@@ -19,7 +19,7 @@ from .harness import ROOT
 COLLECTOR = ROOT / "flask_zerotrust" / "static" / "collector.js"
 SCRIPT = '<script type="module" src="/zerotrust/static/collector.js" data-zerotrust="/zerotrust"></script>'
 # Long enough for a busy two-core machine, and for the collector's own back-off.
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 TEXT = {"Content-Type": "text/html; charset=utf-8"}
 
 

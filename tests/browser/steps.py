@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Page, Response, expect
@@ -16,6 +18,8 @@ from .harness import Bank
 CODE = re.compile(r"/zerotrust/(challenge/[^/]+|enrol|factors/add/\w+/code)$")
 #: As long as an address that did very much is made to wait between two tries, and a little more.
 SLOWED_MS = 3_500
+#: How long to wait for something on a machine that does other work at the time.
+PATIENCE_S = 30.0
 STATUS = """async () => {
   const answer = await fetch("/zerotrust/status", {headers: {Accept: "application/json"}});
   return answer.json();
@@ -41,6 +45,14 @@ def status(page: Page) -> dict[str, Any]:
     """Return what the extension thinks of the session now."""
     found: dict[str, Any] = page.evaluate(STATUS)
     return found
+
+
+def status_when(page: Page, ready: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Return the first status that meets a condition, or the last one before the test loses patience."""
+    until = time.monotonic() + PATIENCE_S
+    while not ready(now := status(page)) and time.monotonic() < until:
+        page.wait_for_timeout(200)
+    return now
 
 
 def settled_status(page: Page) -> dict[str, Any]:

@@ -180,7 +180,8 @@ def test_no_page_breaks_the_policy_it_is_served_with(page: Page, live_bank: Bank
     for path in ("/", "/transfer", "/security", "/phone", "/zerotrust/enrol", "/zerotrust/recovery"):
         page.goto(live_bank.url + path)
         page.mouse.move(300, 300, steps=5)
-    page.wait_for_timeout(2_500)
+    with page.expect_response("**/zerotrust/events"):
+        page.mouse.move(320, 300)
     assert said == []
 
 

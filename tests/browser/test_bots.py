@@ -65,7 +65,7 @@ def fill_and_send(page: Page, move: Callable[..., None], at: Point, *, seed: int
             page.keyboard.type(text, delay=60)
 
 
-@pytest.mark.parametrize("move", [naive, bezier])
+@pytest.mark.parametrize("move", [naive, pytest.param(bezier, marks=pytest.mark.slow)])
 def test_moving_scripts_are_challenged_and_can_still_complete(
     page: Page, live_bank: Bank, move: Callable[..., None], report: Callable[[str], None]
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from .harness import Bank, serve_bank
+from .harness import Bank, serve_resettable_bank
 from .steps import log_in, read_phone, send_code, use_up_tries
 from .test_access import tab_to
 
@@ -31,7 +31,7 @@ def problem(status: int, url: str = "/zerotrust/challenge/" + "x" * 22) -> dict[
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     often = dict.fromkeys(("ZEROTRUST_SMS_PER_NUMBER_HOUR", "ZEROTRUST_SMS_PER_USER_HOUR"), 1_000)
-    with serve_bank(tmp_path_factory.mktemp("bank"), ZEROTRUST_RESEND_S=0, **often) as running:
+    with serve_resettable_bank(tmp_path_factory.mktemp("bank"), ZEROTRUST_RESEND_S=0, **often) as running:
         yield running
 
 

@@ -10,11 +10,11 @@ from playwright.sync_api import Page
 
 from flask_zerotrust.movement import Integrity, inspect
 from flask_zerotrust.movement.browser_evidence import PRESS_CAP, WHEEL_LOG_ODDS
-from flask_zerotrust.movement.wire import decode
+from flask_zerotrust.movement.wire import WHEEL, decode
 
 from .harness import Bank
 from .site import Site, serve_site
-from .steps import log_in, settled_status
+from .steps import log_in, status_when
 
 TWO_BUTTONS = """<style>button { position: absolute; left: 100px; top: 200px }
 #far { left: 900px; top: 500px }</style><button id=near>Near</button><button id=far>Far</button>"""
@@ -56,8 +56,7 @@ def test_clicks_by_playwright_are_odd(page: Page, site: Site, report: Callable[[
     for _ in range(4):
         page.click("#near")
         page.click("#far")
-    page.wait_for_timeout(2_500)
-    found = seen(site)
+    found = site.wait(lambda: seen(site).press >= PRESS_CAP and seen(site))
     report(f"Playwright, clicks: {found}")
     assert found.press == PRESS_CAP
     assert found.untrusted == 0.0
@@ -69,15 +68,17 @@ def test_a_wheel_turned_by_playwright_goes_too_far_in_one_notch(
 ) -> None:
     """The delta is the program's, the notch the driver's; an ordinary notch says nothing."""
     page.goto(site.page(TWO_BUTTONS))
+    page.evaluate("addEventListener('wheel', () => (window.turned = true))")
     page.mouse.move(300, 300)
     page.mouse.wheel(0, px)
     # The wheel is delivered later than mouse input that follows it.
-    page.wait_for_timeout(300)
+    page.wait_for_function("() => window.turned")
     page.click("#near")
-    page.wait_for_timeout(2_500)
+    site.wait(lambda: any((batch.kind == WHEEL).any() for batch in site.taken()))
     assert seen(site).wheel == weight
 
 
+@pytest.mark.slow
 def test_its_moves_and_clicks_agree(page: Page, site: Site, report: Callable[[str], None]) -> None:
     """Its moves reach their handlers in step, at least while the machine is not too busy for that."""
     page.goto(site.page(TWO_BUTTONS))
@@ -105,8 +106,7 @@ def test_scripted_movement_is_high_at_the_bank(
     log_in(page, live_bank)
     page.goto(live_bank.url + "/transfer")
     page.evaluate(SCRIPT)
-    page.wait_for_timeout(2_500)
-    found = settled_status(page)
+    found = status_when(page, lambda now: now["level"] == "high")
     report(f"Script events: level {found['level']}, risk {found['risk']:.3f}, {found['reasons']}")
     assert (found["level"], found["strokes"]) == ("high", 0)
     assert "untrusted_events" in found["reasons"]

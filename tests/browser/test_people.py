@@ -28,9 +28,9 @@ from .harness import FLAGS, Bank, serve_bank
 from .os_input import Desk
 from .steps import challenged
 
-#: Three in CI, all twenty in the evaluation.
+#: Three in `make test-all`, all twenty in the evaluation.
 PEOPLE = SAPIMOUSE_HELD_OUT[: int(os.environ.get("ZEROTRUST_TEST_PEOPLE", "3"))]
-#: A minute is what was asked of them; some took longer. CI takes less of it, to be quick.
+#: A minute is what was asked of them; some took longer. `make test-all` takes less of it, to be quick.
 MOST_S = 75.0 if len(PEOPLE) > 3 else 36.0
 ATTEMPTS = 3
 # A new window takes a moment until the X server shows it, which no page can see.

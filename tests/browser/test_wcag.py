@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask, render_template, request
 from flask_babel import Babel
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from werkzeug.serving import make_server
 
 import flask_zerotrust
@@ -17,8 +17,9 @@ from example_app import CSP, create_app
 from flask_zerotrust import ZeroTrust
 from tests.unit.test_templates import PAGES
 
-from .axe import broken_words, in_every_look, too_wide, violations
-from .harness import Bank, serve_bank
+from .axe import AXE, broken_words, in_every_look, too_wide, violations
+from .conftest import PATIENCE_MS
+from .harness import Bank, serve_resettable_bank
 from .keyboard import out_of_reach
 from .places import ERROR, NOT_PAGES, PLACES, Place
 
@@ -33,7 +34,7 @@ def patient_bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     folder = tmp_path_factory.mktemp("bank")
     budgets = ("SMS_PER_NUMBER", "SMS_PER_USER", "EMAIL_PER_ADDRESS", "EMAIL_PER_USER")
     often = {f"ZEROTRUST_{name}_HOUR": 1_000 for name in budgets}
-    with serve_bank(folder, ZEROTRUST_RESEND_S=0, ZEROTRUST_CODE_TRIES=2, **often) as bank:
+    with serve_resettable_bank(folder, ZEROTRUST_RESEND_S=0, ZEROTRUST_CODE_TRIES=2, **often) as bank:
         yield bank
 
 
@@ -60,6 +61,16 @@ def frames() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture(scope="module")
+def frame(browser: Browser) -> Iterator[Page]:
+    """A page in which the frames are opened one after another, with axe-core in each of them."""
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(AXE)
+    yield context.new_page()
+    context.close()
+
+
 def test_every_page_of_the_bank_is_among_the_places(tmp_path: Path) -> None:
     """An end point that answers GET is a page with a place, or it is said not to be a page."""
     rules = create_app({"INSTANCE": str(tmp_path), "TESTING": True}).url_map.iter_rules()
@@ -81,20 +92,22 @@ def test_a_page_of_the_bank_is_open_to_everyone(place: Place, page: Page, patien
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_in_the_extensions_own_frame_is_open_to_everyone(name: str, page: Page, frames: str) -> None:
-    page.goto(f"{frames}/{name}")
-    assert in_every_look(page) == {}
-    assert too_wide(page) == []
-    assert broken_words(page) == []
-    assert out_of_reach(page) == []
+def test_a_page_in_the_extensions_own_frame_is_open_to_everyone(
+    name: str, frame: Page, frames: str
+) -> None:
+    frame.goto(f"{frames}/{name}")
+    assert in_every_look(frame) == {}
+    assert too_wide(frame) == []
+    assert broken_words(frame) == []
+    assert out_of_reach(frame) == []
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_in_german_fits_though_its_words_are_longer(name: str, page: Page, frames: str) -> None:
-    page.goto(f"{frames}/{name}?in=de")
-    expect(page.locator("html")).to_have_attribute("lang", "de")
-    assert too_wide(page) == []
-    assert broken_words(page) == []
+def test_a_page_in_german_fits_though_its_words_are_longer(name: str, frame: Page, frames: str) -> None:
+    frame.goto(f"{frames}/{name}?in=de")
+    expect(frame.locator("html")).to_have_attribute("lang", "de")
+    assert too_wide(frame) == []
+    assert broken_words(frame) == []
 
 
 def test_the_check_sees_what_is_wrong(page: Page) -> None:

@@ -158,7 +158,7 @@ def locked(site: Site) -> Visitor:
     """Return ada at a challenge, after as many wrong codes as an account may have."""
     ada = site.visitor().login()
     for _ in range(ACCOUNT_FAILURES + 1):
-        site.app.extensions["zerotrust"].store.increment("failures-of:ada", ttl_s=60)
+        site.app.extensions["zerotrust"].store.increment("failures-of:other:ada", ttl_s=60)
     assert is_locked(ada)
     return ada
 

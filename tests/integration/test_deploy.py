@@ -141,6 +141,7 @@ def served(env: dict[str, str], store: RedisServer, tmp_path: Path) -> Iterator[
             process.wait(30)
 
 
+@pytest.mark.slow
 def test_the_images_command_serves_the_app_and_its_workers_share_the_store(served: int, store: RedisServer):
     """What nginx says of scheme and host is believed, so that the cookie for HTTPS comes back."""
     address, headers = f"http://127.0.0.1:{served}", {"X-Forwarded-Proto": "https", "Host": "127.0.0.1"}

@@ -63,6 +63,6 @@ def test_the_rest_goes_within_a_day_and_one_count_within_thirty(make_site: Calla
     erase(site, "ada")
     store = site.app.extensions["zerotrust"].store
     site.clock.tick(DAY_S + 1)
-    assert [key for key in store.keys("") if "ada" in key] == ["failures-of:ada"]
+    assert [key for key in store.keys("") if "ada" in key] == ["failures-of:known:ada"]
     site.clock.tick(29 * DAY_S)
     assert [key for key in store.keys("") if "ada" in key] == []

@@ -20,6 +20,8 @@ from tests.servers import RedisServer, certified, nginx, redis_server
 
 from .wire import FarVisitor, Wire
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 # What docs/stores.md asks for; a crash may lose nothing here, so that the test can say what is there.
 DURABLE = {"appendonly": "yes", "appendfsync": "always"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.load.soak import Plan, run
 
 # Every visit pauses for longer than its grant holds.
@@ -21,6 +23,7 @@ SHORT = Plan(
 )
 
 
+@pytest.mark.slow
 def test_killed_workers_cost_no_step_up_and_no_error() -> None:
     """Over both stores: grants hold until they end, are asked for again then, and no answer is a 5xx."""
     for found in run(SHORT):

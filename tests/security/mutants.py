@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PATCHES = Path(__file__).parent / "mutations"
-COPIED = ("flask_zerotrust", "tests", "example_app", "pyproject.toml")
+COPIED = ("flask_zerotrust", "research", "tests", "example_app", "pyproject.toml")
 # Of pytest: all passed, and some failed. Anything else means that the tests did not run.
 PASSED, FAILED = 0, 1
 
@@ -67,7 +67,8 @@ def run(tests: tuple[str, ...], tree: Path) -> int:
     """Run tests of a tree and return pytest's exit code."""
     # The package of the tree, not the one that is installed; and no byte code of an earlier patch.
     env = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", *tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "--every-store"]
+    command += ["-p", "no:cacheprovider", *tests]
     return subprocess.run(command, cwd=tree, env=env, capture_output=True, check=False).returncode
 
 

@@ -13,6 +13,8 @@ from flask_zerotrust.stores import SQLiteStore
 from tests.clock import Clock
 from tests.desk import SECRET, Desk
 
+pytestmark = pytest.mark.every_store
+
 PROCESSES = 4
 _BARRIER: Any = None
 

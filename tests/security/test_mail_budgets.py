@@ -7,6 +7,8 @@ import pytest
 from flask_zerotrust.factors.email import EmailFactor
 from tests.desk import Desk, Inbox
 
+pytestmark = pytest.mark.every_store
+
 
 def press(desk: Desk, address: str, user: str = "ada", n: int = 0) -> str | None:
     """Ask for a code as a user, from an address of their own; return why it is refused."""

@@ -13,6 +13,8 @@ from flask_zerotrust.factors.recovery import RecoveryFactor
 from flask_zerotrust.keys import KeyRing
 from tests.desk import Desk
 
+pytestmark = pytest.mark.every_store
+
 DAY_S = 86_400.0
 
 

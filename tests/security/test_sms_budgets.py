@@ -11,6 +11,8 @@ from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.sms import SmsFactor
 from tests.desk import Desk
 
+pytestmark = pytest.mark.every_store
+
 HOUR_S = 3_600.0
 
 

@@ -14,6 +14,8 @@ from tests.clock import Clock
 from tests.integration.sites import FixedScorer, Site, Visitor, build_app
 from tests.servers import emptied
 
+pytestmark = pytest.mark.every_store
+
 
 @pytest.fixture(params=["sqlite", "redis"])
 def workers(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[tuple[Site, Site]]:

@@ -54,17 +54,20 @@ def artefact():
     return fit.train(visits(), seed=3, **SMALL)
 
 
+@pytest.mark.slow
 def test_fitting_again_gives_the_same_bytes(artefact, tmp_path):
     again = fit.train(visits(), seed=3, **SMALL)
     assert write_bundle(tmp_path / "a", artefact) == write_bundle(tmp_path / "b", again)
     assert (tmp_path / "a" / "model.npz").read_bytes() == (tmp_path / "b" / "model.npz").read_bytes()
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_model(artefact, tmp_path):
     other = fit.train(visits(), seed=4, **SMALL)
     assert write_bundle(tmp_path / "a", artefact) != write_bundle(tmp_path / "b", other)
 
 
+@pytest.mark.slow
 def test_flat_trees_equal_scikit_learn_also_where_values_are_missing(artefact):
     rng = np.random.default_rng(5)
     rows = artefact.table.features[:250] + rng.normal(0, 0.1, (250, len(FEATURE_NAMES)))
@@ -73,6 +76,7 @@ def test_flat_trees_equal_scikit_learn_also_where_values_are_missing(artefact):
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_stacked_networks_equal_the_mean_of_scikit_learns(artefact):
     rows, bot = artefact.table.features, artefact.table.bot
     weight = fit.weights(artefact.table)
@@ -103,6 +107,7 @@ def test_a_model_that_judges_a_family_has_seen_neither_its_kin_nor_the_one_that_
     assert set(names) <= taught[-1]
 
 
+@pytest.mark.slow
 def test_a_written_bundle_scores_like_the_artefact(artefact, tmp_path):
     sha256 = write_bundle(tmp_path, artefact, provenance={"data": "made up"})
     scorer = load_bundle(tmp_path, sha256)
@@ -115,6 +120,7 @@ def test_a_written_bundle_scores_like_the_artefact(artefact, tmp_path):
     assert scorer.manifest["provenance"]["data"] == "made up"
 
 
+@pytest.mark.slow
 def test_people_and_families_are_held_out_whole(artefact):
     fold = fit.dealt(artefact.table)
     for name in np.unique(artefact.table.group):
@@ -124,6 +130,7 @@ def test_people_and_families_are_held_out_whole(artefact):
         assert not artefact.table.bot[fold == k].all()
 
 
+@pytest.mark.slow
 def test_both_labels_weigh_the_same(artefact):
     weight = fit.weights(artefact.table)
     assert weight[artefact.table.bot].sum() == pytest.approx(weight[~artefact.table.bot].sum())
@@ -182,6 +189,7 @@ def test_varied_people_keep_their_events_and_their_shape():
     assert np.std(ratio) / np.mean(ratio) < 0.2
 
 
+@pytest.mark.slow
 def test_a_session_is_scored_as_the_server_would(artefact):
     line = score_session(hand(9, seed=8), artefact.scorer())
     assert line["strokes"] == len(features(hand(9, seed=8))) == 12
@@ -191,6 +199,7 @@ def test_a_session_is_scored_as_the_server_would(artefact):
     assert json.loads(json.dumps(line)) == line
 
 
+@pytest.mark.slow
 def test_a_session_without_movement_is_unknown_and_stepped_up(artefact):
     still = Recording("s", None, "human", "x", "mouse", (9, 9), np.zeros(1), np.zeros(1), np.zeros(1), "m")
     line = score_session(still, artefact.scorer())
@@ -209,6 +218,7 @@ def test_upper_bounds_are_those_of_clopper_and_pearson(stopped, of, bound):
     assert upper_bound(stopped, of) == pytest.approx(bound, abs=2e-4)
 
 
+@pytest.mark.slow
 def test_the_report_counts_people_and_can_be_written_as_json(artefact):
     report = figures.report(visits(), artefact.scorer(), seed=1, families=FAMILIES)
     assert report["people"]["hands"]["people"] == 6

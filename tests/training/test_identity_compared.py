@@ -52,6 +52,7 @@ def found() -> dict[str, Any]:
         patch.undo()
 
 
+@pytest.mark.slow
 def test_every_method_tells_people_apart_who_are_far_apart(found: dict[str, Any]) -> None:
     """And within the size of a profile; at every length that the visits have."""
     assert set(found["methods"]) == {*study.METHODS, *(" + ".join(names) for names in study.BLENDS)}
@@ -63,18 +64,21 @@ def test_every_method_tells_people_apart_who_are_far_apart(found: dict[str, Any]
     assert all(found["methods"][name]["profile_bytes"] <= MAX_BYTES for name in study.METHODS)
 
 
+@pytest.mark.slow
 def test_what_ships_gains_nothing_on_itself(found: dict[str, Any]) -> None:
     for cell in found["methods"][study.SHIPPED]["same_device"].values():
         assert cell["gain"] == 0.0
         assert cell["gain_interval"] == [0.0, 0.0]
 
 
+@pytest.mark.slow
 def test_the_page_has_every_method_and_length(found: dict[str, Any]) -> None:
     page = command.page(found)
     assert all(f"| {name} |" in page for name in found["methods"])
     assert "| 1 strokes | 5 strokes | 10 strokes | 20 strokes | 15 s | 30 s | 60 s |" in page
 
 
+@pytest.mark.slow
 def test_the_page_names_what_is_better_in_both_views(found: dict[str, Any]) -> None:
     """One view is luck: in as recorded alone, a gain is not told."""
     told = copy.deepcopy(found)

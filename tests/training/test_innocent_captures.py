@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +17,8 @@ from flask_zerotrust.risk import level as risk
 from flask_zerotrust.risk.model import load_bundle
 from flask_zerotrust.simulate.browser import Device, batches, render
 from flask_zerotrust.training.evaluate import HALF_LIFE_S
+
+pytestmark = pytest.mark.smoke
 
 #: Delay from event to handler of n moves, in ms.
 Lag = Callable[[int, np.random.Generator], np.ndarray]
@@ -63,9 +64,8 @@ PEOPLE = datasets.SAPIMOUSE_HELD_OUT[:10]
 
 
 @pytest.fixture(scope="module")
-def people(shared_data: Path) -> list[Recording]:
-    found = datasets.sapimouse(shared_data / "sapimouse-users1-72.tar.xz")
-    return [visit for visit in found if visit.user in PEOPLE and visit.session.endswith("1min")]
+def people(sapimouse_visits: tuple[Recording, ...]) -> list[Recording]:
+    return [visit for visit in sapimouse_visits if visit.user in PEOPLE and visit.session.endswith("1min")]
 
 
 def levels(visit: Recording, lag: Lag, rng: np.random.Generator) -> Iterator[risk.Level]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from flask_zerotrust.recordings.datasets import SAPIMOUSE_HELD_OUT
 from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.risk.model import load_bundle
 from flask_zerotrust.training.evaluate import score_session
 from research import figures, recipe
+
+pytestmark = pytest.mark.smoke
 
 
 def test_moved_and_re_rendered_replays_of_people_score_like_the_people(

@@ -52,6 +52,7 @@ def test_a_trace_decides_as_the_server_does():
         } == theirs["after"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_report(report):
     scorer = load_bundle()
     again = results.build(
@@ -60,6 +61,7 @@ def test_the_same_seed_gives_the_same_report(report):
     assert again == report
 
 
+@pytest.mark.slow
 def test_the_layout_of_the_json_is_the_one_that_was_promised(report):
     """Readers rely on it: a change raises SCHEMA."""
     assert report["schema"] == 1
@@ -81,12 +83,14 @@ def test_the_layout_of_the_json_is_the_one_that_was_promised(report):
     assert set(report) <= set(KEPT) | {"held_out_data_sets"}
 
 
+@pytest.mark.slow
 def test_sessions_are_counted_under_their_person(report):
     (people,) = report["people"]["captured"].values()
     assert (people["sessions"], people["persons"]) == (6, 3)
     assert people["after"]["1"]["asked"]["persons_interval"] == [pytest.approx(0.2924, abs=1e-4), 1.0]
 
 
+@pytest.mark.slow
 def test_replays_are_neither_people_nor_unseen_generators(report):
     assert report["bots"]["replay"]["kind"] == "made from recordings"
     assert report["bots"]["wind"]["kind"] == "seen"
@@ -177,6 +181,7 @@ def test_a_data_set_left_out_that_does_badly_is_a_target_missed():
     assert rows["... by a smaller model never shown balabit, 20 strokes"] == "**not met**"
 
 
+@pytest.mark.slow
 def test_what_was_measured_nowhere_is_not_met(report):
     said = [row[3] for row in targets.table(report).rows if row[2] == "-"]
     assert said == [
@@ -187,6 +192,7 @@ def test_what_was_measured_nowhere_is_not_met(report):
     ]
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_else_and_its_plots_are_xml(report, tmp_path):
     page.write(tmp_path, report)
     html = (tmp_path / "report.html").read_text()
@@ -200,6 +206,7 @@ def test_the_page_needs_nothing_else_and_its_plots_are_xml(report, tmp_path):
     assert page.html(report) == html
 
 
+@pytest.mark.slow
 def test_every_curve_and_table_that_was_promised_is_on_the_page(report):
     """ROC and DET for each kind of bots, the reliability diagram, and every table by its name."""
     said = curves.reliability(np.array([0.1, 0.9]), np.array([False, True]), np.ones(2))
@@ -224,12 +231,14 @@ def test_every_curve_and_table_that_was_promised_is_on_the_page(report):
     assert "trivial: AUC" in html
 
 
+@pytest.mark.slow
 def test_names_from_files_cannot_write_html(report):
     (name,) = report["people"]["captured"]
     evil = json.loads(json.dumps(report).replace(name, "<script>alert(1)</script>"))
     assert "<script>" not in page.html(evil)
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_report_and_prints_where(tmp_path):
     file = tmp_path / "visits.jsonl.gz"
     recordings.write(file, visits())
@@ -247,6 +256,7 @@ def report_on(folder, *found, words=()):
     return CliRunner().invoke(group, ["report", str(file), "--out", str(folder / "out"), *words])
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_report_are_printed(tmp_path):
     said = report_on(tmp_path, *visits())
     assert "people of simulated_people: " in said.stdout
@@ -326,6 +336,7 @@ def test_the_page_of_targets_is_that_of_the_figures_that_were_kept():
     assert script["memory_page"](text, figures) == text, "run: make docs"
 
 
+@pytest.mark.slow
 def test_targets_of_the_replay_memory_read_its_figures(report):
     figures = json.loads((DOCS / "replays.json").read_text())
     rows = {row[0]: row for row in targets.table({**report, "replays_known": figures}).rows}

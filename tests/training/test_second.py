@@ -27,6 +27,7 @@ def made():
     return table, rng.normal(size=group.size), number % 3
 
 
+@pytest.mark.slow
 def test_it_finds_programs_that_repeat_themselves_where_single_strokes_say_nothing(made):
     table, said, fold = made
     seconds = session_model.train(table, said, fold, seed=1, trees=20)
@@ -48,6 +49,7 @@ def taught(monkeypatch):
     return groups
 
 
+@pytest.mark.slow
 def test_runs_are_judged_by_a_model_that_saw_nobody_of_their_fold(made, taught):
     table, said, fold = made
     seconds = session_model.train(table, said, fold, seed=1, trees=2)
@@ -59,6 +61,7 @@ def test_runs_are_judged_by_a_model_that_saw_nobody_of_their_fold(made, taught):
     np.testing.assert_array_equal(seconds.held_out(run).together, own)
 
 
+@pytest.mark.slow
 def test_what_runs_all_other_families_teaches_no_model_of_a_fold(made, taught):
     table, said, fold = made
     group = np.where(table.group == "family0", simulate.ALL_IN_ONE, table.group)

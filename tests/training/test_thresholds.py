@@ -198,6 +198,7 @@ def test_looser_cut_offs_that_cost_nothing_come_with_the_figures_alone(asked: in
     assert [line.startswith(words) for line, words in zip(lines, said, strict=True)] == [True] * len(said)
 
 
+@pytest.mark.slow
 def test_looser_cut_offs_come_with_a_warning(site: Path, tmp_path: Path) -> None:
     words = [site, "--max-false-step-ups", 0.05, "--bots", 42, "--out", tmp_path / "mine"]
     result = CliRunner().invoke(group, ["calibrate", *map(str, words)])
@@ -205,6 +206,7 @@ def test_looser_cut_offs_come_with_a_warning(site: Path, tmp_path: Path) -> None
     assert "ZEROTRUST_MODEL_SHA256" in result.stdout
 
 
+@pytest.mark.slow
 def test_calibrating_again_starts_at_the_model(site: Path, tmp_path: Path) -> None:
     """A calibrated bundle calibrated again gives the same cut-offs: they do not creep."""
     once, twice = tmp_path / "once", tmp_path / "twice"

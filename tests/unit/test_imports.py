@@ -1,30 +1,15 @@
-"""What importing and starting the extension loads: seen from a fresh interpreter each time."""
+"""Check which modules the extension loads, in fresh interpreters."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import pytest
+
+from tests.interpreter import APP, modules_after
 
 # Offline or optional: none of it belongs in a web worker that did not ask for it.
 HEAVY = {"sklearn", "joblib", "scipy", "matplotlib", "rich", "twilio", "pandas"}
 OFFLINE = {"flask_zerotrust.training", "flask_zerotrust.testing", "flask_zerotrust.cli"}
 EXTRAS = {"flask_login", "flask_wtf", "flask_session", "flask_babel", "babel"}
-
-APP = """
-import flask
-from flask_zerotrust import ZeroTrust, current_risk, step_up_required
-app = flask.Flask(__name__)
-app.config.update(SECRET_KEY="test", TESTING=True, ZEROTRUST_STORE="memory://")
-zt = ZeroTrust(app)
-zt.user_id_loader(lambda: "ada")
-@app.get("/guarded")
-@step_up_required
-def guarded():
-    return "in"
-answer = app.test_client().get("/guarded", headers={"Accept": "application/json"})
-assert answer.status_code in (401, 403), answer.status
-"""
 
 # Hides the packages of the extras, as on a machine without them.
 WITHOUT_EXTRAS = f"""
@@ -42,47 +27,53 @@ sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
 """
 
 
-def loaded(code: str) -> set[str]:
-    """Run code in a fresh interpreter and return the names of the modules that it loaded."""
-    code += "\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    return set(json.loads(run.stdout.splitlines()[-1]))
+@pytest.fixture(scope="module")
+def loaded_without_extras() -> dict[str, set[str]]:
+    """Modules that one interpreter has loaded after each of these steps, on a machine without extras."""
+    return modules_after(
+        {
+            "hide rich": WITHOUT_EXTRAS
+            + "import importlib.util\nassert importlib.util.find_spec('rich') is None",
+            "guard a view": APP,
+            "use the test kit": "from flask_zerotrust import testing\n"
+            "testing.person(strokes=3), testing.bot(strokes=3)",
+        }
+    )
 
 
 def heavy(modules: set[str]) -> set[str]:
     return {name for name in modules if name.split(".")[0] in HEAVY or name in OFFLINE}
 
 
-def test_the_probe_sees_a_heavy_import():
-    assert "rich" in heavy(loaded("import rich"))
+def test_the_probe_sees_a_heavy_import(loaded):
+    assert "rich" in heavy(loaded["import rich"])
 
 
-def test_importing_the_package_loads_neither_training_nor_what_it_needs():
-    modules = loaded("import flask_zerotrust")
+def test_importing_the_package_loads_neither_training_nor_what_it_needs(loaded):
+    modules = loaded["import the package"]
     assert "flask_zerotrust.extension" in modules
     assert heavy(modules) == set()
 
 
-def test_an_app_with_a_guarded_view_and_the_shipped_model_loads_none_of_it_either():
-    modules = loaded(APP)
+def test_an_app_with_a_guarded_view_and_the_shipped_model_loads_none_of_it_either(loaded):
+    modules = loaded["guard a view"]
     assert "flask_zerotrust.risk.model" in modules
     assert heavy(modules) == set()
 
 
-def test_the_probe_can_hide_a_package():
-    code = WITHOUT_EXTRAS + "import importlib.util\nassert importlib.util.find_spec('rich') is None"
-    assert "rich" not in loaded(code)
+def test_the_probe_can_hide_a_package(loaded_without_extras):
+    assert "rich" not in loaded_without_extras["hide rich"]
 
 
-def test_an_app_works_with_the_core_packages_alone():
-    assert "flask_zerotrust.risk.model" in loaded(WITHOUT_EXTRAS + APP)
+def test_an_app_works_with_the_core_packages_alone(loaded_without_extras):
+    assert "flask_zerotrust.risk.model" in loaded_without_extras["guard a view"]
 
 
-def test_the_test_kit_and_the_simulators_need_the_core_packages_alone():
+def test_the_test_kit_and_the_simulators_need_the_core_packages_alone(loaded_without_extras):
     """Users of the kit install no more for their tests than for their app."""
-    code = "from flask_zerotrust import testing\ntesting.person(strokes=3), testing.bot(strokes=3)"
-    assert {name.split(".")[0] for name in loaded(WITHOUT_EXTRAS + code)} & HEAVY == set()
+    modules = loaded_without_extras["use the test kit"]
+    assert "flask_zerotrust.testing" in modules
+    assert {name.split(".")[0] for name in modules} & HEAVY == set()
 
 
 def test_the_pure_modules_load_without_flask():
@@ -104,5 +95,5 @@ def test_the_pure_modules_load_without_flask():
     code += "package.__path__ = list(spec.submodule_search_locations)\n"
     code += "sys.modules['flask_zerotrust'] = package\n"
     code += "\n".join(f"import flask_zerotrust.{name}" for name in pure)
-    modules = loaded(code)
+    modules = modules_after({"pure": code})["pure"]
     assert modules & {"flask", "werkzeug", "sklearn", "twilio"} == set()

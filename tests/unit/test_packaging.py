@@ -49,6 +49,7 @@ def metadata(wheel):
     return message_from_bytes(wheel.read(path))
 
 
+@pytest.mark.slow
 def test_every_file_of_the_package_is_in_the_wheel(wheel):
     """Also those that are not Python: script, styles, pages, the model, py.typed."""
     wanted = {

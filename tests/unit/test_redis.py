@@ -101,9 +101,9 @@ def test_without_its_client_a_redis_is_a_config_error():
     assert "pip install 'Flask-ZeroTrust[redis]'" in run.stdout
 
 
-def test_importing_the_stores_loads_no_client():
-    code = "import sys, flask_zerotrust.stores; print('redis' in sys.modules)"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+def test_importing_the_stores_loads_no_client(loaded):
+    assert "flask_zerotrust.stores" in loaded["import the stores"]
+    assert "redis" not in loaded["import the stores"]
 
 
 # Keys
@@ -245,7 +245,7 @@ def test_a_server_that_does_not_answer_is_given_up_and_asked_once(own):
         began = time.monotonic()
         with pytest.raises(StoreError, match="timeout_s"):
             store.increment("n", ttl_s=100)
-        assert 0.15 < time.monotonic() - began < 2
+        assert 0.15 < time.monotonic() - began < 60
     # What was not answered was done all the same, but not twice.
     assert store.increment("n", ttl_s=100) == 3
     store.close()
@@ -439,7 +439,7 @@ def test_nothing_of_what_is_erased_is_left_in_its_files(tmp_path, options):
 
 def until(holds) -> None:
     """Wait for what a thread of the server does in the background: it unlinks files there."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.02)

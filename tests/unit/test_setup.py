@@ -155,32 +155,82 @@ def test_ci_runs_make_test_and_hands_on_its_result(tmp_path):
     machine.command("dirname", "echo " + str(SCRIPT.parent))
     env = {"PATH": str(machine.bin)}
     run = subprocess.run([SCRIPT.parent / "run"], env=env, capture_output=True, text=True, check=False)
-    assert (run.returncode, run.stdout) == (3, "--no-print-directory test CI=true\n")
+    closing, took = run.stdout.splitlines()
+    assert (run.returncode, closing) == (3, "--no-print-directory test CI=true")
+    assert re.fullmatch(r"Took \d+ s\.", took)
 
 
 @pytest.mark.parametrize(
     ("broken", "code", "out", "err"),
     [
-        ("", 0, "2 passed", ""),
-        ("tests", 1, "2 passed", "Failed: tests"),
-        ("lint types", 1, "2 passed\nlint says\ntypes says", "Failed: lint types"),
-        ("lint tests", 1, "2 passed\nlint says", "Failed: tests lint"),
+        ("", 0, "2 passed\n3 passed", ""),
+        ("browser", 1, "2 passed\n3 passed", "Failed: browser"),
+        ("rest", 1, "2 passed\n3 passed", "Failed: rest"),
+        ("lint types", 1, "2 passed\n3 passed\nlint\ntypes", "Failed: lint types"),
+        ("lint browser rest", 1, "2 passed\n3 passed\nlint", "Failed: browser rest lint"),
     ],
 )
-def test_what_failed_is_named_below_what_the_tests_say(tmp_path, broken, code, out, err):
-    """Of targets made at once; what a good check says is not shown, so that pytest closes."""
+def test_what_failed_is_named_below_the_closing_lines_of_both_lanes(tmp_path, broken, code, out, err):
+    """The output of a check that passes is not shown."""
     make = tmp_path / "make"
     make.write_text(
-        '#!/usr/bin/env bash\n[ "$2" = tests ] && echo "2 passed" || echo "$2 says"\n'
+        "#!/usr/bin/env bash\n"
+        'case "$2" in browser) echo "2 passed" ;; rest) echo "3 passed" ;; *) echo "$2" ;; esac\n'
         'case " $BROKEN " in *" $2 "*) exit 2 ;; esac\n'
     )
     make.chmod(0o755)
-    command = [SCRIPT.parent / "side-by-side", make, "lint", "types", "tests"]
+    command = [SCRIPT.parent / "side-by-side", make, "lint", "types", "--", "browser", "rest"]
     env = {**os.environ, "BROKEN": broken}
     run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout.strip(), run.stderr.strip()) == (code, out, err)
 
 
+class Check:
+    """A check that counts its runs, behind ``.ci/when-changed``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "code").mkdir()
+        (folder / "code" / "a.py").write_text("1")
+
+    def __call__(self, *, fails: bool = False) -> int:
+        count = f"echo >>runs; exit {int(fails)}"
+        script = [SCRIPT.parent / "when-changed", "types", sys.executable, "code"]
+        command = [*script, "--", "sh", "-c", count]
+        return subprocess.run(command, cwd=self.folder, check=False).returncode
+
+    @property
+    def runs(self) -> int:
+        return len((self.folder / "runs").read_text().splitlines())
+
+
+@pytest.mark.parametrize("change", ["write", "add", "remove", "rename"])
+def test_a_check_runs_again_only_when_its_inputs_have_changed(tmp_path, change):
+    check = Check(tmp_path)
+    code = tmp_path / "code"
+    (code / "b.py").write_text("2")
+    assert [check(), check()] == [0, 0]
+    assert check.runs == 1
+    if change == "rename":
+        (code / "b.py").rename(code / "c.py")
+    elif change == "remove":
+        (code / "b.py").unlink()
+    else:
+        (code / ("a.py" if change == "write" else "new.py")).write_text("3")
+    assert [check(), check()] == [0, 0]
+    assert check.runs == 2
+
+
+def test_a_check_that_failed_runs_again(tmp_path):
+    check = Check(tmp_path)
+    assert [check(), check()] == [0, 0]
+    (tmp_path / "code" / "a.py").write_text("wrong")
+    assert [check(fails=True), check(fails=True)] == [1, 1]
+    (tmp_path / "code" / "a.py").write_text("1")
+    assert check() == 0
+    assert check.runs == 4
+
+
 def test_the_scripts_can_be_run():
-    scripts = ("run", "side-by-side", "system-packages")
+    scripts = ("run", "side-by-side", "system-packages", "when-changed")
     assert all(os.access(SCRIPT.parent / name, os.X_OK) for name in scripts)

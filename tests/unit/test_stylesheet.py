@@ -10,6 +10,9 @@ import pytest
 import flask_zerotrust.errors
 
 FOLDER = Path(flask_zerotrust.errors.__file__).parent
+BANK = Path(__file__).parents[2] / "example_app" / "static" / "bank.css"
+#: Values that change how an element is painted, and neither its size nor its place.
+PAINT = re.compile(r"#[0-9a-f]{6}|none|linear-gradient\(.*\)")
 CSS = (FOLDER / "static" / "zerotrust.css").read_text(encoding="utf-8")
 
 
@@ -21,6 +24,18 @@ def schemes() -> list[tuple[str, dict[str, str]]]:
         ("light", colours),
         ("dark", {**colours, **dict(re.findall(r"--zt-([\w-]+): (#[0-9a-f]{6})", dark))}),
     ]
+
+
+@pytest.mark.parametrize("sheet", [FOLDER / "static" / "zerotrust.css", BANK], ids=lambda file: file.name)
+def test_the_dark_scheme_changes_nothing_but_colours(sheet: Path) -> None:
+    """So a dark page has the elements, sizes and places of the light one."""
+    css = sheet.read_text(encoding="utf-8")
+    (dark,) = re.findall(r"prefers-color-scheme: dark\) \{\s*:root \{([^{}]*)\}\s*\}", css)
+    assert css.count("prefers-color-scheme") == 1
+    values = dict(re.findall(r"([\w-]+): ([^;]+);", dark))
+    assert len(values) == dark.count(";")
+    assert all(name.startswith("--") for name in values)
+    assert all(PAINT.fullmatch(value) for value in values.values())
 
 
 def luminance(colour: str) -> float:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 import flask_zerotrust.errors
 from flask_zerotrust.extension import TEXTS
+from flask_zerotrust.web.first_run import WAYS
 
 FOLDER = Path(flask_zerotrust.errors.__file__).parent
 CSS = (FOLDER / "static" / "zerotrust.css").read_text(encoding="utf-8")
@@ -172,6 +173,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "enrolled": ("enrolled", {"return_url": "/"}),
     "no factor": ("no_factor", {**NO_FACTOR, "enrol_url": None}),
     "no factor yet": ("no_factor", NO_FACTOR),
+    "no factor, in debug mode": ("no_factor", {**NO_FACTOR, "enrol_url": None, "developer": list(WAYS)}),
     "retry": ("retry", {"action": "send a transfer", "cancel_url": "/"}),
     "message": (
         "message",

@@ -110,7 +110,12 @@ def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
     factor = _chosen(guard, pending, request.form.get("factor"))
     try:
         sent = guard.challenges.send(
-            pending, factor, now=guard.clock(), host=host_name(), address=request.remote_addr or ""
+            pending,
+            factor,
+            known=guard.is_known(pending.user),
+            now=guard.clock(),
+            host=host_name(),
+            address=request.remote_addr or "",
         )
     except (ChallengeError, SenderError) as error:
         reason = error.reason if isinstance(error, ChallengeError) else "sender"
@@ -134,7 +139,14 @@ def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
     code = request.form.get("code", "")
     new_key = _key_of(guard, pending, factor)
     try:
-        guard.challenges.check(pending, factor, code, now=guard.clock(), address=request.remote_addr or "")
+        guard.challenges.check(
+            pending,
+            factor,
+            code,
+            known=guard.is_known(pending.user),
+            now=guard.clock(),
+            address=request.remote_addr or "",
+        )
     except ChallengeError as error:
         _tell(signals.challenge_failed, pending, factor, reason=error.reason)
         return _page(guard, pending, factor, error=error)

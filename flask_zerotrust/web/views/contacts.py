@@ -77,7 +77,8 @@ def confirm(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
         contact, pending = guard.challenges.contact(user, guard.thread(user), kind, now=now)
         factor = _factor(guard, kind, contact.recipient)
         code, address = request.form.get("code", ""), request.remote_addr or ""
-        guard.challenges.check(pending, factor, code, now=now, address=address)
+        known = guard.is_known(user)
+        guard.challenges.check(pending, factor, code, known=known, now=now, address=address)
     except ChallengeError as error:
         signals.enrolment_failed.send(this_app(), user=user, kind=kind, reason=error.reason)
         again = _used_up if error.reason == "too_many" else _waiting
@@ -98,9 +99,9 @@ def confirm(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
 
 
 def _send(guard: Guard, user: str, kind: str, factor: Factor, pending: Pending) -> ResponseReturnValue:
-    now, address = guard.clock(), request.remote_addr or ""
+    now, address, known = guard.clock(), request.remote_addr or "", guard.is_known(user)
     try:
-        guard.challenges.send(pending, factor, now=now, host=host_name(), address=address)
+        guard.challenges.send(pending, factor, known=known, now=now, host=host_name(), address=address)
     except (ChallengeError, SenderError) as error:
         reason = error.reason if isinstance(error, ChallengeError) else "sender"
         signals.code_refused.send(this_app(), user=user, factor_id=factor.id, kind=kind, reason=reason)
