@@ -19,9 +19,10 @@ CHANGED = .ci/when-changed
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to change)
+demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to change, NEW_BROWSER=movement)
 	@echo "The example app: http://127.0.0.1:$(PORT)   (Ctrl-C stops it)"
-	@$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
+	@$(if $(NEW_BROWSER),FLASK_ZEROTRUST_NEW_BROWSER='"$(NEW_BROWSER)"') \
+		$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
 
 # A browser test waits for half of its time. Two lanes of them and one of all other tests keep two cores busy.
 LANES = lane-browser lane-pages lane-rest

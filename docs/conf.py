@@ -42,7 +42,8 @@ doctest_default_flags = doctest.ELLIPSIS | doctest.DONT_ACCEPT_TRUE_FOR_1
 doctest_global_setup = """
 __name__ = "__main__"
 from flask import Flask, session
-from flask_zerotrust import ZeroTrust, current_risk, signals, step_up_required
+from flask_zerotrust import ZeroTrust, current_risk, signals, step_up_required, testing
+from flask_zerotrust.factors import TotpFactor, new_secret
 """
 
 _ENTRY = re.compile(r"^- \[[^\]]+\]\(([\w/-]+)\.md\)", re.MULTILINE)

@@ -24,6 +24,12 @@ CHOICES = {
     "switch off": "What was learnt is erased, and nothing more is learnt.",
     "start again": "What was learnt is erased. The bank starts again from nothing.",
 }
+#: What the status line calls the states of a browser, as status.js does.
+BROWSERS = {
+    "new": "this browser is new",
+    "session": "this browser is confirmed until you log out",
+    "known": "this browser is remembered",
+}
 
 
 @blueprint.before_request
@@ -53,7 +59,7 @@ def transfer() -> str:
 @blueprint.post("/transfer")
 @step_up_required(action="send a transfer")
 def send_transfer() -> tuple[str, int] | Response:
-    """Move the money: guarded, because this is what a thief is after."""
+    """Move the money: guarded, because this is what a thief is after. A new browser takes a code."""
     form = forms.TransferForm.read(request.form)
     me = current_user.get_id()
     if not form.errors:
@@ -136,7 +142,13 @@ def demo_values() -> dict[str, Any]:
     """Give every page the risk to show; real sites keep it to themselves."""
     if not current_user or not current_user.is_authenticated:
         return {}
-    return {"risk_level": current_risk.level, "risk_text": risk_text()}
+    risk = current_risk
+    return {
+        "risk_level": risk.level,
+        "risk_text": risk_text(),
+        "browser": risk.browser,
+        "browser_text": BROWSERS[risk.browser],
+    }
 
 
 def risk_text() -> str:

@@ -1,9 +1,10 @@
-"""Flask-ZeroTrust: ask for a one-time code when movement is suspicious, unknown or stale.
+"""Flask-ZeroTrust: ask for a code in every new browser, and again when movement looks like a machine's.
 
 >>> from flask_zerotrust import ZeroTrust, step_up_required, current_risk
 
-Three lines add it to an app: ``ZeroTrust(app)``, ``{{ zerotrust_script() }}`` in the base template,
-and ``@step_up_required`` below ``@app.route`` of every view worth protecting.
+Four lines add it to an app: ``ZeroTrust(app)``, ``{{ zerotrust_script() }}`` in the base template,
+``@step_up_required`` below ``@app.route`` of every view worth protecting, and a factor in
+``@zt.factors_loader``.
 
 Where to read on: ``web.decorator``, ``web.enforce`` and ``risk.level.decide`` protect a view. Movement
 comes in through ``web.views.movement``, ``web.ingest`` and ``risk.assess``. ``extension`` connects both to

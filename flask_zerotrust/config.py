@@ -16,6 +16,7 @@ PREFIX = "ZEROTRUST_"
 CLOCK_SLACK_S = 5.0
 
 Mode = Literal["enforce", "observe", "off"]
+NewBrowser = Literal["challenge", "movement"]
 Enrol = Literal["factor", "first-use"]
 SmsSender = Literal["none", "console", "twilio", "twilio-verify"]
 EmailSender = Literal["none", "console", "smtp"]
@@ -93,18 +94,28 @@ class Settings:
     )
     replay_days: float = _setting(30.0, "how many days they are kept at most", low=1, high=365)
 
-    grant_s: float = _setting(300.0, "default age up to which a passed step-up counts", low=1, high=86_400)
-    unknown_grant_s: float = _setting(
+    grant_s: float = _setting(
+        300.0,
+        "age in seconds up to which a passed step-up or a proof by the browser's key counts",
+        low=1,
+        high=86_400,
+    )
+    new_browser: NewBrowser = _setting(
+        "challenge",
+        "challenge: a browser without a passed factor is asked for a code, however it moves; "
+        "movement: good movement alone opens a view",
+    )
+    browser_days: float = _setting(
+        30.0, "days for which a remembered browser needs no code; 0 remembers none", low=0, high=365
+    )
+    keyless_s: float = _setting(
         1_800.0,
-        "the same while a session is unknown, as it is without pointer movement",
+        "age in seconds up to which a passed step-up counts in a browser that can make no key",
         low=1,
         high=86_400,
     )
     session_s: float = _setting(
         86_400.0, "how long a session's record is kept after its last batch", low=60, high=2_678_400
-    )
-    bind_browser: bool = _setting(
-        True, "count a session's movement and step-ups only in the browser (User-Agent) that they came from"
     )
     latch_s: float = _setting(
         86_400.0, "how long a required challenge is remembered for the user", low=60, high=2_678_400
@@ -163,8 +174,12 @@ class Settings:
     issuer: str = _setting("", "name shown in authenticator apps; empty takes the app's name")
     sms_sender: SmsSender = _setting("none", "none, console (development only), twilio or twilio-verify")
     sms_prefixes: tuple[str, ...] = _setting((), "prefixes numbers must start with, such as '+44'")
-    sms_per_number_hour: int = _setting(5, "messages an hour to one number", low=1, high=1_000)
-    sms_per_user_hour: int = _setting(6, "messages an hour for one user", low=1, high=1_000)
+    sms_per_number_hour: int = _setting(
+        5, "messages an hour to one number, apart for known browsers", low=1, high=1_000
+    )
+    sms_per_user_hour: int = _setting(
+        6, "messages an hour for one user, apart for known browsers", low=1, high=1_000
+    )
     sms_per_prefix_hour: int = _setting(
         60, "messages an hour to numbers that share their first six digits", low=1, high=1_000_000
     )
@@ -178,8 +193,12 @@ class Settings:
     twilio_timeout_s: float = _setting(10.0, "longest wait for Twilio", low=0.1, high=60)
 
     email_sender: EmailSender = _setting("none", "none, console (development only) or smtp")
-    email_per_address_hour: int = _setting(5, "mails an hour to one address", low=1, high=1_000)
-    email_per_user_hour: int = _setting(6, "mails an hour for one user", low=1, high=1_000)
+    email_per_address_hour: int = _setting(
+        5, "mails an hour to one address, apart for known browsers", low=1, high=1_000
+    )
+    email_per_user_hour: int = _setting(
+        6, "mails an hour for one user, apart for known browsers", low=1, high=1_000
+    )
     email_total_hour: int = _setting(1_000, "mails an hour altogether", low=1, high=10_000_000)
     smtp_host: str | None = _setting(None, "server that takes the site's mail")
     smtp_port: int = _setting(587, "its port: 587 with starttls, 465 with ssl", low=1, high=65_535)
@@ -218,10 +237,10 @@ class Settings:
             raise ConfigError(
                 f"{PREFIX}URL_PREFIX must start with '/' and not end with it, got {self.url_prefix!r}."
             )
-        if self.unknown_grant_s < self.grant_s:
+        if self.keyless_s < self.grant_s:
             raise ConfigError(
-                f"{PREFIX}UNKNOWN_GRANT_S ({self.unknown_grant_s:g}) must not be shorter than "
-                f"{PREFIX}GRANT_S ({self.grant_s:g}): people without a pointer would be asked more often."
+                f"{PREFIX}KEYLESS_S ({self.keyless_s:g}) must not be shorter than {PREFIX}GRANT_S "
+                f"({self.grant_s:g}): it is the longer age for browsers that can make no key."
             )
         for prefix in self.sms_prefixes:
             if re.fullmatch(r"\+[0-9]{1,14}", prefix) is None:

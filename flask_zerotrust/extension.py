@@ -23,8 +23,9 @@ from flask_zerotrust.factors.twilio_verify import VerifiedSmsFactor, sms_factor
 from flask_zerotrust.identity.profile_store import Progress
 from flask_zerotrust.recordings.recorder import Consent
 from flask_zerotrust.sessions.sessions import short_id
-from flask_zerotrust.web import audit_log, translations
+from flask_zerotrust.web import audit_log, browsers, translations
 from flask_zerotrust.web.build import assemble
+from flask_zerotrust.web.first_run import warn_without_factors
 from flask_zerotrust.web.form_movement import StrippingRequest
 from flask_zerotrust.web.placement import find_misplaced
 from flask_zerotrust.web.script_tag import zerotrust_script
@@ -108,6 +109,7 @@ class ZeroTrust:
         # The first of these is called last, after what the app itself does.
         app.after_request_funcs.setdefault(None, []).insert(0, _settle)
         _follow_logins(app)
+        _follow_passwords(app)
         if settings.audit_log:
             audit_log.connect(app)
         _apps.add(app)
@@ -140,11 +142,11 @@ class ZeroTrust:
         return consent
 
     def notify(self, notify: Notify) -> Notify:
-        """Register a function (user id, event, text) that tells a user of a change to their factors.
+        """Register a function (user id, event, text) that tells a user of changed factors and new browsers.
 
-        It takes the place of the messages that the extension sends by itself; ``event`` is
-        ``"factor-added"``, ``"factor-removed"`` or ``"recovery-codes-made"``, ``text`` says so in words.
-        What it raises is logged; the change stands.
+        It takes the place of the messages that the extension sends by itself. ``event`` is
+        ``"factor-added"``, ``"factor-removed"``, ``"recovery-codes-made"`` or ``"browser-remembered"``,
+        and ``text`` says so in words. What it raises is logged, and the change stands.
         """
         self._loaders.notify = notify
         return notify
@@ -194,7 +196,7 @@ class ZeroTrust:
         guard.profiles.forget(user)
 
     def unlock(self, user: str) -> None:
-        """Open an account that is locked after too many wrong codes in a row.
+        """Open an account that is locked after too many wrong codes in a row, in all browsers.
 
         Check first that you talk to the user: whoever typed the wrong codes may type more.
 
@@ -215,11 +217,14 @@ class ZeroTrust:
         this_guard().challenges.unlock(user)
 
     def password_changed(self, user: str) -> None:
-        """End the grants of all sessions of a user. Call it after a password was changed or reset.
+        """Forget a user's browsers and end all grants. Call it after a password was changed or reset.
 
         The next protected view of every session asks for a code again, the current one included. Nobody
         is logged out. The signal ``grant_revoked`` is sent for each session with the reason
         ``"password_changed"``.
+
+        With Flask-Security nothing has to be called: its signals ``password_changed`` and
+        ``password_reset`` do it.
 
         Parameters
         ----------
@@ -235,53 +240,55 @@ class ZeroTrust:
         >>> with app.app_context():
         ...     zt.password_changed("ada")
         """
-        for session_id in this_guard().end_grants(user):
-            signals.grant_revoked.send(
-                this_app(),
-                user=user,
-                session=short_id(session_id),
-                reason="password_changed",
-                latch_lifted=False,
-            )
+        _end_trust(user)
 
     def sms_factor(
         self, number: str, *, id: str = "sms", label: str | None = None
     ) -> SmsFactor | VerifiedSmsFactor:
         """Return a text-message factor for a verified number, over the configured sender.
 
+        Without a sender, its messages go to the terminal while the app is in debug mode or ``TESTING``.
+
         Raises
         ------
         ConfigError
-            Where ``ZEROTRUST_SMS_SENDER`` names none, and for a number that is not in international form.
+            If ``ZEROTRUST_SMS_SENDER`` is ``"none"`` in production, or the number is not in international
+            form.
         """
         return sms_factor(number, self.sender, id=id, label=label)
 
     @property
     def sender(self) -> Sender | Verifier:
         """The current app's sender of text messages, or the service that sends and checks their codes."""
-        sender = this_guard().sender
+        sender = this_guard().app_sender()
         if sender is None:
             raise ConfigError(
-                "ZEROTRUST_SMS_SENDER is 'none': set it to 'console', 'twilio' or 'twilio-verify'."
+                "ZEROTRUST_SMS_SENDER is 'none': set it to 'console', 'twilio' or 'twilio-verify'. "
+                "While you develop, run with: flask run --debug. Then messages go to the terminal."
             )
         return sender
 
     def email_factor(self, address: str, *, id: str = "email", label: str | None = None) -> EmailFactor:
         """Return an e-mail factor for a verified address, over the configured sender.
 
+        Without a sender, its mail goes to the terminal while the app is in debug mode or ``TESTING``.
+
         Raises
         ------
         ConfigError
-            Where ``ZEROTRUST_EMAIL_SENDER`` names none, and for what is no address.
+            If ``ZEROTRUST_EMAIL_SENDER`` is ``"none"`` in production, or the address is malformed.
         """
         return EmailFactor(address, self.mailer, id=id, label=label)
 
     @property
     def mailer(self) -> Mailer:
         """The current app's sender of mail."""
-        mailer = this_guard().mailer
+        mailer = this_guard().app_mailer()
         if mailer is None:
-            raise ConfigError("ZEROTRUST_EMAIL_SENDER is 'none': set it to 'console' or 'smtp'.")
+            raise ConfigError(
+                "ZEROTRUST_EMAIL_SENDER is 'none': set it to 'console' or 'smtp'. "
+                "While you develop, run with: flask run --debug. Then mail goes to the terminal."
+            )
         return mailer
 
 
@@ -305,6 +312,7 @@ def check_complete() -> None:
         return
     check_source(guard.loaders.user_id)
     _follow_logins(this_app())
+    _follow_passwords(this_app())
     _check_consent(guard)
     if not isinstance(request, StrippingRequest):
         raise ConfigError(
@@ -317,6 +325,7 @@ def check_complete() -> None:
     if csrf is not None:
         for view in CSRF_EXEMPT:
             csrf.exempt(view)
+    warn_without_factors(guard)
     guard.checked = True
 
 
@@ -340,6 +349,49 @@ def _follow_logins(app: Flask) -> None:
     user_logged_in.connect(_logged_in, app)
     user_login_confirmed.connect(_logged_in, app)
     user_logged_out.connect(_logged_out, app)
+
+
+def _follow_passwords(app: Flask) -> None:
+    """End trust when a password is changed or reset, where the app uses Flask-Security."""
+    if "flask_security" not in sys.modules:
+        return
+    from flask_security import password_changed, password_reset  # noqa: PLC0415 - optional
+
+    password_changed.connect(_password_changed, app)
+    password_reset.connect(_password_changed, app)
+
+
+def _password_changed(_app: Flask, *, user: Any, **_: Any) -> None:
+    for user_id in _ids(user):
+        _end_trust(user_id)
+
+
+def _ids(user: Any) -> set[str]:
+    """Return every id by which the extension may know a user of Flask-Security.
+
+    Flask-Login's id is a random one there (``fs_uniquifier``), and changes with the password. An app's
+    ``@zt.user_id_loader`` cannot be asked about a user who is not logged in, and mostly returns the key.
+    """
+    found = {str(user.get_id())}
+    if getattr(user, "id", None) is not None:
+        found.add(str(user.id))
+    return found
+
+
+def _end_trust(user: str) -> None:
+    """Forget a user's browsers and end the grants of all sessions."""
+    guard = this_guard()
+    # First, because the end of a browser ends its sessions' grants without this signal.
+    ended = guard.end_grants(user)
+    browsers.forget(guard, user)
+    for session_id in ended:
+        signals.grant_revoked.send(
+            this_app(),
+            user=user,
+            session=short_id(session_id),
+            reason="password_changed",
+            latch_lifted=False,
+        )
 
 
 def _settle(response: Response) -> Response:

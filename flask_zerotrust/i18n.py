@@ -6,10 +6,17 @@ errors, logs, the command line) stays English.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 #: The language that texts are written in.
 SOURCE = "en"
+
+# Not by strftime, which would take the names from the locale of the server.
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 class Translator(Protocol):
@@ -20,6 +27,9 @@ class Translator(Protocol):
 
     def ngettext(self, one: str, many: str, n: int) -> str:
         """Return the text that fits this number."""
+
+    def format_date(self, when: datetime) -> str:
+        """Return a date in words of the language that texts are in."""
 
     def language(self) -> str:
         """Return the tag (BCP 47) of the language that texts are in."""
@@ -33,6 +43,9 @@ class _AsWritten:
 
     def ngettext(self, one: str, many: str, n: int) -> str:
         return one if n == 1 else many
+
+    def format_date(self, when: datetime) -> str:
+        return english_date(when)
 
     def language(self) -> str:
         return SOURCE
@@ -57,6 +70,16 @@ def gettext(text: str, /, **values: object) -> str:
 def ngettext(one: str, many: str, num: int, /, **values: object) -> str:
     """Return the text that fits a number, which stands in it as ``%(num)s``."""
     return _translator.ngettext(one, many, num) % {"num": num, **values}
+
+
+def english_date(when: datetime) -> str:
+    """Return a date such as "15 January 2027"."""
+    return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
+
+
+def format_date(when: datetime) -> str:
+    """Return a date in words of the language of the request, such as "15 January 2027"."""
+    return _translator.format_date(when)
 
 
 def language() -> str:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from blinker import NamedSignal, Namespace
 
 __all__ = [
+    "browser_forgotten",
+    "browser_proven",
+    "browser_remembered",
     "challenge_failed",
     "challenge_opened",
     "challenge_passed",
@@ -19,6 +22,7 @@ __all__ = [
     "factor_removed",
     "factor_renamed",
     "grant_revoked",
+    "proof_refused",
     "request_refused",
     "risk_assessed",
     "session_latched",
@@ -61,6 +65,18 @@ enrolment_failed = _signals.signal("enrolment-failed")
 #: A grant was ended early. ``user``, ``session`` (short id), ``reason`` ("operator", "password_changed",
 #: "different_person" or "replayed_movement"), ``latch_lifted``.
 grant_revoked = _signals.signal("grant-revoked")
+
+#: A browser was remembered with a passed factor. ``user``, ``browser`` (its id), ``name``.
+browser_remembered = _signals.signal("browser-remembered")
+
+#: A browser proved by its key which browser it is. ``user``, ``browser``.
+browser_proven = _signals.signal("browser-proven")
+
+#: A proof was malformed, late, used before or of a browser that is not known. ``user``, ``reason``.
+proof_refused = _signals.signal("proof-refused")
+
+#: A browser was forgotten. ``user``, ``browser``, ``name``.
+browser_forgotten = _signals.signal("browser-forgotten")
 
 #: A factor was added through the extension. ``user``, ``factor_id``, ``kind``. Tell the owner.
 factor_enrolled = _signals.signal("factor-enrolled")

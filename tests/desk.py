@@ -84,17 +84,37 @@ class Desk:
     def load(self, challenge_id: str, user: str = "ada", session_id: str = "s1") -> Pending:
         return self.challenges.load(challenge_id, user=user, session_id=session_id, now=self.clock())
 
-    def send(self, pending: Pending, factor: Factor | None = None, address: str = ADDRESS) -> Pending:
-        """Send a code (to the phone, if nothing else is said)."""
+    def send(
+        self,
+        pending: Pending,
+        factor: Factor | None = None,
+        address: str = ADDRESS,
+        *,
+        known: bool = False,
+    ) -> Pending:
+        """Send a code (to the phone, if nothing else is said), in a browser that is new or known."""
         return self.challenges.send(
-            pending, factor or self.sms, now=self.clock(), host="bank.example", address=address
+            pending,
+            factor or self.sms,
+            known=known,
+            now=self.clock(),
+            host="bank.example",
+            address=address,
         )
 
     def check(
-        self, pending: Pending, code: str, factor: Factor | None = None, address: str = ADDRESS
+        self,
+        pending: Pending,
+        code: str,
+        factor: Factor | None = None,
+        address: str = ADDRESS,
+        *,
+        known: bool = False,
     ) -> None:
-        """Answer with a code (from the phone, if nothing else is said)."""
-        self.challenges.check(pending, factor or self.sms, code, now=self.clock(), address=address)
+        """Answer with a code (from the phone, if nothing else is said), in a browser new or known."""
+        self.challenges.check(
+            pending, factor or self.sms, code, known=known, now=self.clock(), address=address
+        )
 
     def app_code(self, steps: int = 0, secret: str = SECRET) -> str:
         """The code that the authenticator app shows, now or some steps away."""

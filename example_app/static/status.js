@@ -1,8 +1,14 @@
 // The live status line, and the history that the chart draws. For this demo only.
 const line = document.querySelector("[data-zerotrust-status]");
+const browserLine = document.querySelector("[data-zerotrust-browser]");
 const news = document.querySelector("[data-level-news]");
 const key = `bank.risk.${line.dataset.who}`;
 const POLL_MS = 2000;
+const BROWSERS = {
+  new: "this browser is new",
+  session: "this browser is confirmed until you log out",
+  known: "this browser is remembered",
+};
 // Half an hour at one reading every two seconds.
 const MOST_POINTS = 900;
 
@@ -24,6 +30,8 @@ function show(status) {
   line.textContent = words(status) + other + (status.granted ? " - code accepted" : status.latched ? " - code needed" : "");
   if (line.dataset.level !== status.level) news.textContent = `Movement check: ${status.level}`;
   line.dataset.level = status.level;
+  browserLine.textContent = BROWSERS[status.browser];
+  browserLine.dataset.browser = status.browser;
   remember(status);
 }
 

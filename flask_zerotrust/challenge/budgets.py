@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from flask_zerotrust.challenge.records import Kept
+from flask_zerotrust.challenge.records import Kept, pool_of
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.stores.base import update
@@ -28,7 +28,11 @@ NOTICES_HOUR = 12
 
 
 class Budgets(Kept):
-    """Messages spent, by number or address (under its HMAC), user, prefix of a number and altogether."""
+    """Messages spent, by number or address (under its HMAC), user, prefix of a number and altogether.
+
+    Numbers, addresses and users have two budgets each: one for browsers known to the user (``known``)
+    and one for all others. Prefixes and totals are shared.
+    """
 
     def check_allowed(self, factor: Factor) -> None:
         """Raise ChallengeError ``not_allowed`` for a number outside the configured prefixes."""
@@ -36,19 +40,20 @@ class Budgets(Kept):
         if recipient.startswith("+") and prefixes and not recipient.startswith(prefixes):
             raise ChallengeError("not_allowed")
 
-    def cool_down(self, user: str, factor: Factor, *, now: float) -> None:
+    def cool_down(self, user: str, factor: Factor, *, known: bool, now: float) -> None:
         """Let one code pass in a while; raise ChallengeError ``too_soon`` for the others.
 
         The pause belongs to user and recipient, so opening another challenge does not shorten it.
         """
         pause_s = self._settings.resend_s
-        key = f"sent-lately:{self._keys.digest('recipient', user, factor.recipient or factor.id)}"
+        digest = self._keys.digest("recipient", user, factor.recipient or factor.id)
+        key = f"sent-lately:{pool_of(known)}:{digest}"
         until = repr(now + pause_s).encode()
         if pause_s and not self._store.swap(key, old=None, new=until, ttl_s=pause_s):
             ends_at = float(self._store.get(key) or until)
             raise ChallengeError("too_soon", retry_after_s=max(0.0, ends_at - now))
 
-    def spend(self, user: str, factor: Factor, *, now: float) -> None:
+    def spend(self, user: str, factor: Factor, *, known: bool, now: float) -> None:
         """Count one message, or raise ChallengeError ``budget``.
 
         The narrow budgets come first, so that one recipient asked for over and over spends nothing of
@@ -56,17 +61,20 @@ class Budgets(Kept):
         """
         s = self._settings
         recipient = factor.recipient or factor.id
-        if factor.id.startswith(ADDING):
+        adding, pool = factor.id.startswith(ADDING), pool_of(known)
+        # Anybody can add a stranger's number in a browser that is known to themselves.
+        to = pool_of(known and not adding)
+        if adding:
             limit = s.email_per_address_hour if "@" in recipient else s.sms_per_number_hour
             self._spend("unproven", recipient.lower(), max(1, limit - KEPT_FOR_OWNERS), now)
         if "@" in recipient:
             # Case does not tell mailboxes apart anywhere that matters, and must not earn a new budget.
-            self._spend("address", recipient.lower(), s.email_per_address_hour, now)
-            self._spend("mail-user", user, s.email_per_user_hour, now)
+            self._spend(f"address-{to}", recipient.lower(), s.email_per_address_hour, now)
+            self._spend(f"mail-user-{pool}", user, s.email_per_user_hour, now)
             self._spend("mail-total", "", s.email_total_hour, now)
             return
-        self._spend("number", recipient, s.sms_per_number_hour, now)
-        self._spend("user", user, s.sms_per_user_hour, now)
+        self._spend(f"number-{to}", recipient, s.sms_per_number_hour, now)
+        self._spend(f"user-{pool}", user, s.sms_per_user_hour, now)
         if recipient.startswith("+"):
             self._spend("prefix", recipient[: 1 + _PREFIX_DIGITS], s.sms_per_prefix_hour, now)
         self._spend("total", "", s.sms_total_hour, now)

@@ -61,6 +61,7 @@ class Challenges:
         method: str,
         parked: Parked | None,
         now: float,
+        provable: bool = False,
     ) -> str:
         """Keep what the person wanted and return the challenge's id; nothing is sent."""
         pending = Pending(
@@ -72,6 +73,7 @@ class Challenges:
             method=method,
             parked=self._affordable(user, parked),
             opened_at=now,
+            provable=provable,
         )
         self._pending.add(pending)
         return pending.id
@@ -90,9 +92,11 @@ class Challenges:
         return pending
 
     def send(
-        self, pending: Pending, factor: Factor, *, now: float, host: str, address: str | None
+        self, pending: Pending, factor: Factor, *, known: bool, now: float, host: str, address: str | None
     ) -> Pending:
         """Send a new code, which voids the one before, and return the challenge as it is then.
+
+        ``known`` says that the browser is known to the user, and chooses the budgets.
 
         Raises
         ------
@@ -106,11 +110,11 @@ class Challenges:
             raise ChallengeError("not_sending")
         if pending.passed_at is not None:
             raise ChallengeError("used")
-        self._attempts.check_open(pending.user, factor, now=now)
+        self._attempts.check_open(pending.user, factor, known=known, now=now)
         self._budgets.check_allowed(factor)
         self._attempts.slow(address)
-        self._budgets.cool_down(pending.user, factor, now=now)
-        self._budgets.spend(pending.user, factor, now=now)
+        self._budgets.cool_down(pending.user, factor, known=known, now=now)
+        self._budgets.spend(pending.user, factor, known=known, now=now)
         self._attempts.note(address)
         if isinstance(factor, ProviderCodes):
             self._codes.make_there(pending, factor, factor, now=now)
@@ -121,9 +125,11 @@ class Challenges:
         )
 
     def check(
-        self, pending: Pending, factor: Factor, code: str, *, now: float, address: str | None
+        self, pending: Pending, factor: Factor, code: str, *, known: bool, now: float, address: str | None
     ) -> None:
         """Return if the code is right and was not used before; a try is counted before it is judged.
+
+        ``known`` says that the browser is known to the user, and chooses the counters.
 
         Raises
         ------
@@ -139,11 +145,11 @@ class Challenges:
             raise ChallengeError("used")
         if pending.ends_at(life_s=self._settings.challenge_s) <= now:
             raise ChallengeError("gone")
-        self._attempts.check_open(pending.user, factor, now=now)
+        self._attempts.check_open(pending.user, factor, known=known, now=now)
         sent = self._codes.find(pending, factor, now=now) if factor.sends else None
         asked = self._asked(pending, factor)
         self._attempts.slow(address)
-        one = self._attempts.count(pending, factor, now=now)
+        one = self._attempts.count(pending, factor, known=known, now=now)
         if sent is not None:
             use = self._codes.use_of(sent, pending, factor, code)
         elif isinstance(factor, Questioned):
@@ -152,10 +158,10 @@ class Challenges:
             use = factor.check(code, now=now)
         if use is None:
             self._attempts.note(address)
-            raise self._attempts.failed(one, pending.user, factor, now=now)
+            raise self._attempts.failed(one, pending.user, factor, known=known, now=now)
         claim_use(self._store, pending.user, factor.kind, use)
         self._codes.void(pending)
-        self._attempts.succeeded(pending.user, factor)
+        self._attempts.succeeded(pending.user, factor, known=known)
 
     def passed(self, pending: Pending, *, session_id: str, now: float) -> Pending:
         """Bind an answered challenge to the session's new id, for the page that confirms its form."""
@@ -169,7 +175,10 @@ class Challenges:
         self._codes.void(pending)
 
     def unlock(self, user: str) -> None:
-        """Open an account that is ``locked``: for the site's support, after talking to the person."""
+        """Open an account that is ``locked``, in all browsers: for the site's support.
+
+        It should talk to the user first.
+        """
         self._attempts.unlock(user)
 
     def enrol_begin(self, user: str, session_id: str, *, now: float) -> str:

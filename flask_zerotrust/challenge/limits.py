@@ -1,4 +1,7 @@
-"""Counting tries before they are judged: by challenge, by factor, by account and, softly, by address."""
+"""Counting tries before they are judged: by challenge, by factor, by account and, softly, by address.
+
+Factors and accounts have two counters each: one for browsers known to the user and one for all others.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from flask_zerotrust.challenge.pending import Pending
-from flask_zerotrust.challenge.records import Kept
+from flask_zerotrust.challenge.records import Kept, pool_of
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.base import Factor, Unguessable
 
-# NIST SP 800-63B, 5.2.2: at most 100 consecutive failed attempts on one account.
-ACCOUNT_FAILURES = 100
+# NIST SP 800-63B, 5.2.2: at most 100 consecutive failed attempts on one account. Half of them for known
+# browsers, half for all others.
+ACCOUNT_FAILURES = 50
 # Failures this long ago are no longer "consecutive" with today's; a month of a hundred guesses at
 # six digits, three valid at a time, succeeds once in three thousand.
 _ACCOUNT_S = 30 * 86_400.0
@@ -34,17 +38,20 @@ class Try:
 
 
 class Attempts(Kept):
-    """The counters of one app."""
+    """The counters of one app.
 
-    def check_open(self, user: str, factor: Factor, *, now: float) -> None:
+    ``known`` says in every method that the browser is known to the user.
+    """
+
+    def check_open(self, user: str, factor: Factor, *, known: bool, now: float) -> None:
         """Raise ChallengeError ``factor_paused`` while the factor pauses."""
         if isinstance(factor, Unguessable):
             return
-        until = self._store.get(_pause(user, factor))
+        until = self._store.get(_pause(user, factor, known=known))
         if until is not None:
             raise ChallengeError("factor_paused", retry_after_s=max(0.0, float(until) - now))
 
-    def count(self, pending: Pending, factor: Factor, *, now: float) -> Try:
+    def count(self, pending: Pending, factor: Factor, *, known: bool, now: float) -> Try:
         """Count one try and return its numbers, or raise if it must not be compared any more.
 
         Many tries at once each get their own number, so no more than the limit are ever compared.
@@ -55,31 +62,36 @@ class Attempts(Kept):
             raise ChallengeError("too_many")
         if isinstance(factor, Unguessable):
             return Try(of_challenge=of_challenge, of_factor=0)
-        if self._store.increment(_account(pending.user), ttl_s=_ACCOUNT_S) > ACCOUNT_FAILURES:
+        account = _account(pending.user, known=known)
+        if self._store.increment(account, ttl_s=_ACCOUNT_S) > ACCOUNT_FAILURES:
             raise ChallengeError("locked")
-        of_factor = self._store.increment(_failures(pending.user, factor), ttl_s=_FACTOR_S)
+        of_factor = self._store.increment(_failures(pending.user, factor, known=known), ttl_s=_FACTOR_S)
         # A pause that another request began a moment ago has set the counter back already.
-        self.check_open(pending.user, factor, now=now)
+        self.check_open(pending.user, factor, known=known, now=now)
         if of_factor > s.factor_failures:
-            raise self._pause(pending.user, factor, now=now)
+            raise self._pause(pending.user, factor, known=known, now=now)
         return Try(of_challenge=of_challenge, of_factor=of_factor)
 
-    def failed(self, one: Try, user: str, factor: Factor, *, now: float) -> ChallengeError:
+    def failed(self, one: Try, user: str, factor: Factor, *, known: bool, now: float) -> ChallengeError:
         """Return what to tell the person about a wrong code: also that it was the last one."""
         if one.of_factor >= self._settings.factor_failures:
-            return self._pause(user, factor, now=now)
+            return self._pause(user, factor, known=known, now=now)
         if one.of_challenge >= self._settings.code_tries:
             return ChallengeError("too_many")
         return ChallengeError("wrong")
 
-    def succeeded(self, user: str, factor: Factor) -> None:
-        """Set the user's counters back: failures are counted only in a row."""
-        self._store.delete(_failures(user, factor))
-        self.unlock(user)
+    def succeeded(self, user: str, factor: Factor, *, known: bool) -> None:
+        """Set the user's counters back: failures are counted only in a row.
+
+        Those of the other browsers stay, or an owner's daily code would give a thief new guesses every day.
+        """
+        self._store.delete(_failures(user, factor, known=known))
+        self._store.delete(_account(user, known=known))
 
     def unlock(self, user: str) -> None:
-        """Open an account that had too many failures in a row."""
-        self._store.delete(_account(user))
+        """Open an account that had too many failures in a row, in known and in other browsers."""
+        for known in (True, False):
+            self._store.delete(_account(user, known=known))
 
     def slow(self, address: str | None) -> None:
         """Raise ChallengeError ``slow_down`` for all but one try in a while from a busy address."""
@@ -96,10 +108,11 @@ class Attempts(Kept):
         if address:
             self._store.increment(f"tries-from:{self._address(address)}", ttl_s=ADDRESS_WINDOW_S)
 
-    def _pause(self, user: str, factor: Factor, *, now: float) -> ChallengeError:
+    def _pause(self, user: str, factor: Factor, *, known: bool, now: float) -> ChallengeError:
         pause_s = self._settings.factor_pause_s
-        self._store.put(_pause(user, factor), repr(now + pause_s).encode(), ttl_s=pause_s)
-        self._store.delete(_failures(user, factor))
+        until = repr(now + pause_s).encode()
+        self._store.put(_pause(user, factor, known=known), until, ttl_s=pause_s)
+        self._store.delete(_failures(user, factor, known=known))
         return ChallengeError("factor_paused", retry_after_s=pause_s)
 
     def _address(self, address: str) -> str:
@@ -125,13 +138,13 @@ def _tries(pending: Pending) -> str:
     return "tries:" + pending.id
 
 
-def _account(user: str) -> str:
-    return "failures-of:" + user
+def _account(user: str, *, known: bool) -> str:
+    return f"failures-of:{pool_of(known)}:{user}"
 
 
-def _failures(user: str, factor: Factor) -> str:
-    return f"failures:{quote(factor.id, safe='')}:{user}"
+def _failures(user: str, factor: Factor, *, known: bool) -> str:
+    return f"failures:{pool_of(known)}:{quote(factor.id, safe='')}:{user}"
 
 
-def _pause(user: str, factor: Factor) -> str:
-    return f"pause:{quote(factor.id, safe='')}:{user}"
+def _pause(user: str, factor: Factor, *, known: bool) -> str:
+    return f"pause:{pool_of(known)}:{quote(factor.id, safe='')}:{user}"

@@ -51,6 +51,8 @@ class Pending:
         When that was.
     passed_at : float or None
         When the challenge was answered; then only its form is left to be confirmed.
+    provable : bool
+        A proof by the browser's key answers it, decided when it was opened.
     """
 
     id: str
@@ -64,6 +66,7 @@ class Pending:
     factor_id: str | None = None
     sent_at: float | None = None
     passed_at: float | None = None
+    provable: bool = False
 
     def ends_at(self, *, life_s: float) -> float:
         """Return when it expires: so long after it was opened, or after it was passed."""

@@ -61,6 +61,14 @@ class Sealed(Kept):
         return members
 
 
+def pool_of(known: bool) -> str:
+    """Name the counters of browsers that are known to the user, or those of all other browsers.
+
+    They are apart, so that wrong codes and messages from elsewhere hold up nobody in a known browser.
+    """
+    return "known" if known else "other"
+
+
 def owner_of(user: str) -> str:
     """Return the name under which the store erases what belongs to a user."""
     return "user:" + user

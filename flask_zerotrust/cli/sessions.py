@@ -14,7 +14,7 @@ from flask_zerotrust.risk import assess
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.sessions.record import Ledger, Record
 from flask_zerotrust.sessions.sessions import short_id
-from flask_zerotrust.web.state import Guard
+from flask_zerotrust.web.state import Guard, browser_trust
 
 # So many characters of an id tell sessions apart; fewer could name somebody else's.
 _LEAST = 6
@@ -98,6 +98,7 @@ def _row(guard: Guard, session_id: str, record: Record) -> dict[str, Any]:
         "level": found.level,
         "risk": round(found.value, 4),
         "latched": record.latched,
+        "browser": browser_trust(record),
         "grant_age_s": None if grant_age_s is None else round(grant_age_s),
         "factor": record.grant.factor_id if record.grant is not None else None,
         "idle_s": round(max(0.0, now - record.state.at)),
@@ -108,7 +109,8 @@ def _line(row: dict[str, Any]) -> str:
     grant = "no grant" if row["grant_age_s"] is None else f"{row['factor']} {row['grant_age_s']} s ago"
     latch = "latched" if row["latched"] else "-"
     return (
-        f"{row['session']}  {row['level']:8}  {latch:7}  {grant:20}  idle {row['idle_s']} s  {row['user']}"
+        f"{row['session']}  {row['level']:8}  {latch:7}  {row['browser']:7}  {grant:20}  "
+        f"idle {row['idle_s']} s  {row['user']}"
     )
 
 

@@ -129,7 +129,10 @@ def recordings_(folder: Path | None, out: str, source: str, skip_bad: bool) -> N
 @click.option("--days", default=7, show_default=True, type=click.IntRange(1, 35), help="So many days back.")
 @json_option
 def observed_(days: int, as_json: bool) -> None:
-    """Show what would have happened while ZEROTRUST_MODE was "observe" (needs `flask zerotrust`)."""
+    """Show what would have happened while ZEROTRUST_MODE was "observe" (needs `flask zerotrust`).
+
+    Codes under both values of ZEROTRUST_NEW_BROWSER are estimates for each day.
+    """
     guard = sharing_guard()
     found = list(observe.days(guard.store, now=guard.clock(), last=days))
     for day in found if as_json else ():
@@ -142,8 +145,19 @@ def observed_(days: int, as_json: bool) -> None:
             f"{sum(day.asked.values())} are stopped{_why(day.asked)}; "
             f"{day.people_asked} of {day.people} people asked at least once"
         )
+        for line in _policies(day):
+            click.echo(f"            {line}")
     if not found:
         click.echo('Nothing was counted. Requests to guarded views are, with ZEROTRUST_MODE = "observe".')
+
+
+def _policies(day: observe.Day) -> list[str]:
+    """Return sentences on the codes under both policies, and on users who could not pass one."""
+    return [
+        f'codes with "challenge": {day.browsers} (one a browser) to {day.sessions} (one a session), '
+        f'with "movement": {day.sessions_asked_by_movement}',
+        f"{day.without_factor} of {day.people} people have no factor",
+    ]
 
 
 def _why(counts: dict[str, int]) -> str:

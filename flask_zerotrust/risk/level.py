@@ -271,56 +271,118 @@ def _is_unclear(state: RiskState, risk: float, policy: Policy) -> bool:
     return risk * odds / (1.0 - risk + risk * odds) >= policy.unclear_at
 
 
+#: What is known of the browser of a session: nothing, a factor passed in this session, or remembered.
+Trust = Literal["new", "session", "known"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What one store read says of a session, now.
+    """State of a session at one moment, from one read of the store.
 
-    ``grant_age_s`` is None where no step-up was passed, or where the grant does not count.
+    Attributes
+    ----------
+    level : {"unknown", "low", "elevated", "high"}
+    value : float
+        Risk in [0, 1].
+    latched : bool
+        A factor is required until one is passed.
+    grant_age_s : float or None
+        Seconds since a factor was passed. None without a grant that counts.
+    proof_age_s : float or None
+        Seconds since the browser proved by its key which browser it is. None without a proof that counts.
+    keyless : bool
+        The grant was given to a browser that could make no key.
     """
 
     level: Level = "unknown"
     value: float = 0.5
     latched: bool = False
     grant_age_s: float | None = None
+    proof_age_s: float | None = None
+    keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What a view demands: the highest risk it takes and how old a grant may be, in seconds."""
+    """Conditions under which a view runs.
+
+    Attributes
+    ----------
+    max_risk : float
+        Highest risk in [0, 1].
+    grant_s : float
+        Highest age of a grant or a proof, in seconds.
+    keyless_s : float
+        Highest age of the grant of a browser that could make no key, in seconds.
+    always : bool
+        Only a grant opens the view.
+    wants_movement : bool
+        The view set a limit of its own, so an *unknown* session is asked, too.
+    movement_earns : bool
+        Good movement opens the view without a factor (``ZEROTRUST_NEW_BROWSER = "movement"``).
+    """
 
     max_risk: float
     grant_s: float
-    unknown_grant_s: float
+    keyless_s: float
     always: bool = False
+    wants_movement: bool = False
+    movement_earns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether the view runs, and the one word that says why."""
+    """Result of :func:`decide`: whether the view runs, and a stable word for the reason."""
 
     allowed: bool
-    reason: Literal["grant", "risk", "always", "latched", "unknown", "high", "above_max_risk"]
+    reason: Literal[
+        "grant",
+        "proof",
+        "risk",
+        "always",
+        "latched",
+        "high",
+        "above_max_risk",
+        "unknown",
+        "new_browser",
+    ]
 
 
 def decide(standing: Standing, terms: Terms) -> Decision:
-    """Decide on one request; a pure function of one store read and the view's terms.
+    """Decide on one request from the session's standing and the view's terms.
 
-    A young grant answers every question. An older one still answers for people who have no
-    movement to show. After that: a latched challenge stays, no evidence is not good evidence, and
-    the view's own limit comes last.
+    A young grant opens every view. Movement that looks like a machine, a replay or another person takes
+    trust away. Otherwise a fresh proof by the browser's key opens the view, or the longer grant of a
+    browser without a key. Good movement alone opens it only if ``terms.movement_earns`` is set.
     """
     age = standing.grant_age_s
     if age is not None and age <= terms.grant_s:
         return Decision(True, "grant")
+    vetoed = _veto(standing, terms)
+    if vetoed is not None:
+        return vetoed
+    if standing.proof_age_s is not None and standing.proof_age_s <= terms.grant_s:
+        return Decision(True, "proof")
+    if standing.keyless and age is not None and age <= terms.keyless_s:
+        return Decision(True, "grant")
+    if not terms.movement_earns:
+        return Decision(False, "new_browser")
+    return Decision(False, "unknown") if standing.level == "unknown" else Decision(True, "risk")
+
+
+def _veto(standing: Standing, terms: Terms) -> Decision | None:
+    """Return the reason for which only a code helps, or None."""
     if terms.always:
         return Decision(False, "always")
     if standing.latched:
         return Decision(False, "latched")
-    if standing.level == "unknown":
-        granted = age is not None and age <= terms.unknown_grant_s
-        return Decision(granted, "grant" if granted else "unknown")
     if standing.level == "high":
         return Decision(False, "high")
-    if standing.value > terms.max_risk:
-        return Decision(False, "above_max_risk")
-    return Decision(True, "risk")
+    if standing.level == "unknown":
+        return Decision(False, "unknown") if terms.wants_movement else None
+    return Decision(False, "above_max_risk") if standing.value > terms.max_risk else None
+
+
+def would_prove(standing: Standing, terms: Terms) -> bool:
+    """Return whether a proof made now would open the view."""
+    return decide(replace(standing, proof_age_s=0.0), terms).allowed

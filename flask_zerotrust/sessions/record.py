@@ -29,14 +29,35 @@ class Grant:
     factor_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A browser that proved by its key which browser it is.
+
+    Attributes
+    ----------
+    user : str
+    at : float
+        Wall-clock seconds.
+    browser : str
+        Id of the browser in the user's list.
+    remembered : bool
+        The browser is remembered past the logout.
+    """
+
+    user: str
+    at: float
+    browser: str
+    remembered: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """The store's record of one session; every change makes ``version`` one higher.
 
     ``suspect`` says that the session was elevated or high at least once since its last step-up,
     ``noted`` how much of that the user's ledger knows (0 nothing, 1 suspect, 2 latched). ``gone``
-    marks the tombstone of an id that was rotated away. ``agent`` is a digest of the browser's name in
-    which the evidence and the grant came about; empty where nothing is known of it.
+    marks the tombstone of an id that was rotated away. ``proof`` is the newest proof by the browser's key,
+    ``proven`` says that a factor was passed or a browser proven since the login.
     """
 
     version: int = 0
@@ -49,11 +70,13 @@ class Record:
     grant: Grant | None = None
     timeline: Timeline = Timeline()
     gone: bool = False
-    agent: str = ""
+    proof: Proof | None = None
+    proven: bool = False
 
     def dump(self) -> bytes:
         """Return the bytes that :meth:`load` reads."""
         grant = self.grant and [self.grant.user, self.grant.at, self.grant.factor_id]
+        proof = self.proof and [self.proof.user, self.proof.at, self.proof.browser, self.proof.remembered]
         row = {
             "v": self.version,
             "u": self.user,
@@ -65,7 +88,8 @@ class Record:
             "g": grant,
             "t": self.timeline.to_json(),
             "x": self.gone,
-            "a": self.agent,
+            "p": proof,
+            "y": self.proven,
         }
         return _JSON.encode(row).encode()
 
@@ -92,7 +116,8 @@ class Record:
                 grant=Grant(*row["g"]) if row["g"] else None,
                 timeline=Timeline(*row["t"]),
                 gone=row["x"],
-                agent=row.get("a", ""),  # not there in records of earlier versions
+                proof=Proof(*row["p"]) if row["p"] else None,
+                proven=row["y"],
             )
         except (ValueError, TypeError, KeyError) as error:
             raise StoreError(
@@ -100,15 +125,24 @@ class Record:
                 "or program wrote it, delete the 'session:' rows; people are then asked for a code again."
             ) from error
 
-    def elsewhere(self) -> Record:
-        """Return what this record is worth in another browser: the latch, and nothing in favour."""
-        return Record(version=self.version, user=self.user, latched=self.latched, agent=self.agent)
-
     def grant_age_s(self, *, user: str, now: float) -> float | None:
         """Return the age of this user's grant, or None without one that counts."""
-        if self.grant is None or self.grant.user != user or self.grant.at > now + CLOCK_SLACK_S:
-            return None
-        return max(0.0, now - self.grant.at)
+        return _age_s(self.grant, user, now)
+
+    def proof_age_s(self, *, user: str, now: float) -> float | None:
+        """Return the age of this user's proof, or None without one that counts."""
+        return _age_s(self.proof, user, now)
+
+    @property
+    def keyless(self) -> bool:
+        """Whether the grant was given to a browser that could make no key."""
+        return self.grant is not None and self.proof is None
+
+
+def _age_s(event: Grant | Proof | None, user: str, now: float) -> float | None:
+    if event is None or event.user != user or event.at > now + CLOCK_SLACK_S:
+        return None
+    return max(0.0, now - event.at)
 
 
 @dataclass(frozen=True, slots=True)

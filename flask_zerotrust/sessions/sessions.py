@@ -6,7 +6,7 @@ The session's copy is what the app and its templates see. The record in the stor
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Collection, MutableMapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -15,7 +15,7 @@ from flask_zerotrust.config import Settings
 from flask_zerotrust.errors import PayloadError
 from flask_zerotrust.keys import KeyRing, is_among
 from flask_zerotrust.risk.level import RiskState
-from flask_zerotrust.sessions.record import Grant, Ledger, Record
+from flask_zerotrust.sessions.record import Grant, Ledger, Proof, Record
 from flask_zerotrust.stores.base import Store, update
 
 SESSION_KEY = "_zerotrust"
@@ -39,11 +39,6 @@ CHANGE_S = 900.0
 
 # People whose tags a process need not make again, 200 bytes each: those at work at one time.
 _KNOWN = 1_024
-# So much of a browser's name is looked at: longer than any browser's own (some 250 characters), and no
-# way to fill the memory that is kept of them.
-_AGENT_CHARS = 512
-# 128 bits in hexadecimal, of a keyed digest.
-_AGENT_TAG_CHARS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +96,6 @@ class Sessions:
         self._keys = keys
         self._settings = settings
         self._tags = lru_cache(_KNOWN)(lambda user: keys.digests("user-tag", user))
-        self._agents = lru_cache(_KNOWN)(
-            lambda name: tuple(one[:_AGENT_TAG_CHARS] for one in keys.digests("browser", name))
-        )
 
     def entry(self, session: MutableMapping[str, Any], user: str | None) -> Entry | None:
         """Return this session's entry if it belongs to this user."""
@@ -216,11 +208,11 @@ class Sessions:
         user: str,
         factor_id: str,
         now: float,
-        agent: str = "",
+        proof: Proof | None = None,
     ) -> Entry:
         """Record a passed step-up: rotate the id, clear latch and ledger, restart the evidence.
 
-        ``agent`` is the :meth:`agent_tag` of the browser in which it was passed.
+        ``proof`` names the browser if it made a key with this step-up.
         """
         before = self._bury(entry.id)
         version = max(entry.version, before.version if before else 0) + 1
@@ -230,25 +222,31 @@ class Sessions:
             user=user,
             state=RiskState(at=now),
             grant=Grant(user, now, factor_id),
-            agent=agent,
+            proof=proof,
+            proven=True,
         )
         self._put(fresh.id, record)
         self._store.delete(_ledger_key(user))
         session[SESSION_KEY] = fresh.to_session()
         return fresh
 
-    def agent_tag(self, name: str) -> str:
-        """Return the keyed digest under which a record knows a browser by its name (User-Agent)."""
-        return self._agents(name[:_AGENT_CHARS])[0]
+    def prove(self, session: MutableMapping[str, Any], entry: Entry, proof: Proof) -> Entry | None:
+        """Record a proof by the browser's key and rotate the id. The evidence stays.
 
-    def seen_by(self, record: Record, name: str) -> Record:
-        """Return the record as it counts in the browser of this name.
-
-        A copied cookie in another browser has none of the owner's movement and step-ups, only the latch.
+        The proof counts for the new id only, so a copy of the former cookie gains nothing. Returns None,
+        and changes nothing, if the id was rotated away before.
         """
-        if not record.agent or is_among(record.agent, self._agents(name[:_AGENT_CHARS])):
-            return record
-        return record.elsewhere()
+        before = self._bury(entry.id)
+        if before is None and self._store.get(_key(entry.id)) is not None:
+            return None
+        record = before if before is not None else self._first(proof.user)
+        version = max(entry.version, record.version) + 1
+        latched = record.latched or self._first(proof.user).latched
+        moved = replace(record, user=proof.user, proof=proof, proven=True, version=version, latched=latched)
+        fresh = replace(entry, id=_new_id(), version=version)
+        self._put(fresh.id, self._note(fresh.id, moved))
+        session[SESSION_KEY] = fresh.to_session()
+        return fresh
 
     def ledger(self, user: str) -> Ledger:
         """Return what is held against a user."""
@@ -264,23 +262,24 @@ class Sessions:
         """End a session's grant; with ``latches`` also its latch, and the evidence behind it."""
 
         def step(record: Record) -> Record:
+            ended = replace(record, grant=None, proof=None)
             if not latches:
-                return replace(record, grant=None)
+                return ended
             state = RiskState(at=record.state.at)
-            return replace(record, grant=None, latched=False, suspect=False, noted=0, state=state)
+            return replace(ended, latched=False, suspect=False, noted=0, state=state)
 
         self._change(_key(session_id), step)
 
     def end_grants(
         self, user: str, *, factor_id: str | None = None, except_id: str | None = None
     ) -> list[str]:
-        """End the grants of a user's sessions and return the ids of those sessions.
+        """End the grants and proofs of a user's sessions and return the ids of those sessions.
 
         Parameters
         ----------
         user : str
         factor_id : str, optional
-            End only the grants that this factor gave.
+            End only what this factor gave.
         except_id : str, optional
             Id of a session that keeps its grant.
         """
@@ -290,11 +289,22 @@ class Sessions:
             if session_id in (key, except_id):
                 continue
             raw = self._store.get(key)
-            grant = Record.load(raw).grant if raw is not None else None
-            if grant is not None and factor_id in (None, grant.factor_id):
+            record = Record.load(raw) if raw is not None else Record()
+            by_factor = record.grant is not None and factor_id in (None, record.grant.factor_id)
+            by_proof = record.proof is not None and factor_id is None
+            if by_factor or by_proof:
                 self.revoke(session_id, latches=False)
                 ended.append(session_id)
         return ended
+
+    def end_proofs(self, user: str, browsers: Collection[str]) -> None:
+        """End the grants and proofs of a user's sessions in browsers that were forgotten."""
+        for key in self._store.owned("user:" + user):
+            session_id = key.removeprefix(_key(""))
+            raw = self._store.get(key) if session_id != key else None
+            proof = Record.load(raw).proof if raw is not None else None
+            if proof is not None and proof.browser in browsers:
+                self.revoke(session_id, latches=False)
 
     def forgive(self, user: str) -> None:
         """Forget what is held against a user across sessions."""
@@ -312,7 +322,7 @@ class Sessions:
         Safe to repeat after a lost race: one session is one strike, claimed once.
         """
         wanted = 2 if record.latched else int(record.suspect)
-        if record.user is None or wanted <= record.noted:
+        if record.user is None or wanted <= record.noted or not self._counts(record):
             return record
         strike = int(self._store.claim("strike:" + session_id, ttl_s=self._settings.latch_s))
         latched = record.latched
@@ -331,6 +341,13 @@ class Sessions:
         if latched:
             self._latch_others(record.user, session_id)
         return replace(record, noted=wanted)
+
+    def _counts(self, record: Record) -> bool:
+        """Return whether a session may be held against other sessions of its user.
+
+        A session that has proven nothing may be a thief's, and has to pass a factor anyway.
+        """
+        return record.proven or self._settings.new_browser == "movement"
 
     def _latch_others(self, user: str, session_id: str) -> None:
         """Latch the user's other sessions too: one opened beforehand is no way around a challenge."""

@@ -106,6 +106,7 @@ async function converse(url, signal) {
 
   try {
     signal?.throwIfAborted();
+    if (await recognised(url, closing.signal)) return true;
     signal?.addEventListener("abort", () => dialog.close(), { signal: closing.signal });
     await Promise.all([styled(), step(url)]);
     signal?.throwIfAborted();
@@ -118,6 +119,18 @@ async function converse(url, signal) {
     closing.abort();
     dialog.remove();
     if (before?.isConnected) before.focus();
+  }
+}
+
+// Whether this browser has proven itself by its key: then nobody has to be asked. The view had not run.
+async function recognised(url, signal) {
+  try {
+    const { browser, zerotrust_csrf: csrf } = await ask(url, { signal });
+    if (!browser?.token) return false;
+    const { proveTo } = await import("./browser.js");
+    return Boolean(await proveTo(browser, { _zerotrust_csrf: csrf }));
+  } catch {
+    return false;
   }
 }
 
@@ -142,6 +155,9 @@ function show(dialog, html) {
   if (title) title.id = TITLE;
   if (dialog.querySelector("form[data-passkey]")) {
     import("./passkey.js").then((module) => module.servePasskeys(dialog)).catch(() => {});
+  }
+  if (dialog.querySelector("[data-zt-browser]")) {
+    import("./browser.js").then((module) => module.serveKeys(dialog)).catch(() => {});
   }
   focusInside(dialog);
 }

@@ -23,6 +23,7 @@ const KINDS = ["pointermove", "pointerdown", "pointerup", "wheel", "pointerleave
 const MOVE = 1;
 const DOWN = 2;
 const WHEEL = 4;
+const FORMS = "form[method=post i]";
 const CONTROLS =
   "a,button,input,select,textarea,label,summary,[onclick],[role=button],[role=link],[role=tab]," +
   "[role^=menu],[role=switch]";
@@ -41,6 +42,8 @@ let due = 0; // from this tick on the next sample is kept
 let pending = []; // batches cut but not yet acknowledged, oldest first
 let sequence = 0;
 let token, early, renewal, timer, submitter;
+let user; // digest of the user who is logged in, under which the browser keeps its key
+let proof; // what proves this browser in the next form post, signed beforehand
 let wait = 0; // before the next try, in ms; 0 while the server answers
 
 function now() {
@@ -147,7 +150,26 @@ function request(path, options) {
 async function ask() {
   const answer = await request("/token?page=" + nonce);
   if (!answer.ok) throw answer;
-  ({ token } = await answer.json());
+  ({ token, browser: user } = await answer.json());
+  if (document.querySelector(FORMS)) prepare();
+}
+
+// A proof for the next form: formdata cannot wait for a signature.
+async function prepare() {
+  proof = 0;
+  const { proofFor } = await import("./browser.js");
+  const made = user && token && (await proofFor(user, token));
+  if (made?.startsWith(token)) proof = made;
+  document.dispatchEvent(new CustomEvent("zerotrust:ready"));
+}
+
+function begin() {
+  if (document.querySelector(FORMS)) early ||= renew().catch(() => {});
+}
+
+// Somebody who never moves a pointer has forms, too.
+function near(event) {
+  if (!token && event.target.closest?.(FORMS)) early ||= renew().catch(() => {});
 }
 
 function renew() {
@@ -225,6 +247,10 @@ function ride({ target: form, formData }) {
   const texts = pending.map(text);
   while (texts.join("").length > MAX_FORM_CHARS) texts.shift();
   for (const batch of texts) formData.append("zerotrust_batch", batch);
+  if (proof) {
+    formData.append("zerotrust_proof", proof);
+    token = proof = early = 0; // its token is used up; a page that stays gets another
+  }
   if (!timer) arm(FLUSH_MS);
 }
 
@@ -236,9 +262,11 @@ function start() {
   });
   addEventListener("submit", (event) => (submitter = event.submitter), true);
   addEventListener("formdata", ride, true);
+  addEventListener("focusin", near, true);
+  begin();
   addEventListener("pagehide", hide);
   addEventListener("visibilitychange", () => (document.hidden ? hide() : show()));
-  addEventListener("pageshow", (event) => event.persisted && (token = 0)); // the session may be another
+  addEventListener("pageshow", (event) => event.persisted && begin((token = proof = early = 0))); // the session may be another
 }
 
 const mark = Symbol.for("flask_zerotrust");

@@ -37,11 +37,11 @@ function write(credential) {
 function serve(form) {
   const news = form.querySelector("[data-passkey-news]");
   const hint = news.textContent;
-  const button = form.querySelector("button");
   form.addEventListener("submit", async (event) => {
     if (form.elements.code.value) return; // answered: goes its way, to the server or to the dialog
     event.preventDefault();
     event.stopPropagation();
+    const button = event.submitter ?? form.querySelector("button:not([hidden])");
     button.disabled = true;
     news.textContent = hint;
     news.classList.replace("zt-alert", "zt-hint");
@@ -57,7 +57,7 @@ function serve(form) {
       return;
     }
     button.disabled = false;
-    form.requestSubmit();
+    form.requestSubmit(button);
   });
   form.hidden = false;
 }

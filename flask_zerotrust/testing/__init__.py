@@ -7,7 +7,7 @@ never imports this package; it needs no more than serving does.
 from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.testing.codes import last_code, pass_challenge, totp_code
 from flask_zerotrust.testing.moves import bot, move, person
-from flask_zerotrust.testing.risks import force_risk, risk, trust
+from flask_zerotrust.testing.risks import force_risk, remember, risk, trust
 
 __all__ = [
     "Recording",
@@ -17,6 +17,7 @@ __all__ = [
     "move",
     "pass_challenge",
     "person",
+    "remember",
     "risk",
     "totp_code",
     "trust",

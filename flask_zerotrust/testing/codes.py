@@ -28,12 +28,13 @@ def last_code(client: FlaskClient, *, to: str | None = None) -> str:
     Raises
     ------
     ConfigError
-        Where no code was sent, or neither ``ZEROTRUST_SMS_SENDER`` nor ``ZEROTRUST_EMAIL_SENDER`` is
-        ``"console"``.
+        If no code was sent, or if ``ZEROTRUST_SMS_SENDER`` and ``ZEROTRUST_EMAIL_SENDER`` both name a
+        provider.
     """
     guard = guard_of(client)
     console = (ConsoleSender, ConsoleMailer)
-    kept = [one.outbox for one in (guard.sender, guard.mailer) if isinstance(one, console)]
+    senders = (guard.sender or guard.terminal_sender, guard.mailer or guard.terminal_mailer)
+    kept = [sender.outbox for sender in senders if isinstance(sender, console)]
     if not kept:
         raise ConfigError(
             "Only what the console sends can be read: set ZEROTRUST_SMS_SENDER = 'console', or "

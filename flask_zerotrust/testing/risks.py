@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from flask.testing import FlaskClient
 
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.risk.level import Level, Policy, RiskState, judge
-from flask_zerotrust.sessions.record import Record
+from flask_zerotrust.sessions.record import Proof, Record
 from flask_zerotrust.sessions.sessions import Entry
 from flask_zerotrust.testing.client import inside, user_of
 from flask_zerotrust.web.ingest import records_read
@@ -20,6 +21,8 @@ from flask_zerotrust.web.state import CurrentRisk, Guard
 #: Factor that a grant of :func:`trust` names, in signals and commands.
 FACTOR_ID = "testing"
 
+# As long as a public key.
+_KEY_BYTES = 65
 # An easy pass: far below every model's "elevated".
 _LOW = 0.01
 # Log-odds of anything nearer to 0 or 1 than this would be no number.
@@ -35,6 +38,49 @@ def trust(client: FlaskClient) -> None:
         Where nobody is logged in, or the app is not ``TESTING``.
     """
     inside(client, lambda guard: guard.grant(user=user_of(guard), factor_id=FACTOR_ID))
+
+
+def remember(client: FlaskClient) -> None:
+    """Make the browser of this client known to its user, as after "Confirm and remember this browser".
+
+    The browser has just proven itself by its key, which counts for ``ZEROTRUST_GRANT_S``. Call it again
+    for another proof.
+
+    Raises
+    ------
+    ConfigError
+        If nobody is logged in, the user has no factor, or the app is not ``TESTING``.
+
+    Examples
+    --------
+    >>> app = Flask("bank")
+    >>> app.config.update(SECRET_KEY="dev", ZEROTRUST_STORE="memory://", TESTING=True)
+    >>> zt = ZeroTrust(app)
+    >>> _ = zt.user_id_loader(lambda: "ada")
+    >>> _ = zt.factors_loader(lambda user: [TotpFactor(new_secret())])
+    >>> client = app.test_client()
+    >>> testing.remember(client)
+    >>> testing.risk(client).browser
+    'known'
+    """
+
+    def prove(guard: Guard) -> None:
+        user, now = user_of(guard), guard.clock()
+        factors = guard.factors(user)
+        if not factors:
+            raise ConfigError(f"User {user!r} has no factor. Return one from your @zt.factors_loader.")
+        browser = guard.browsers.add(
+            user,
+            secrets.token_urlsafe(_KEY_BYTES),
+            name="flask_zerotrust.testing",
+            factor_id=factors[0].id,
+            factor_tag=guard.browsers.factor_tag(factors[0].kind, factors[0].id, ""),
+            thread=None,
+            now=now,
+        )
+        guard.prove(user, Proof(user, now, browser.id, remembered=True))
+
+    inside(client, prove)
 
 
 def force_risk(client: FlaskClient, wanted: Level | float) -> CurrentRisk:

@@ -78,7 +78,7 @@ def _hits(batch: EventBatch, memory: ReplayMemory | None, *, thread: str, now: f
 
 def _entry(state: risk.RiskState, policy: risk.Policy, latched: bool) -> dict[str, Any]:
     level = risk.level(state, policy)
-    terms = risk.Terms(max_risk=policy.high_at, grant_s=0.0, unknown_grant_s=0.0)
+    terms = risk.Terms(max_risk=policy.high_at, grant_s=0.0, keyless_s=0.0, movement_earns=True)
     value = risk.value(state, policy)
     decision = risk.decide(risk.Standing(level=level, value=value, latched=latched), terms)
     return {"risk": round(value, 4), "level": level, "step_up": not decision.allowed}

@@ -21,6 +21,10 @@ log = logging.getLogger("flask_zerotrust.audit")
 _DIGITS = re.compile(r"\+?[0-9][0-9 .()/-]{4,}[0-9]", re.ASCII)
 
 
+# Ids that are no numbers of a phone, whatever digits they hold.
+_IDS = ("user", "session", "browser")
+
+
 def connect(app: Flask) -> None:
     """Write a line for every signal of this app from now on.
 
@@ -50,11 +54,11 @@ def _session() -> Mapping[str, str]:
 
 
 def _clean(name: str, value: Any) -> Any:
-    """Shorten what opens something, and blot out digits in a row, but not in the user's own id."""
+    """Shorten what opens something, and blot out digits in a row, but not in ids of users and browsers."""
     if name == "challenge_id":
         return short_id(str(value))
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, tuple | list):
         return [_clean(name, one) for one in value]
-    return _DIGITS.sub("#", value) if isinstance(value, str) and name not in ("user", "session") else value
+    return _DIGITS.sub("#", value) if isinstance(value, str) and name not in _IDS else value

@@ -23,6 +23,7 @@ from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.recordings.recorder import Recorder
 from flask_zerotrust.replay.memory import ReplayMemory
 from flask_zerotrust.risk.model import load_bundle
+from flask_zerotrust.sessions.browsers import Browsers
 from flask_zerotrust.sessions.sessions import Sessions
 from flask_zerotrust.sessions.tokens import serializer
 from flask_zerotrust.web.state import Guard
@@ -50,8 +51,11 @@ def assemble(app: Flask, settings: Settings, loaders: Loaders, clock: Callable[[
         sessions=Sessions(store, keys, settings),
         challenges=Challenges(store, keys, settings, totp=TotpFactor),
         enrolled=Enrolled(store, keys),
+        browsers=Browsers(store, keys, settings),
         sender=_sender(app, settings, clock),
         mailer=_mailer(app, settings, clock),
+        terminal_sender=ConsoleSender(enabled=True, clock=clock),
+        terminal_mailer=ConsoleMailer(enabled=True, clock=clock),
         page_tokens=serializer(secrets, "zerotrust.page", clock),
         form_tokens=serializer(secrets, "zerotrust.form", clock),
         clock=clock,

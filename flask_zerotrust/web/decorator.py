@@ -40,7 +40,7 @@ def step_up_required(
     always: bool = False,
     action: str | None = None,
 ) -> Any:
-    """Ask for a one-time code before the view when movement is suspicious, unknown or stale.
+    """Ask for a one-time code before the view in a new browser, and if movement looks like a machine's.
 
     Stands below ``@app.route``; works on functions, coroutine functions, methods of a
     ``MethodView`` and in a view class's ``decorators``.
@@ -48,11 +48,12 @@ def step_up_required(
     Parameters
     ----------
     max_risk : float, optional
-        Highest risk in [0, 1] with which the view runs; default ``ZEROTRUST_MAX_RISK``.
+        Highest risk in [0, 1] with which the view runs; default ``ZEROTRUST_MAX_RISK``. A view that names
+        it also asks *unknown* sessions.
     max_age_s : float, optional
-        Age in seconds up to which a passed step-up counts here; default ``ZEROTRUST_GRANT_S``.
+        Age in seconds up to which a passed code counts here. It implies ``always``.
     always : bool
-        Ignore the risk: only a young step-up opens the view. For money and admin pages.
+        Let only a young code open the view, whatever the browser and the risk. For money and admin pages.
     action : str, optional
         What the person is about to do, for "before you ...", such as ``"send a transfer"``.
 

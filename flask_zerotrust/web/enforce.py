@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from urllib.parse import quote
 
 from flask import request, url_for
@@ -13,7 +15,7 @@ from flask_zerotrust.challenge import Parked, park
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.risk import level as risk
-from flask_zerotrust.web import observe, responses
+from flask_zerotrust.web import browsers, first_run, observe, responses
 from flask_zerotrust.web.state import Guard, log, this_app
 
 # What may stand in a path and in a query as it is (RFC 3986, sections 3.3 and 3.4); a query keeps
@@ -49,8 +51,9 @@ def demand(guard: Guard, terms: risk.Terms, action: str | None) -> ResponseRetur
     try:
         if _decide(guard, terms, user).allowed:
             return None
+        provable = risk.would_prove(guard.standing(user), terms)
         # Put into words only here: most requests pass, and to look up a translation takes its time.
-        return _challenge(guard, terms, user, str(action or _readable(request.endpoint)))
+        return _challenge(guard, terms, user, str(action or _readable(request.endpoint)), provable)
     except StoreError:
         log.exception("the risk store did not answer; a protected view stays shut")
         _refused(user, "store")
@@ -69,10 +72,31 @@ def _observe(guard: Guard, terms: risk.Terms) -> None:
             observe.count_anonymous(guard.store, now=guard.clock())
             return
         decision = _decide(guard, terms, user)
-        person = guard.keys.digest("observed", user)[:32]
-        observe.count(guard.store, decision, person=person, now=guard.clock())
+        observe.count(guard.store, _seen(guard, terms, user, decision), now=guard.clock())
     except StoreError:
         log.exception("the risk store did not answer; nothing was observed")
+
+
+def _seen(guard: Guard, terms: risk.Terms, user: str, decision: risk.Decision) -> observe.Seen:
+    """Return what is counted of a request: under both policies, and who made it, as digests."""
+    agent = request.headers.get("User-Agent", "")
+    by_movement = risk.decide(guard.standing(user), replace(terms, movement_earns=True))
+    return observe.Seen(
+        decision=decision,
+        by_movement=by_movement,
+        person=guard.keys.digest("observed", user)[:32],
+        browser=guard.keys.digest("observed-browser", user, agent)[:32],
+        session=guard.keys.digest("observed-session", guard.thread(user), agent)[:32],
+        has_factor=partial(_has_factor, guard, user),
+    )
+
+
+def _has_factor(guard: Guard, user: str) -> bool:
+    try:
+        return bool(guard.factors(user))
+    except Exception:  # the app's own loader: observing stops nobody
+        log.exception("the factors of a user could not be loaded; the user counts as one with a factor")
+        return True
 
 
 def _decide(guard: Guard, terms: risk.Terms, user: str) -> risk.Decision:
@@ -80,6 +104,10 @@ def _decide(guard: Guard, terms: risk.Terms, user: str) -> risk.Decision:
         guard.ingest_form(entry=guard.entry_of(user), user=user)
     standing = guard.standing(user)
     decision = risk.decide(standing, terms)
+    # A proof is looked at only if the view would otherwise ask: it changes the session's id.
+    if not decision.allowed and risk.would_prove(standing, terms) and _proves(guard, user):
+        standing = guard.standing(user)
+        decision = risk.decide(standing, terms)
     signals.decision_made.send(
         this_app(),
         user=user,
@@ -93,24 +121,32 @@ def _decide(guard: Guard, terms: risk.Terms, user: str) -> risk.Decision:
     return decision
 
 
+def _proves(guard: Guard, user: str) -> bool:
+    return guard.settings.mode == "enforce" and browsers.prove_form(guard, user)
+
+
 def _readable(endpoint: str | None) -> str:
     name = (endpoint or "this page").rpartition(".")[2]
     return gettext("continue to “%(page)s”", page=name.replace("_", " "))
 
 
-def _challenge(guard: Guard, terms: risk.Terms, user: str, action: str) -> ResponseReturnValue:
+def _challenge(
+    guard: Guard, terms: risk.Terms, user: str, action: str, provable: bool
+) -> ResponseReturnValue:
     factors = guard.factors(user)
     if not factors:
         _refused(user, "no_factor")
-        return responses.no_factor(action, may_enrol=guard.first_use(user), choice=guard.has_choice())
-    challenge_id = open_challenge(guard, user, action)
+        may_enrol = guard.first_use(user)
+        hints = () if may_enrol else first_run.hints()
+        return responses.no_factor(action, may_enrol=may_enrol, choice=guard.has_choice(), hints=hints)
+    challenge_id = open_challenge(guard, user, action, provable=provable)
     url = url_for("zerotrust.challenge", challenge_id=challenge_id)
     if responses.wants_json():
         return responses.insufficient(url, terms, [factor.kind for factor in factors])
     return responses.go(url)
 
 
-def open_challenge(guard: Guard, user: str, action: str) -> str:
+def open_challenge(guard: Guard, user: str, action: str, *, provable: bool = False) -> str:
     """Remember what the person wanted, and return the id of the challenge that leads back there."""
     thread = guard.thread(user)
     # Any browser of the user may answer what no session is bound to. A thief of the password would have the
@@ -123,6 +159,7 @@ def open_challenge(guard: Guard, user: str, action: str) -> str:
         return_path=_return_path(),
         method=request.method,
         parked=_parked(guard) if bound else None,
+        provable=provable and bound,
         now=guard.clock(),
     )
     signals.challenge_opened.send(this_app(), user=user, action=action, challenge_id=challenge_id)

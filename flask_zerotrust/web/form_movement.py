@@ -1,4 +1,4 @@
-"""Movement that rides in a form post: taken out before the app's view sees the form."""
+"""Movement and proofs that ride in a form post: taken out before the app's view sees the form."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 #: Hidden field in which a form post brings its own movement along; one field a batch, oldest first.
 BATCH_FIELD = "zerotrust_batch"
 
+#: Hidden field in which a form post brings a proof by the browser's key.
+PROOF_FIELD = "zerotrust_proof"
+
 # The collector puts at most this much into a form, so that no form limit of the app is hit.
 MAX_FIELD_BYTES = 16_384
 # The batch still in flight and the tail, each of which may have been cut in two.
@@ -21,12 +24,13 @@ MAX_BATCHES = 4
 
 
 class StrippingRequest(Request):
-    """A request whose form never shows the extension's own field.
+    """A request whose form never shows the extension's own fields.
 
     Nothing is read before the app reads its form, so streamed uploads stay streams.
     """
 
     zerotrust_batches: tuple[str, ...] = ()
+    zerotrust_proof: str = ""
 
     def make_form_data_parser(self) -> FormDataParser:
         """Return Werkzeug's parser, followed by taking the field out."""
@@ -42,9 +46,11 @@ class _Stripper:
         self, *args: Any, **kwargs: Any
     ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
         stream, form, files = self._parser.parse(*args, **kwargs)
-        if BATCH_FIELD in form:
+        if BATCH_FIELD in form or PROOF_FIELD in form:
             self._owner.zerotrust_batches = tuple(form.getlist(BATCH_FIELD))
-            kept = [(key, value) for key, value in form.items(multi=True) if key != BATCH_FIELD]
+            self._owner.zerotrust_proof = form.get(PROOF_FIELD, "")
+            ours = (BATCH_FIELD, PROOF_FIELD)
+            kept = [(key, value) for key, value in form.items(multi=True) if key not in ours]
             form = self._parser.cls(kept)
         return stream, form, files
 
@@ -57,3 +63,11 @@ def form_batches() -> tuple[str, ...]:
     found: tuple[str, ...] = getattr(request, "zerotrust_batches", ())
     fits = len(found) <= MAX_BATCHES and sum(map(len, found)) <= MAX_FIELD_BYTES
     return found if fits else ()
+
+
+def form_proof() -> str:
+    """Return the proof by the browser's key that rides in this form post; empty without one."""
+    if request.method != "POST":
+        return ""
+    request.form  # noqa: B018 - parses the form, which takes the proof out
+    return getattr(request, "zerotrust_proof", "")

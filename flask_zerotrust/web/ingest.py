@@ -35,10 +35,7 @@ log = logging.getLogger("flask_zerotrust")
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a batch shows, worked out once: folding it in runs again after every lost race.
-
-    ``agent`` is the digest of the browser that has sent it.
-    """
+    """What a batch shows, worked out once: folding it in runs again after every lost race."""
 
     batch: wire.EventBatch
     integrity: movement.Integrity
@@ -46,7 +43,6 @@ class _Seen:
     sight: recognition.Sight | None
     moved: Rows | None
     hits: assess.Hits
-    agent: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +139,7 @@ class Intake:
         heard = assess.rate(features, scorer=self.scorer)
         sight = self._look(user, batch, strokes, features)
         moved, hits = self._look_up(strokes, entry, now=now)
-        return _Seen(batch, integrity, heard, sight, moved, hits, self.agent_tag())
+        return _Seen(batch, integrity, heard, sight, moved, hits)
 
     def _fold(self, before: Record, seen: _Seen, *, now: float) -> tuple[Record, _Outcome]:
         """Return the record with a batch in it, and what came of that."""
@@ -161,22 +157,17 @@ class Intake:
             believed=believed,
         )
         against = _revokes(result.state)
-        here = replace(before, agent=before.agent or seen.agent)
-        after = _after(here, result, timeline, against)
+        after = _after(before, result, timeline, against)
         teaches = False
         if seen.sight is not None:
             teaches = believed and recognition.may_teach(after, result, seen.sight, now=now)
         outcome = _Outcome(
             result=result,
             latches=result.level == "high" and not before.latched,
-            revoked=against if before.grant is not None else None,
+            revoked=against if before.grant is not None or before.proof is not None else None,
             teaches=teaches,
         )
         return after, outcome
-
-    def agent_tag(self) -> str:
-        """Return the digest of this request's browser, to be kept with evidence; empty where none is."""
-        return self.sessions.agent_tag(this_agent()) if self.settings.bind_browser else ""
 
     def _look(
         self,
@@ -222,6 +213,7 @@ def _after(before: Record, result: assess.Assessment, timeline: Timeline, agains
         suspect=before.suspect or result.level in ("elevated", "high"),
         # A code that was passed before another person, or a recording, began answers nothing.
         grant=None if against else before.grant,
+        proof=None if against else before.proof,
     )
 
 
@@ -253,11 +245,6 @@ def _revokes(state: risk.RiskState) -> str | None:
     if risk.is_other(state):
         return "different_person"
     return "replayed_movement" if risk.is_replayed(state) else None
-
-
-def this_agent() -> str:
-    """Return what the browser calls itself; easily copied, so it is asked only not to be another."""
-    return request.headers.get("User-Agent", "")
 
 
 def this_app() -> Flask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import get_args, get_type_hints
@@ -15,6 +15,11 @@ DAYS = 35
 #: Reasons that are counted; ``no_login``: nobody was logged in.
 REASONS = (*get_args(get_type_hints(Decision)["reason"]), "no_login")
 
+# Fields of Day that are one number.
+_TOTALS = (
+    *("people", "people_asked", "without_factor"),
+    *("browsers", "sessions", "sessions_asked_by_movement"),
+)
 _DAY_S = 86_400.0
 # As long as anybody may look back, and a day more.
 _TTL_S = (DAYS + 1) * _DAY_S
@@ -22,10 +27,28 @@ _TTL_S = (DAYS + 1) * _DAY_S
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day (UTC): requests to guarded views that would have passed and been asked, by reason.
+    """Counts of one day (UTC).
 
-    ``people`` is how many were logged in at a guarded view, ``people_asked`` how many of them would have
-    been asked at least once.
+    Attributes
+    ----------
+    day : str
+        Date in ISO 8601.
+    passed, asked : dict
+        Requests to guarded views that would have passed and been asked, by reason.
+    people : int
+        Users who were logged in at a guarded view.
+    people_asked : int
+        Users who would have been asked at least once.
+    without_factor : int
+        Users at a guarded view who have no factor, so a challenge would have been a refusal.
+    browsers : int
+        Pairs of a user and a User-Agent at a guarded view. With ``ZEROTRUST_NEW_BROWSER = "challenge"``
+        there are at least about so many codes, if every browser was new and is remembered.
+    sessions : int
+        Sessions at a guarded view. With ``ZEROTRUST_NEW_BROWSER = "challenge"`` there are at most about so
+        many codes, if no browser is remembered.
+    sessions_asked_by_movement : int
+        Sessions that would have been asked at least once with ``ZEROTRUST_NEW_BROWSER = "movement"``.
     """
 
     day: str
@@ -33,20 +56,55 @@ class Day:
     asked: dict[str, int] = field(default_factory=dict)
     people: int = 0
     people_asked: int = 0
+    without_factor: int = 0
+    browsers: int = 0
+    sessions: int = 0
+    sessions_asked_by_movement: int = 0
 
 
-def count(store: Store, decision: Decision, *, person: str, now: float) -> None:
-    """Count one decision about a person, who is named by a digest.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One request of a user to a guarded view.
+
+    Attributes
+    ----------
+    decision : Decision
+        What the app's settings would have done.
+    by_movement : Decision
+        What ``ZEROTRUST_NEW_BROWSER = "movement"`` would have done.
+    person, browser, session : str
+        Digests of the user, of user and User-Agent, and of session and User-Agent.
+    has_factor : callable
+        Returns whether the user has a factor. Called once a day for each user.
+    """
+
+    decision: Decision
+    by_movement: Decision
+    person: str
+    browser: str
+    session: str
+    has_factor: Callable[[], bool]
+
+
+def count(store: Store, seen: Seen, *, now: float) -> None:
+    """Count one request of a user.
 
     Raises
     ------
     StoreError
+        If the store does not answer.
     """
     day = _day(now)
-    _add(store, day, decision.reason, allowed=decision.allowed)
-    _once(store, day, "people", person)
-    if not decision.allowed:
-        _once(store, day, "people_asked", person)
+    _add(store, day, seen.decision.reason, allowed=seen.decision.allowed)
+    # A session is of one user in one browser, so both were counted with its first request.
+    if _once(store, day, "sessions", seen.session):
+        _once(store, day, "browsers", seen.browser)
+        if _once(store, day, "people", seen.person) and not seen.has_factor():
+            store.increment(f"observed:{day}:without_factor", ttl_s=_TTL_S)
+    if not seen.decision.allowed:
+        _once(store, day, "people_asked", seen.person)
+    if not seen.by_movement.allowed:
+        _once(store, day, "sessions_asked_by_movement", seen.session)
 
 
 def count_anonymous(store: Store, *, now: float) -> None:
@@ -62,8 +120,7 @@ def days(store: Store, *, now: float, last: int = DAYS) -> Iterator[Day]:
             day,
             passed=_counts(store, day, allowed=True),
             asked=_counts(store, day, allowed=False),
-            people=_read(store, f"observed:{day}:people"),
-            people_asked=_read(store, f"observed:{day}:people_asked"),
+            **{name: _read(store, f"observed:{day}:{name}") for name in _TOTALS},
         )
         if found.passed or found.asked:
             yield found
@@ -81,10 +138,13 @@ def _add(store: Store, day: str, reason: str, *, allowed: bool) -> None:
     store.increment(_key(day, reason, allowed=allowed), ttl_s=_TTL_S)
 
 
-def _once(store: Store, day: str, what: str, person: str) -> None:
+def _once(store: Store, day: str, name: str, digest: str) -> bool:
+    """Add one to a total for the first request of this digest on a day. Return whether it was the first."""
     # Two days, because the server's clock may be set back over midnight.
-    if store.claim(f"observed:{day}:{what}:{person}", ttl_s=2 * _DAY_S):
-        store.increment(f"observed:{day}:{what}", ttl_s=_TTL_S)
+    first = store.claim(f"observed:{day}:{name}:{digest}", ttl_s=2 * _DAY_S)
+    if first:
+        store.increment(f"observed:{day}:{name}", ttl_s=_TTL_S)
+    return first
 
 
 def _counts(store: Store, day: str, *, allowed: bool) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from flask import abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
@@ -153,8 +154,20 @@ def insufficient(challenge_url: str, terms: Terms, factors: list[str]) -> Respon
     return response
 
 
-def no_factor(action: str, *, may_enrol: bool, choice: bool = False) -> Response:
-    """Tell a person without a factor what to do about it; ``choice``: there is more than apps to enrol."""
+def no_factor(action: str, *, may_enrol: bool, choice: bool = False, hints: Sequence[str] = ()) -> Response:
+    """Tell a user without a factor how to get one.
+
+    Parameters
+    ----------
+    action : str
+        What the user is about to do.
+    may_enrol : bool
+        Whether the user may add a first factor here.
+    choice : bool
+        Whether more than an authenticator app can be added.
+    hints : sequence of str
+        Ways to give users a factor, for the developer.
+    """
     enrol_url = url_for("zerotrust.factors" if choice else "zerotrust.enrol") if may_enrol else None
     if is_htmx():
         text = MESSAGES["no_factor"]
@@ -165,9 +178,10 @@ def no_factor(action: str, *, may_enrol: bool, choice: bool = False) -> Response
             "No factor to step up with",
             "Enrol a factor first." if may_enrol else "Ask the site to add a factor to your account.",
             enrol_url=enrol_url,
+            **({"developer": list(hints)} if hints else {}),
         )
-    back = request.script_root + "/"
-    return page("no_factor", 403, action=action, enrol_url=enrol_url, choice=choice, return_url=back)
+    context = {"enrol_url": enrol_url, "choice": choice, "return_url": request.script_root + "/"}
+    return page("no_factor", 403, action=action, developer=list(hints), **context)
 
 
 def log_in_again(action: str) -> ResponseReturnValue:

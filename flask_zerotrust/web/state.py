@@ -10,6 +10,7 @@ from typing import cast
 from flask import current_app, has_request_context, request, session
 
 from flask_zerotrust.challenge import Challenges
+from flask_zerotrust.delivery.senders import ConsoleMailer, ConsoleSender
 from flask_zerotrust.errors import ConfigError, StoreError
 from flask_zerotrust.factors.base import Factor, Mailer, Sender, Verifier
 from flask_zerotrust.factors.enrolled import Enrolled
@@ -17,15 +18,23 @@ from flask_zerotrust.factors.webauthn import RelyingParty
 from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.risk import assess
 from flask_zerotrust.risk import level as risk
-from flask_zerotrust.sessions.record import Record
+from flask_zerotrust.sessions.browsers import Browsers
+from flask_zerotrust.sessions.record import Proof, Record
 from flask_zerotrust.sessions.sessions import CHANGE_S, SESSION_KEY, Entry
 from flask_zerotrust.sessions.tokens import Tokens
-from flask_zerotrust.web.ingest import Intake, records_read, this_agent, this_app
+from flask_zerotrust.web.ingest import Intake, records_read, this_app
 from flask_zerotrust.web.users import current_user_id
 
-__all__ = ["CurrentRisk", "Guard", "log", "this_app", "this_guard"]
+__all__ = ["CurrentRisk", "Guard", "browser_trust", "log", "this_app", "this_guard"]
 
 log = logging.getLogger("flask_zerotrust")
+
+#: Cookie that chooses the budget of wrong codes. It opens nothing.
+MARK_COOKIE = "zerotrust_browser"
+#: Values in it, with dots between them: one for each user of the browser.
+MAX_MARKS = 5
+# 128 random bits in base64url.
+_MARK = re.compile(r"[A-Za-z0-9_-]{22}")
 
 _IP = re.compile(r"[0-9.]+|\[.*\]")
 
@@ -47,6 +56,8 @@ class CurrentRisk:
         Strokes seen since the session began.
     latched : bool
         A challenge is required until it is passed.
+    browser : {"new", "session", "known"}
+        ``"new"``: nothing is proven. ``"session"``: proven until the logout. ``"known"``: remembered.
     """
 
     value: float = 0.5
@@ -55,6 +66,7 @@ class CurrentRisk:
     reasons: tuple[str, ...] = ("no_movement",)
     strokes: int = 0
     latched: bool = False
+    browser: risk.Trust = "new"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,8 +76,11 @@ class Guard(Intake):
     keys: KeyRing
     challenges: Challenges
     enrolled: Enrolled
+    browsers: Browsers
     sender: Sender | Verifier | None
     mailer: Mailer | None
+    terminal_sender: ConsoleSender
+    terminal_mailer: ConsoleMailer
     form_tokens: Tokens
     checked: bool = False
 
@@ -81,6 +96,22 @@ class Guard(Intake):
         taken = {factor.id for factor in own}
         here = self.enrolled.factors(user, sender=self.sender, mailer=self.mailer, party=self.party())
         return own + [factor for factor in here if factor.id not in taken]
+
+    def app_sender(self) -> Sender | Verifier | None:
+        """Return the sender of text messages for factors that the app names.
+
+        While developing, an app that has set up no sender reads its codes on the terminal.
+        """
+        return self.sender or (self.terminal_sender if _is_developed() else None)
+
+    def app_mailer(self) -> Mailer | None:
+        """Return the sender of mail for factors that the app names. See :meth:`app_sender`."""
+        return self.mailer or (self.terminal_mailer if _is_developed() else None)
+
+    def can_have_factors(self) -> bool:
+        """Return whether any user can have a factor, named by the app or added here."""
+        reachable = self.sender is not None or self.mailer is not None
+        return self.loaders.factors is not None or self.settings.enrol == "first-use" or reachable
 
     def party(self) -> RelyingParty | None:
         """Return this site as browsers know it; None without passkeys, and outside of a request.
@@ -149,13 +180,8 @@ class Guard(Intake):
         """Return the store's record of this session: one store read a request, at most."""
         seen = records_read()
         if entry.id not in seen:
-            seen[entry.id] = self._of_here(self.sessions.record(entry.id, user=user))
+            seen[entry.id] = self.sessions.record(entry.id, user=user)
         return cast("Record | None", seen[entry.id])
-
-    def _of_here(self, record: Record | None) -> Record | None:
-        if record is None or not self.settings.bind_browser:
-            return record
-        return self.sessions.seen_by(record, this_agent())
 
     def current(self) -> CurrentRisk:
         """Return the risk of this session now, and bring the session's copy up to date.
@@ -186,6 +212,7 @@ class Guard(Intake):
             reasons=found.reasons,
             strokes=record.strokes,
             latched=record.latched,
+            browser=browser_trust(record),
         )
 
     def standing(self, user: str) -> risk.Standing:
@@ -201,6 +228,8 @@ class Guard(Intake):
             value=value,
             latched=record.latched,
             grant_age_s=record.grant_age_s(user=user, now=self.clock()),
+            proof_age_s=record.proof_age_s(user=user, now=self.clock()),
+            keyless=record.keyless,
         )
 
     def _faded(self, record: Record) -> risk.RiskState:
@@ -220,9 +249,11 @@ class Guard(Intake):
         return risk.Terms(
             max_risk=limit if max_risk is None else max_risk,
             grant_s=grant_s,
-            # A view that asks for a younger grant than usual asks it of everyone.
-            unknown_grant_s=self.settings.unknown_grant_s if max_age_s is None else max_age_s,
-            always=always,
+            keyless_s=self.settings.keyless_s,
+            # A view that names an age wants a code of that age.
+            always=always or max_age_s is not None,
+            wants_movement=max_risk is not None,
+            movement_earns=self.settings.new_browser == "movement",
         )
 
     def change_terms(self) -> risk.Terms:
@@ -242,13 +273,37 @@ class Guard(Intake):
         """Part this browser from whoever holds a copy of its cookie."""
         self.sessions.part(session, user)
 
-    def grant(self, *, user: str, factor_id: str) -> None:
+    def grant(self, *, user: str, factor_id: str, proof: Proof | None = None) -> None:
         """Let this user's session through protected views for a while, under a new id."""
         entry = self.sessions.start(session, user)
         fresh = self.sessions.grant(
-            session, entry, user=user, factor_id=factor_id, now=self.clock(), agent=self.agent_tag()
+            session, entry, user=user, factor_id=factor_id, now=self.clock(), proof=proof
         )
         records_read().pop(fresh.id, None)
+        _regenerate()
+
+    def prove(self, user: str, proof: Proof) -> bool:
+        """Record a proof by the browser's key under a new id. Return False if the session has moved on."""
+        entry = self.sessions.start(session, user)
+        if self.sessions.prove(session, entry, proof) is None:
+            return False
+        _regenerate()
+        return True
+
+    def is_known(self, user: str) -> bool:
+        """Return whether this browser has passed a factor of the user before.
+
+        It chooses which budget wrong codes and messages are counted in, and opens nothing.
+        """
+        proof_age_s = self.standing(user).proof_age_s
+        if proof_age_s is not None and proof_age_s <= self.settings.grant_s:
+            return True
+        return self.mark_of(user) is not None
+
+    def mark_of(self, user: str) -> str | None:
+        """Return the value in this browser's cookie that was made for the user, or None."""
+        now = self.clock()
+        return next((v for v in sent_marks() if self.browsers.is_marked(user, v, now=now)), None)
 
     def end_grants(self, user: str) -> list[str]:
         """End the grants of all sessions of a user, also for the rest of this request; return their ids."""
@@ -309,6 +364,31 @@ def this_guard() -> Guard:
             "init_app(app) in the factory, before the first request."
         )
     return found
+
+
+def sent_marks() -> list[str]:
+    """Return the values in this browser's cookie that are in shape, at most MAX_MARKS."""
+    values = ".".join(request.cookies.getlist(MARK_COOKIE)).split(".")
+    return [value for value in values if _MARK.fullmatch(value)][:MAX_MARKS]
+
+
+def browser_trust(record: Record) -> risk.Trust:
+    """Return what is known of the browser of a session."""
+    if record.proof is not None:
+        return "known" if record.proof.remembered else "session"
+    return "session" if record.grant is not None else "new"
+
+
+def _is_developed() -> bool:
+    """Return whether the app is run by its developer, who reads the terminal."""
+    return bool(current_app.debug or current_app.testing)
+
+
+def _regenerate() -> None:
+    """Give a session that is kept on the server a new id of its own, too, as Flask-Session offers."""
+    regenerate = getattr(current_app.session_interface, "regenerate", None)
+    if callable(regenerate):
+        regenerate(session)
 
 
 def _navigating() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,14 @@ class _ByFlaskBabel:
         if domain is None:
             return one if n == 1 else many
         return str(domain.get_translations().ungettext(one, many, n))
+
+    def format_date(self, when: datetime) -> str:
+        language = self.language()
+        if language == i18n.SOURCE:
+            return i18n.english_date(when)
+        from babel.dates import format_date  # noqa: PLC0415 - adapter of an optional package
+
+        return str(format_date(when.date(), "long", locale=language.replace("-", "_")))
 
     def language(self) -> str:
         if _domain() is None:

@@ -18,7 +18,7 @@ IdentityConsent = Callable[[str], bool]
 
 
 #: Tells a user what has changed: (user id, what happened, in words). What happened is "factor-added",
-#: "factor-removed" or "recovery-codes-made".
+#: "factor-removed", "recovery-codes-made" or "browser-remembered".
 Notify = Callable[[str, str, str], None]
 
 

@@ -117,7 +117,7 @@ def trace(recording: Recording, scorer: Scorer, *, render_seed: tuple[int, ...] 
 
 def _moment(state: risk.RiskState, policy: risk.Policy, latched: bool) -> Moment:
     level, value = risk.level(state, policy), risk.value(state, policy)
-    terms = risk.Terms(max_risk=policy.high_at, grant_s=0.0, unknown_grant_s=0.0)
+    terms = risk.Terms(max_risk=policy.high_at, grant_s=0.0, keyless_s=0.0, movement_earns=True)
     decision = risk.decide(risk.Standing(level=level, value=value, latched=latched), terms)
     return Moment(value, level, not decision.allowed)
 

@@ -73,14 +73,18 @@ def page(context: BrowserContext) -> Page:
 
 @pytest.fixture(scope="package")
 def one_bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
-    """The process that serves the bank of all tests with the demo's own configuration."""
-    with serve_resettable_bank(tmp_path_factory.mktemp("bank")) as bank:
+    """The process that serves the bank of all tests, where good movement opens views.
+
+    Tests of known browsers have a bank of their own, with the demo's own rule.
+    """
+    folder = tmp_path_factory.mktemp("bank")
+    with serve_resettable_bank(folder, ZEROTRUST_NEW_BROWSER="movement") as bank:
         yield bank
 
 
 @pytest.fixture
 def live_bank(one_bank: Bank) -> Bank:
-    """A fresh bank with the configuration of ``make demo``, on a free loopback port."""
+    """A fresh bank with the configuration of ``make demo NEW_BROWSER=movement``."""
     return reset(one_bank)
 
 

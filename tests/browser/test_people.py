@@ -192,7 +192,7 @@ def test_recorded_people_send_money_without_a_code(
         folder = tmp_path / str(attempt)
         folder.mkdir()
         window.clear_cookies()
-        with serve_bank(folder) as bank:
+        with serve_bank(folder, ZEROTRUST_NEW_BROWSER="movement") as bank:
             seen = visit(window.pages[0], desk, bank, recordings[user])
         if seen is not None:
             break

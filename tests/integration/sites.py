@@ -23,6 +23,7 @@ from flask_zerotrust.identity.profile_store import Profiles
 from flask_zerotrust.movement import wire
 from flask_zerotrust.replay.memory import ReplayMemory
 from flask_zerotrust.risk import level as risk
+from flask_zerotrust.sessions.browsers import Browsers
 from flask_zerotrust.sessions.sessions import Sessions
 from tests.clock import Clock
 from tests.forms import form_to, form_with
@@ -267,6 +268,7 @@ def use_store(app: Flask, store: Store) -> None:
     guard.sessions = Sessions(store, guard.keys, guard.settings)
     guard.challenges = Challenges(store, guard.keys, guard.settings, totp=TotpFactor)
     guard.enrolled = Enrolled(store, guard.keys)
+    guard.browsers = Browsers(store, guard.keys, guard.settings)
     if guard.replays is not None:
         guard.replays = ReplayMemory(
             store, capacity=guard.settings.replay_memory, keep_s=guard.settings.replay_days * 86_400
@@ -281,6 +283,8 @@ def build_app(clock: Clock, scorer: FixedScorer, store: Store | None = None, **c
     """Return a site whose user ada has an authenticator app, sue a phone, tess both, mia mail, bob none."""
     app = Flask("site")
     app.config.update(SECRET_KEY="first-key", TESTING=True, ZEROTRUST_STORE="memory://")
+    # What movement does is seen where it opens views. Tests of known browsers set the default again.
+    app.config.update(ZEROTRUST_NEW_BROWSER="movement")
     app.config.update(config)
     manager = LoginManager(app)
     manager.user_loader(User)

@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 from flask import Blueprint, Flask
 from flask.cli import ScriptInfo
+from flask.views import MethodView
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_zerotrust import ZeroTrust, step_up_required
@@ -25,7 +26,7 @@ from flask_zerotrust.cli import group
 from flask_zerotrust.cli.doctor import app as checks
 from flask_zerotrust.cli.doctor import delivery
 from flask_zerotrust.cli.doctor import redis as redis_health
-from flask_zerotrust.cli.doctor.findings import Patient
+from flask_zerotrust.cli.doctor.findings import IN_FRONT, Patient
 from flask_zerotrust.delivery.smtp import SmtpMailer
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.risk.level import RiskState
@@ -38,6 +39,7 @@ from .sites import Site
 GOOD = {
     "SECRET_KEY": "3f1c9a5be07d2846f1c9a5be07d28463f1c9a5be07d2846f1c9a5be07d28460a",
     "TESTING": False,
+    "ZEROTRUST_NEW_BROWSER": "challenge",
     "TRUSTED_HOSTS": ["localhost"],
     "REMEMBER_COOKIE_SECURE": True,
     "REMEMBER_COOKIE_SAMESITE": "Lax",
@@ -76,7 +78,7 @@ def _now(clock: Any, monkeypatch: Any, tmp_path: Path) -> None:
     """The tests' clock is years ahead of the file system's; what is compared is tested below."""
     monkeypatch.setattr(checks, "_MODEL_DAYS", 10_000)
     monkeypatch.setattr(delivery.os, "fstat", lambda fd: os.stat_result((0,) * 8 + (clock.now, 0)))
-    for name in ("WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", *checks._IN_FRONT):
+    for name in ("WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", *IN_FRONT):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -342,6 +344,73 @@ def test_owners_whom_nobody_can_tell(make: Callable[..., Site]) -> None:
     assert "@zt.notify" in " ".join(one.fix for one in checks.modes(patient))
     site.zt.notify(lambda user, event, text: None)
     assert "@zt.notify" not in " ".join(one.fix for one in checks.modes(patient))
+
+
+@pytest.mark.parametrize(
+    ("config", "found_there"),
+    [
+        ({}, []),
+        ({"SESSION_COOKIE_SECURE": False, "TRUSTED_HOSTS": ["bank.example"]}, ["warning"]),
+        ({"SESSION_COOKIE_SECURE": False, "TRUSTED_HOSTS": None}, ["warning"]),
+        ({"SESSION_COOKIE_SECURE": False, "TRUSTED_HOSTS": ["localhost", "127.0.0.1"]}, []),
+        ({"SESSION_COOKIE_SECURE": False, "PREFERRED_URL_SCHEME": "https"}, []),
+        ({"ZEROTRUST_BROWSER_DAYS": 0}, ["hint"]),
+        ({"ZEROTRUST_NEW_BROWSER": "movement"}, ["warning"]),
+    ],
+)
+def test_whether_browsers_can_be_known(
+    make: Callable[..., Site], config: dict[str, Any], found_there: list[str]
+) -> None:
+    assert [severity for severity, _ in found(make(**config), "browsers")] == found_there
+
+
+def test_the_old_policy_says_what_it_gives_away(make: Callable[..., Site]) -> None:
+    ((_, problem),) = found(make(ZEROTRUST_NEW_BROWSER="movement"), "browsers")
+    assert "password of a user and a recording" in problem
+
+
+def test_a_change_of_password_that_forgets_no_browser(make: Callable[..., Site]) -> None:
+    site = make()
+    site.app.add_url_rule("/new-password", "new_password", lambda: "", methods=["POST"])
+    ((severity, problem),) = found(site, "browsers")
+    assert (severity, "zt.password_changed" in problem) == ("hint", True)
+
+
+def test_a_change_of_password_that_tells_of_it(make: Callable[..., Site]) -> None:
+    site = make()
+
+    def change() -> str:
+        site.zt.password_changed("ada")
+        return ""
+
+    class Reset(MethodView):
+        def post(self) -> str:
+            return change()
+
+        def put(self) -> str:
+            site.zt.password_changed("ada")
+            return ""
+
+    site.app.add_url_rule("/password", "password", change, methods=["POST"])
+    site.app.add_url_rule("/password/reset", view_func=Reset.as_view("reset"))
+    assert found(site, "browsers") == []
+
+
+@pytest.mark.parametrize(("mode", "severity"), [("enforce", "error"), ("observe", "warning")])
+def test_nobody_can_have_a_factor(make: Callable[..., Site], mode: str, severity: str) -> None:
+    site = make(ZEROTRUST_MODE=mode)
+    site.zt.factors_loader(None)  # type: ignore[arg-type]
+    assert [s for s, text in found(site, "modes") if "stuck" in text] == [severity]
+    assert doctor(site).exit_code == (mode == "enforce")
+
+
+@pytest.mark.parametrize(("enrol", "kept"), [("first-use", False), ("factor", True)])
+def test_somebody_can_have_a_factor(make: Callable[..., Site], enrol: str, kept: bool) -> None:
+    site = make(ZEROTRUST_ENROL=enrol)
+    site.zt.factors_loader(None)  # type: ignore[arg-type]
+    if kept:
+        site.app.extensions["zerotrust"].enrolled.add_email("ada", "ada@post.example")
+    assert found(site, "modes") == []
 
 
 def test_a_view_that_sounds_as_if_it_mattered(make: Callable[..., Site]) -> None:

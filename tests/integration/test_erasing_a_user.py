@@ -8,6 +8,7 @@ from flask_zerotrust import testing
 from flask_zerotrust.factors.base import new_secret
 from flask_zerotrust.web.state import this_guard
 
+from .known import Key, pass_with_key
 from .sites import Site, Visitor
 
 #: Used codes and counters, which name their user.
@@ -45,12 +46,23 @@ def test_nothing_that_is_the_users_is_left(make_site: Callable[..., Site]) -> No
     assert held == []
 
 
+def test_known_browsers_and_their_marks_are_erased(make_site: Callable[..., Site]) -> None:
+    site = make_site(ZEROTRUST_NEW_BROWSER="challenge")
+    ada, key = site.visitor().login(), Key()
+    assert pass_with_key(ada, key, remember=True).status_code == 303
+    store = site.app.extensions["zerotrust"].store
+    assert {"browsers:ada", "browser-marks:ada"} <= set(store.owned("user:ada"))
+    erase(site, "ada")
+    assert [key for key in store.keys("browser") if "ada" in key] == []
+    assert ada.asked()
+
+
 def test_the_rest_goes_within_a_day_and_one_count_within_thirty(make_site: Callable[..., Site]) -> None:
     site = make_site()
     lived(site)
     erase(site, "ada")
     store = site.app.extensions["zerotrust"].store
     site.clock.tick(DAY_S + 1)
-    assert [key for key in store.keys("") if "ada" in key] == ["failures-of:ada"]
+    assert [key for key in store.keys("") if "ada" in key] == ["failures-of:known:ada"]
     site.clock.tick(29 * DAY_S)
     assert [key for key in store.keys("") if "ada" in key] == []

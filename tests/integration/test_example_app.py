@@ -12,17 +12,21 @@ from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from threading import Barrier
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from example_app import create_app, store
+from example_app import create_app, pages, store
 from example_app.seed import PASSWORDS
+from flask_zerotrust import testing
+from flask_zerotrust.risk.level import Trust
 from tests.forms import form_to, form_with
 from tests.passwords import quick_hash
+
+from .known import MAKE, Key, page_data
 
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
 PAGES = ("/login", "/", "/transfer", "/security", "/phone", "/zerotrust/enrol")
@@ -68,14 +72,14 @@ def submit(client: FlaskClient, path: str, **values: str) -> Any:
     return client.post(form.action, data={**form.fields, **values}, headers=BROWSER, follow_redirects=True)
 
 
-def answer_challenge(client: FlaskClient, page: Any) -> Any:
-    """Have a code sent, read it from the phone and hand it in."""
+def answer_challenge(client: FlaskClient, page: Any, **key: str) -> Any:
+    """Have a code sent, read it from the phone and hand it in, with a browser's key if there is one."""
     sending = form_to(page.text, "/send")
     client.post(sending.action, data=sending.fields, headers=BROWSER)
     form = form_with(client.get(page.request.path, headers=BROWSER).text, "code")
     code = re.findall(r"data-code>(\d{6})<", client.get("/phone", headers=BROWSER).text)[0]
     return client.post(
-        form.action, data={**form.fields, "code": code}, headers=BROWSER, follow_redirects=True
+        form.action, data={**form.fields, "code": code, **key}, headers=BROWSER, follow_redirects=True
     )
 
 
@@ -357,6 +361,97 @@ def test_the_status_line_works_without_scripts_and_owns_up_to_being_a_demo(ada: 
     text = ada.get("/").text
     assert re.search(r"data-zerotrust-status[^>]*>unknown - no movement yet<", text)
     assert "this demo only" in text
+
+
+# A browser that is remembered
+
+
+def key_fields(key: Key, page: Any, *, remember: bool) -> dict[str, str]:
+    """Return what the challenge page's script adds to the answer."""
+    data = page_data(page.text)
+    signature = key.sign(MAKE, data["challenge"], data["user"])
+    wish = {"zerotrust_remember": "1"} if remember else {}
+    return {"zerotrust_key": key.point, "zerotrust_key_signature": signature, **wish}
+
+
+def form_proof(key: Key, client: FlaskClient) -> dict[str, str]:
+    """Return what the collector adds to a form."""
+    token = client.get("/zerotrust/token?page=" + "x" * 22).json["token"]
+    return {"zerotrust_proof": key.proof(token)}
+
+
+def browser_pill(client: FlaskClient) -> str:
+    return re.findall(r'data-browser="\w+">([^<]*)<', client.get("/", headers=BROWSER).text)[0]
+
+
+def confirm(ada: FlaskClient, key: Key, *, remember: bool) -> None:
+    """Send money from a new browser, and pass the code with a key."""
+    challenge = submit(ada, "/transfer", to="grace", amount="1")
+    assert "/zerotrust/challenge/" in challenge.request.path
+    answer_challenge(ada, challenge, **key_fields(key, challenge, remember=remember))
+
+
+def log_in_again(ada: FlaskClient) -> None:
+    submit_logout(ada)
+    submit(ada, "/login", username="ada", password=PASSWORDS["ada"])
+
+
+def test_a_browser_that_is_remembered_sends_without_a_code_after_the_next_login(ada: FlaskClient) -> None:
+    """The story of the demo: asked once, and after a logout by keyboard no more."""
+    key = Key()
+    assert browser_pill(ada) == "this browser is new"
+    confirm(ada, key, remember=True)
+    assert browser_pill(ada) == "this browser is remembered"
+    log_in_again(ada)
+    assert browser_pill(ada) == "this browser is new"
+    sent = submit(ada, "/transfer", to="grace", amount="1", **form_proof(key, ada))
+    assert "£1.00 is on its way to Grace Hopper." in sent.text
+    assert browser_pill(ada) == "this browser is remembered"
+
+
+def test_a_browser_that_was_confirmed_once_is_asked_after_the_next_login(ada: FlaskClient) -> None:
+    key = Key()
+    confirm(ada, key, remember=False)
+    assert browser_pill(ada) == "this browser is confirmed until you log out"
+    log_in_again(ada)
+    sent = submit(ada, "/transfer", to="grace", amount="1", **form_proof(key, ada))
+    assert "/zerotrust/challenge/" in sent.request.path
+
+
+def test_a_script_from_elsewhere_is_asked_although_the_owner_is_remembered(
+    app: Flask, ada: FlaskClient
+) -> None:
+    confirm(ada, Key(), remember=True)
+    script = login(app, "ada")
+    testing.force_risk(script, "low")
+    assert "/zerotrust/challenge/" in submit(script, "/transfer", to="grace", amount="1").request.path
+
+
+def test_a_bot_in_a_remembered_browser_is_asked(ada: FlaskClient) -> None:
+    key = Key()
+    confirm(ada, key, remember=True)
+    testing.force_risk(ada, "high")
+    sent = submit(ada, "/transfer", to="grace", amount="1", **form_proof(key, ada))
+    assert "/zerotrust/challenge/" in sent.request.path
+
+
+def test_under_the_other_rule_good_movement_sends_from_a_new_browser(
+    instance: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``make demo NEW_BROWSER=movement`` sets the variable."""
+    monkeypatch.setenv("FLASK_ZEROTRUST_NEW_BROWSER", '"movement"')
+    app = create_app({"TESTING": True, "INSTANCE": instance})
+    assert "Let a script do it" in app.test_client().get("/login").text
+    ada = login(app, "ada")
+    testing.force_risk(ada, "low")
+    assert "is on its way" in submit(ada, "/transfer", to="grace", amount="1").text
+
+
+def test_the_words_for_a_browser_are_those_of_the_script() -> None:
+    script = (Path(pages.__file__).parent / "static" / "status.js").read_text(encoding="utf-8")
+    assert set(pages.BROWSERS) == set(get_args(Trust))
+    for state, words in pages.BROWSERS.items():
+        assert f'{state}: "{words}"' in script
 
 
 def test_the_live_status_is_the_session_of_who_asks(ada: FlaskClient) -> None:

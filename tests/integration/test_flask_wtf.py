@@ -25,6 +25,7 @@ def ada(request: pytest.FixtureRequest, make_site: Callable[..., Site]) -> Visit
     clock = make_site().clock
     app = Flask("protected")
     app.config.update(SECRET_KEY="key", TESTING=True, ZEROTRUST_STORE="memory://")
+    app.config["ZEROTRUST_NEW_BROWSER"] = "movement"
     zt = ZeroTrust(clock=clock)
     parts = [CSRFProtect().init_app, zt.init_app]
     for init_app in parts if request.param == "before" else parts[::-1]:

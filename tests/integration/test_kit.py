@@ -258,8 +258,15 @@ def test_a_user_with_other_factors_alone_is_said(site: Site, ada: Visitor) -> No
         testing.pass_challenge(ada.client, asked)
 
 
-def test_messages_can_be_read_from_the_console_sender_alone(ada: Visitor) -> None:
+def test_messages_can_be_read_from_the_console_sender_alone(site: Site, ada: Visitor) -> None:
+    guard = site.app.extensions["zerotrust"]
+    guard.sender = guard.mailer = object()
     with pytest.raises(ConfigError, match="ZEROTRUST_SMS_SENDER = 'console'"):
+        testing.last_code(ada.client)
+
+
+def test_before_a_message_was_sent_there_is_no_code(ada: Visitor) -> None:
+    with pytest.raises(ConfigError, match="No code was sent yet"):
         testing.last_code(ada.client)
 
 

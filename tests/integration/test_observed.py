@@ -118,6 +118,8 @@ def test_the_command_shows_what_would_have_happened(site: Site, monkeypatch: Any
     assert said.stdout == (
         "2027-01-15  1 requests pass (risk 1), 1 are stopped (unknown 1); "
         "1 of 1 people asked at least once\n"
+        '            codes with "challenge": 1 (one a browser) to 1 (one a session), with "movement": 1\n'
+        "            0 of 1 people have no factor\n"
     )
     assert json.loads(command(site, "--json").stdout) == {
         "day": "2027-01-15",
@@ -125,7 +127,57 @@ def test_the_command_shows_what_would_have_happened(site: Site, monkeypatch: Any
         "asked": {"unknown": 1},
         "people": 1,
         "people_asked": 1,
+        "without_factor": 0,
+        "browsers": 1,
+        "sessions": 1,
+        "sessions_asked_by_movement": 1,
     }
+
+
+@pytest.mark.parametrize("policy", ["challenge", "movement"])
+def test_both_policies_are_counted_whichever_is_set(make_site: Callable[..., Site], policy: str) -> None:
+    """Ada comes twice with Firefox and once with Safari, and moves like a person in the first session."""
+    site = make_site(ZEROTRUST_MODE="observe", ZEROTRUST_NEW_BROWSER=policy)
+    for agent, strokes in (("Firefox", 4), ("Firefox", 0), ("Safari", 0)):
+        ada = site.visitor()
+        ada.client.environ_base["HTTP_USER_AGENT"] = agent
+        ada.login().move(strokes, says=-2.0)
+        assert [ada.open("/secret").text for _ in range(2)] == ["the secret"] * 2
+    (day,) = seen(site)
+    assert (day.people, day.browsers, day.sessions) == (1, 2, 3)
+    assert day.sessions_asked_by_movement == 2
+    reason = "new_browser" if policy == "challenge" else "unknown"
+    assert day.asked == {reason: 6 if policy == "challenge" else 4}
+
+
+def test_users_without_a_factor_are_counted_and_the_loader_is_asked_once_a_day(site: Site) -> None:
+    asked: list[str] = []
+    site.zt.factors_loader(lambda user: asked.append(user) or [])  # type: ignore[func-returns-value]
+    bob, ada = site.visitor().login("bob"), site.visitor().login()
+    for visitor in (bob, bob, ada):
+        visitor.open("/secret")
+    (day,) = seen(site)
+    assert (day.without_factor, day.people, asked) == (2, 2, ["bob", "ada"])
+
+
+def test_a_loader_that_fails_stops_nobody_and_counts_as_a_factor(site: Site) -> None:
+    def fail(user: str) -> Any:
+        raise RuntimeError("the app's own trouble")
+
+    site.zt.factors_loader(fail)
+    assert site.visitor().login().open("/secret").text == "the secret"
+    (day,) = seen(site)
+    assert (day.without_factor, day.people) == (0, 1)
+
+
+def test_a_session_adds_as_many_rows_whatever_it_does(site: Site) -> None:
+    """Rows grow with users, sessions and browsers of a day, not with requests."""
+    ada = site.visitor().login()
+    ada.open("/secret")
+    rows = len(site.app.extensions["zerotrust"].store.keys("observed:"))
+    for _ in range(5):
+        ada.open("/secret")
+    assert len(site.app.extensions["zerotrust"].store.keys("observed:")) == rows
 
 
 def test_the_command_says_where_there_is_nothing(site: Site) -> None:

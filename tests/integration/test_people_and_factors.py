@@ -106,12 +106,109 @@ def test_a_loader_may_return_nothing_at_all(site: Site) -> None:
     assert kinds(site, "ada") == []
 
 
-def test_a_phone_needs_a_configured_sender(site: Site) -> None:
+def test_in_production_a_phone_needs_a_configured_sender(site: Site) -> None:
+    site.app.testing = False
     with (
         site.app.app_context(),
         pytest.raises(ConfigError, match="set it to 'console', 'twilio' or 'twilio-verify'"),
     ):
         site.zt.sms_factor(NUMBER)
+
+
+def test_in_production_an_address_needs_a_configured_sender(site: Site) -> None:
+    site.app.testing = False
+    with site.app.app_context(), pytest.raises(ConfigError, match="set it to 'console' or 'smtp'"):
+        site.zt.email_factor("ada@bank.example")
+
+
+@pytest.mark.parametrize("way", ["debug", "testing"])
+def test_while_developing_codes_go_to_the_terminal_without_any_sender(
+    site: Site, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    site.app.testing, site.app.debug = way == "testing", way == "debug"
+    with site.app.test_request_context():
+        site.zt.email_factor("ada@bank.example").send("123456", action="pay", host="bank.example")
+        site.zt.sms_factor(NUMBER).send("654321", action="pay", host="bank.example")
+    printed = capsys.readouterr().out
+    assert "123456" in printed
+    assert "654321" in printed
+
+
+def test_debugging_alone_lets_nobody_add_a_number_or_an_address(site: Site) -> None:
+    site.app.debug = True
+    with site.app.test_request_context():
+        assert not site.app.extensions["zerotrust"].has_choice()
+
+
+# The first run: an app that has no factors yet
+
+
+def refusal(app: Flask, **headers: str) -> Any:
+    ZeroTrust(app).user_id_loader(lambda: "ada")
+    return app.test_client().get("/x", headers={**BROWSER, **headers})
+
+
+def test_in_debug_mode_the_refusal_tells_the_developer_three_ways(app: Flask) -> None:
+    app.debug = True
+    answer = refusal(app)
+    assert answer.status_code == 403
+    for way in ("@zt.factors_loader", "ZEROTRUST_EMAIL_SENDER", "ZEROTRUST_ENROL"):
+        assert way in answer.text
+
+
+def test_in_debug_mode_programs_are_told_the_three_ways(app: Flask) -> None:
+    app.debug = True
+    answer = refusal(app, Accept="application/json")
+    assert (answer.status_code, len(answer.json["developer"])) == (403, 3)
+
+
+@pytest.mark.parametrize("kind", ["text/html", "application/json"])
+def test_in_production_the_refusal_speaks_to_the_user_alone(app: Flask, kind: str) -> None:
+    answer = refusal(app, Accept=kind)
+    assert answer.status_code == 403
+    assert "ZEROTRUST_" not in answer.text
+    assert "developer" not in answer.text
+
+
+def test_in_debug_mode_a_user_who_may_enrol_is_led_there_without_hints(app: Flask) -> None:
+    app.debug = True
+    app.config["ZEROTRUST_ENROL"] = "first-use"
+    assert "ZEROTRUST_" not in refusal(app).text
+
+
+def warnings_of(app: Flask, caplog: pytest.LogCaptureFixture, **config: Any) -> int:
+    """Send two requests to an app in production and return how often it warns that nobody has a factor."""
+    app.config.update(config)
+    zt = ZeroTrust(app)
+    zt.user_id_loader(lambda: None)
+    if config.get("LOADER"):
+        zt.factors_loader(lambda user: [])
+    app.testing = False
+    for _ in range(2):
+        app.test_client().get("/nowhere")
+    return sum("No user can have a factor" in record.message for record in caplog.records)
+
+
+def test_an_app_in_which_nobody_can_have_a_factor_is_warned_once(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert warnings_of(app, caplog) == 1
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"LOADER": True},
+        {"ZEROTRUST_ENROL": "first-use"},
+        {"ZEROTRUST_EMAIL_SENDER": "console"},
+        {"ZEROTRUST_SMS_SENDER": "console"},
+        {"ZEROTRUST_MODE": "observe"},
+    ],
+)
+def test_an_app_in_which_somebody_can_have_a_factor_is_not_warned(
+    app: Flask, caplog: pytest.LogCaptureFixture, config: dict[str, Any]
+) -> None:
+    assert warnings_of(app, caplog, **config) == 0
 
 
 def test_enrolled_phones_are_left_out_where_nothing_can_reach_them(site: Site) -> None:

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from flask.cli import ScriptInfo
 
-from flask_zerotrust import signals
+from flask_zerotrust import signals, testing
 from flask_zerotrust.cli import group
 from flask_zerotrust.sessions.sessions import MAX_STRIKES
 from tests.servers import emptied
@@ -51,6 +51,7 @@ def test_sessions_are_listed_with_what_is_known_of_them(site: Site) -> None:
         "level": "unknown",
         "risk": 0.5,
         "latched": False,
+        "browser": "session",
         "grant_age_s": 40,
         "factor": "totp",
         "idle_s": 40,
@@ -60,6 +61,18 @@ def test_sessions_are_listed_with_what_is_known_of_them(site: Site) -> None:
     text = command(site, "sessions").stdout
     assert "totp 40 s ago" in text
     assert ada.entry()["id"] not in text, "whole ids stay where they are"
+
+
+def test_a_session_says_what_is_known_of_its_browser(site: Site) -> None:
+    for name, make in (("ada", testing.remember), ("tess", testing.trust)):
+        make(site.visitor().login(name).client)
+    site.visitor().login("eve").move(1)
+    assert {row["user"]: row["browser"] for row in rows(site)} == {
+        "ada": "known",
+        "tess": "session",
+        "eve": "new",
+    }
+    assert "  known  " in command(site, "sessions", "ada").stdout
 
 
 def test_nobody_is_here(site: Site) -> None:

@@ -11,6 +11,7 @@ from flask import Flask
 from flask_zerotrust import signals
 from tests.forms import form_to
 
+from .known import Key, form_proof, pass_with_key, remembered
 from .sites import NUMBER, Site, Visitor
 
 NAMES = (
@@ -21,6 +22,10 @@ NAMES = (
     "code_refused",
     "challenge_failed",
     "challenge_passed",
+    "browser_remembered",
+    "browser_proven",
+    "proof_refused",
+    "browser_forgotten",
 )
 
 
@@ -137,3 +142,33 @@ def test_somebody_elses_challenge(site: Site, ada: Visitor, heard: Heard) -> Non
     url = ada.open("/secret").location
     assert site.visitor().login("eve").open(url).status_code == 403
     assert heard.of("challenge_failed") == [{"user": "eve", "factor_id": None, "reason": "not_yours"}]
+
+
+def test_a_browser_from_its_first_key_to_its_end(site: Site, heard: Heard) -> None:
+    ada, key = site.visitor().login(), Key()
+    pass_with_key(ada, key, remember=True, path="/admin")
+    (made,) = heard.of("browser_remembered")
+    assert (set(made), made["user"], made["name"]) == ({"user", "browser", "name"}, "ada", "Browser")
+    site.clock.tick(301)
+    ada.submit("/transfer", {"to": "Grace", **form_proof(ada, key)})
+    assert heard.of("browser_proven") == [{"user": "ada", "browser": made["browser"]}]
+    site.clock.tick(301)
+    ada.submit("/transfer", {"to": "Grace", **form_proof(ada, Key())})
+    assert heard.of("proof_refused") == [{"user": "ada", "reason": "the browser is not known"}]
+    with site.app.app_context():
+        site.zt.password_changed("ada")
+    assert heard.of("browser_forgotten") == [made]
+
+
+def test_a_browser_that_confirms_again_is_remembered_once(site: Site, heard: Heard) -> None:
+    ada, key = site.visitor().login(), Key()
+    remembered(ada, key)
+    for remember in (False, True):
+        pass_with_key(ada, key, remember=remember, path="/admin")
+        site.clock.tick(301)
+    assert len(heard.of("browser_remembered")) == 1
+
+
+def test_a_key_for_one_session_is_no_news(site: Site, heard: Heard) -> None:
+    pass_with_key(site.visitor().login(), Key(), remember=False, path="/admin")
+    assert heard.of("browser_remembered") == []

@@ -20,6 +20,7 @@ def create_app() -> Flask:
     """Return the app; without a store it is the one that the other is compared with."""
     app = Flask("load", instance_path=os.environ["LOAD_INSTANCE_PATH"])
     app.config["SECRET_KEY"] = "first-key"
+    app.config["ZEROTRUST_NEW_BROWSER"] = "movement"  # so that the visitors' movement opens views
     app.config.from_prefixed_env("LOAD")
     app.add_url_rule("/login", view_func=login, methods=["POST"])
     app.add_url_rule("/logout", view_func=logout, methods=["POST"])

@@ -313,7 +313,7 @@ def test_a_guess_at_an_enrolment_that_has_ended_meanwhile_is_not_judged():
 # An account
 
 
-def test_an_account_is_closed_after_a_hundred_failures_in_a_row_over_all_factors(make_desk):
+def test_an_account_is_closed_after_fifty_failures_in_a_row_over_all_factors(make_desk):
     desk = make_desk(factor_failures=100, factor_pause_s=60)
     judged = 0
     for n in range(60):
@@ -323,18 +323,18 @@ def test_an_account_is_closed_after_a_hundred_failures_in_a_row_over_all_factors
         for _ in range(2):
             desk.reason(desk.check, pending, "111111", factor, addresses()[n])
         judged += len(factor.judged)
-    assert judged == ACCOUNT_FAILURES == 100
+    assert judged == ACCOUNT_FAILURES == 50
     assert desk.reason(desk.check, desk.open(), desk.app_code(), desk.totp) == "locked"
     desk.challenges.unlock("ada")
     desk.check(desk.open(), desk.app_code(), desk.totp)
 
 
-def test_success_begins_the_hundred_again(make_desk):
+def test_success_begins_the_fifty_again(make_desk):
     desk = make_desk(factor_failures=100)
     for part in range(3):
         factor = Watched()
         factor.id = f"f{part}"
-        for n in range(33):
+        for n in range(16):
             pending = desk.open(session_id=f"{part}-{n}")
             for _ in range(3):
                 assert desk.reason(desk.check, pending, "111111", factor, addresses()[n]) == "wrong"

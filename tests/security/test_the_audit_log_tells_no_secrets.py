@@ -13,6 +13,7 @@ from flask_zerotrust import signals
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.web import audit_log
 from tests.forms import form_to, read_forms
+from tests.integration.known import Key, form_proof, pass_with_key
 from tests.integration.sites import NUMBER, SECRET, Site
 
 
@@ -57,8 +58,17 @@ def test_every_kind_of_event_is_told_and_no_secret_is(
     bob = site.visitor().login("bob")
     page = bob.open("/zerotrust/enrol").text
     bob.submit("/zerotrust/enrol", {**read_forms(page)[-1].fields, "code": "123456"})
+    tess, key = site.visitor().login("tess"), Key()
+    pass_with_key(tess, key, remember=True, path="/admin")
+    site.clock.tick(301)
+    proof = form_proof(tess, key)["zerotrust_proof"]
+    for _ in range(2):
+        assert tess.submit("/transfer", {"to": "Grace", "zerotrust_proof": proof}).status_code
+        site.clock.tick(301)
+    with site.app.app_context():
+        site.zt.password_changed("tess")
     events = {line["event"] for line in lines()}
-    unheard = {signal.name for signal in signals.every()} - {"factor-enrolled", "grant-revoked"}
+    unheard = {signal.name for signal in signals.every()} - {"factor-enrolled"}
     assert events == unheard
     text = json.dumps(lines())
     whole = (ada.entry()["id"], url.rsplit("/", 1)[1])
@@ -73,6 +83,9 @@ def test_every_kind_of_event_is_told_and_no_secret_is(
         OTHER[1:],
         ada.nonce,
         *whole,
+        key.point,
+        proof,
+        *proof.split(" "),
     )
     assert [secret for secret in secrets if secret in text] == []
     assert {line["reason"] for line in lines() if line["event"] == "request-refused"} == {
@@ -101,6 +114,7 @@ def test_numbers_in_names_that_the_app_chose_are_blotted_out() -> None:
     assert audit_log._clean("factor_id", f"sms {NUMBER}") == "sms #"
     assert audit_log._clean("action", "call 07700 900 123 now") == "call # now"
     assert audit_log._clean("user", "10023456") == "10023456"
+    assert audit_log._clean("browser", "12345678-_ab") == "12345678-_ab"
 
 
 def test_nothing_is_written_unless_it_is_asked_for(

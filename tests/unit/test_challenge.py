@@ -21,7 +21,7 @@ from flask_zerotrust.factors.totp import TotpFactor
 from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.stores import MemoryStore
 from tests.clock import Clock
-from tests.desk import ADDRESS, NUMBER, SECRET, Desk
+from tests.desk import NUMBER, SECRET, Desk
 
 FORM = Parked(
     "/transfer?x=1", fields=(("to", "Grace"), ("tag", "a"), ("tag", "ü\ud800")), left_out=("pin",)
@@ -435,5 +435,5 @@ def test_the_factor_that_was_enrolled_answers_the_next_challenge(desk):
     desk.challenges.enrol_confirm("ada", "s1", desk.app_code(secret=secret), now=desk.clock())
     desk.clock.tick(30)
     code = desk.app_code(secret=secret)
-    desk.challenges.check(desk.open(), TotpFactor(secret), code, now=desk.clock(), address=ADDRESS)
+    desk.check(desk.open(), code, TotpFactor(secret))
     assert secret != SECRET

@@ -18,7 +18,7 @@ RANGED = [key for key, f in FIELDS.items() if f.metadata["low"] is not None]
 WHOLE = [key for key in RANGED if isinstance(FIELDS[key].default, int)]
 LISTS = ["ZEROTRUST_NEVER_PARK", "ZEROTRUST_SMS_PREFIXES"]
 # Longer than the longest grant, so that grants can be tried over their whole range.
-LONG = {"ZEROTRUST_UNKNOWN_GRANT_S": 86_400}
+LONG = {"ZEROTRUST_KEYLESS_S": 86_400}
 
 TWILIO = {
     "ZEROTRUST_SMS_SENDER": "twilio",
@@ -53,7 +53,8 @@ def test_the_defaults_of_the_security_promises():
     """Numbers that the security design fixes; NIST 800-63B allows a sent code 600 s at most."""
     settings = Settings()
     assert (settings.mode, settings.enrol, settings.expose_risk) == ("enforce", "factor", False)
-    assert (settings.grant_s, settings.unknown_grant_s) == (300, 1_800)
+    assert (settings.grant_s, settings.keyless_s) == (300, 1_800)
+    assert (settings.new_browser, settings.browser_days) == ("challenge", 30)
     assert (settings.code_s, settings.code_tries) == (300, 5)
     assert (settings.max_batch_bytes, settings.max_batch_events) == (65_536, 4_000)
     assert settings.store.startswith("sqlite:///")
@@ -95,7 +96,7 @@ def test_both_ends_of_a_range_are_allowed_and_a_step_beyond_is_not(key):
     extra = LONG if key == "ZEROTRUST_GRANT_S" else {}
     step = 1 if key in WHOLE else 1e-6 * high
     name = FIELDS[key].name
-    floor = max(low, Settings().grant_s) if key == "ZEROTRUST_UNKNOWN_GRANT_S" else low
+    floor = max(low, Settings().grant_s) if key == "ZEROTRUST_KEYLESS_S" else low
     for value in (floor, high):
         assert getattr(read(**{key: value}, **extra), name) == value
     for value in (low - step, high + step):
@@ -184,10 +185,10 @@ def test_the_prefix_starts_with_a_slash_and_does_not_end_with_one(value):
     assert refusal(ZEROTRUST_URL_PREFIX=value).startswith("ZEROTRUST_URL_PREFIX must start with '/'")
 
 
-def test_people_without_a_pointer_are_not_asked_more_often_than_others():
+def test_browsers_without_a_key_are_not_asked_more_often_than_others():
     assert read(ZEROTRUST_GRANT_S=1_800).grant_s == 1_800
     said = refusal(ZEROTRUST_GRANT_S=1_801)
-    assert "ZEROTRUST_UNKNOWN_GRANT_S (1800)" in said
+    assert "ZEROTRUST_KEYLESS_S (1800)" in said
     assert "ZEROTRUST_GRANT_S (1801)" in said
 
 

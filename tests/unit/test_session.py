@@ -19,6 +19,9 @@ from flask_zerotrust.sessions.sessions import MAX_STRIKES, SESSION_KEY, Entry, S
 from flask_zerotrust.stores import MemoryStore
 from tests.clock import START, Clock
 
+#: Good movement opens views here, so what an unproven session does counts against others.
+MOVEMENT = Settings(new_browser="movement")
+
 
 class Browser:
     """A session dict and what happens to it, without any web."""
@@ -26,7 +29,7 @@ class Browser:
     def __init__(self, user: str | None = "ada", *, sessions: Sessions | None = None) -> None:
         self.clock = Clock()
         self.store = MemoryStore(clock=self.clock)
-        self.sessions = sessions or Sessions(self.store, KeyRing(["key"]), Settings())
+        self.sessions = sessions or Sessions(self.store, KeyRing(["key"]), MOVEMENT)
         self.session: dict[str, Any] = {}
         self.user = user
         self.entry = self.sessions.start(self.session, user)

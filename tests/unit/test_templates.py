@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 import flask_zerotrust.errors
 from flask_zerotrust.extension import TEXTS
+from flask_zerotrust.web.first_run import WAYS
 
 FOLDER = Path(flask_zerotrust.errors.__file__).parent
 CSS = (FOLDER / "static" / "zerotrust.css").read_text(encoding="utf-8")
@@ -76,6 +77,25 @@ FACTORS: dict[str, Any] = {
     "ways": [{"label": "Authenticator app", "url": "/enrol"}],
     "news": "Added.",
     "return_url": "/",
+    "app_csrf": None,
+    "browsers": [
+        {
+            "name": "Firefox on Windows",
+            "since": {"iso": "2027-01-15", "text": "15 January 2027"},
+            "used": {"iso": "2027-01-16", "text": "16 January 2027"},
+            "is_this": True,
+            "forget_url": "/browsers/a/forget",
+        },
+        {
+            "name": "Safari on iPhone",
+            "since": {"iso": "2027-01-02", "text": "2 January 2027"},
+            "used": {"iso": "2027-01-03", "text": "3 January 2027"},
+            "is_this": False,
+            "forget_url": "/browsers/b/forget",
+        },
+    ],
+    "forget_others_url": "/browsers/forget",
+    "browsers_csrf": "ours",
 }
 FACTOR: dict[str, Any] = {
     "factor": TOTP,
@@ -137,6 +157,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "recovery codes": ("recovery", {**RECOVERY, "codes": ["ABCD-EFGH", "IJKL-MNOP"]}),
     "factors": ("factors", FACTORS),
     "no factors": ("factors", {**FACTORS, "factors": [], "news": None, "recovery_url": None}),
+    "no browsers": ("factors", {**FACTORS, "browsers": [], "forget_others_url": None}),
     "factors without recovery codes": ("factors", {**FACTORS, "recovery_left": 0, "ways": []}),
     "factor": ("factor", FACTOR),
     "factor without a name": ("factor", {**FACTOR, "error": "Type a name.", "field_error": True}),
@@ -152,6 +173,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "enrolled": ("enrolled", {"return_url": "/"}),
     "no factor": ("no_factor", {**NO_FACTOR, "enrol_url": None}),
     "no factor yet": ("no_factor", NO_FACTOR),
+    "no factor, in debug mode": ("no_factor", {**NO_FACTOR, "enrol_url": None, "developer": list(WAYS)}),
     "retry": ("retry", {"action": "send a transfer", "cancel_url": "/"}),
     "message": (
         "message",
@@ -280,7 +302,7 @@ def test_every_class_is_in_the_sheet(page: Tree) -> None:
 
 def test_every_post_carries_the_csrf_tokens(jinja: Environment) -> None:
     """Ours always, the app's where it has one; the confirm page returns the app's own fields instead."""
-    for name in ("totp", "sms", "sms sent", "enrol", "recovery"):
+    for name in ("totp", "sms", "sms sent", "enrol", "recovery", "factors"):
         with_both = tree(jinja, name, app_csrf="apps")
         forms = with_both.all("form")
         assert all(form["method"] == "post" for form in forms)
@@ -464,6 +486,29 @@ def test_missing_files_are_said(jinja: Environment) -> None:
     template, context = PAGES["confirm without files"]
     assert "receipt" in render(jinja, template, context)
     assert "Files" not in render(jinja, template, CONFIRM)
+
+
+# Known browsers
+
+
+def test_a_known_browser_is_named_dated_and_forgotten_by_its_own_button(jinja: Environment) -> None:
+    found = tree(jinja, "factors")
+    assert [time["datetime"] for time in found.all("time")] == [
+        "2027-01-15",
+        "2027-01-16",
+        "2027-01-02",
+        "2027-01-03",
+    ]
+    actions = [form["action"] for form in found.all("form")]
+    assert actions == ["/browsers/a/forget", "/browsers/b/forget", "/browsers/forget"]
+    html = render(jinja, *PAGES["factors"])
+    assert html.count("This browser") == 1
+    assert 'Forget<span class="zt-unseen"> Safari on iPhone</span>' in html
+
+
+def test_without_known_browsers_there_is_no_section(jinja: Environment) -> None:
+    assert "Browsers that we know" not in render(jinja, *PAGES["no browsers"])
+    assert not tree(jinja, "no browsers").all("form")
 
 
 # Enrolment and the rest

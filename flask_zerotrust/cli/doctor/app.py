@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flask_zerotrust.bundles import MANIFEST
 from flask_zerotrust.cli.doctor import redis as redis_health
+from flask_zerotrust.cli.doctor.browsers import browsers
 from flask_zerotrust.cli.doctor.findings import Check, Finding, Patient, Severity
 from flask_zerotrust.errors import StoreError, ZeroTrustError
 from flask_zerotrust.extension import check_complete
@@ -40,16 +41,6 @@ _WORTH_GUARDING = re.compile(
 )
 _OWN = ["SESSION_COOKIE"]
 _CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
-# Variables that servers and platforms set where something stands in front of the app.
-_IN_FRONT = (
-    "FORWARDED_ALLOW_IPS",
-    "DYNO",
-    "KUBERNETES_SERVICE_HOST",
-    "WEBSITE_HOSTNAME",
-    "K_SERVICE",
-    "FLY_APP_NAME",
-)
-
 # How gunicorn is told on a command line: "-w 4", "-w4", "--workers=4".
 _OPTION = r"(?:^|\s)(?:-w|--workers)(?:\s+|=|(?=\d))"
 
@@ -192,9 +183,7 @@ def proxy(patient: Patient) -> Iterator[Finding]:
     platforms put into the environment each say that something stands in front.
     """
     config = patient.app.config
-    signs = [name for name in ("SESSION_COOKIE_SECURE",) if config.get(name)]
-    signs += ["PREFERRED_URL_SCHEME"] if config.get("PREFERRED_URL_SCHEME") == "https" else []
-    signs += [name for name in _IN_FRONT if patient.environ.get(name)]
+    signs = patient.signs_of_tls()
     fixes = list(_proxy_fixes(patient.app.wsgi_app))
     if signs and not any(fix.x_for for fix in fixes):
         yield Finding(
@@ -279,7 +268,7 @@ def modes(patient: Patient) -> Iterator[Finding]:
     if closed and not patient.guard.store.keys("factors:"):
         text = "Nobody has a factor and nobody can get one, so whoever is asked is stuck."
         mend = 'Name the app\'s factors with @zt.factors_loader, or set ZEROTRUST_ENROL = "first-use".'
-        yield Finding("warning", "modes", text, mend)
+        yield Finding("error" if settings.mode == "enforce" else "warning", "modes", text, mend)
 
 
 def _way(app: Flask, endpoint: str) -> Iterator[Callable[..., Any]]:
@@ -316,4 +305,4 @@ def routes(patient: Patient) -> Iterator[Finding]:
             )
 
 
-CHECKS: tuple[Check, ...] = (wiring, keys, cookies, store, proxy, model, modes, routes)
+CHECKS: tuple[Check, ...] = (wiring, keys, cookies, store, proxy, model, modes, browsers, routes)

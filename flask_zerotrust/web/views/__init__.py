@@ -11,6 +11,7 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 from flask_zerotrust.web import responses
 from flask_zerotrust.web.views import (
     authenticator,
+    browser_list,
     challenge,
     contacts,
     factors,
@@ -33,7 +34,16 @@ def make_blueprint(url_prefix: str) -> Blueprint:
         url_prefix=url_prefix,
         static_folder="static",
     )
-    for module in (movement, challenge, authenticator, recovery, contacts, passkeys, factors):
+    for module in (
+        movement,
+        challenge,
+        authenticator,
+        recovery,
+        contacts,
+        passkeys,
+        factors,
+        browser_list,
+    ):
         module.register(blueprint)
     blueprint.jinja_loader = _templates()
     blueprint.after_request(_private)

@@ -16,7 +16,7 @@ from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.totp import TotpFactor
 from flask_zerotrust.i18n import N_, gettext
-from flask_zerotrust.web import responses
+from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.state import Guard, this_app
 from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
@@ -90,6 +90,7 @@ def _take(guard: Guard, user: str) -> ResponseReturnValue:
         return _offer(guard, user, error)
     before = guard.factors(user)
     factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=[factor.id for factor in before])
+    browsers.forget_others(guard, user)
     owner_notices.added(guard, user, "totp", before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
     return responses.page("enrolled", return_url=_way_back(before))

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
-from flask import Blueprint, current_app, request, url_for
+from flask import Blueprint, abort, current_app, make_response, request, url_for
 from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 
 from flask_zerotrust import signals
 from flask_zerotrust.challenge import MESSAGES, Pending
-from flask_zerotrust.errors import ChallengeError, SenderError, StoreError
+from flask_zerotrust.errors import ChallengeError, PayloadError, SenderError, StoreError
 from flask_zerotrust.factors.base import Factor, OwnShape, Questioned
+from flask_zerotrust.factors.recovery import KIND as RECOVERY
 from flask_zerotrust.i18n import gettext
-from flask_zerotrust.web import responses
+from flask_zerotrust.web import browsers, responses
+from flask_zerotrust.web.form_movement import PROOF_FIELD, form_proof
 from flask_zerotrust.web.state import Guard, log, this_app, this_guard
+from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token, shown_fields
 
 View = Callable[..., ResponseReturnValue]
@@ -44,6 +47,7 @@ def register(blueprint: Blueprint) -> None:
     path = "/challenge/<challenge_id>"
     blueprint.add_url_rule(path, "challenge", show, methods=["GET"])
     blueprint.add_url_rule(path, "answer", answer, methods=["POST"])
+    blueprint.add_url_rule(path + "/prove", "prove", prove, methods=["POST"])
     blueprint.add_url_rule(path + "/send", "send", send, methods=["POST"])
     blueprint.add_url_rule(path + "/again", "begin_again", begin_again, methods=["POST"])
     blueprint.add_url_rule(path + "/confirm", "confirm", confirm, methods=["GET"])
@@ -80,6 +84,24 @@ def show(guard: Guard, pending: Pending) -> ResponseReturnValue:
 
 
 @pending_view
+def prove(guard: Guard, pending: Pending) -> ResponseReturnValue:
+    """Take a proof by the browser's key, for script: 200 with where to go on, or 403 problem JSON.
+
+    Only a challenge of this session's own thread takes one, and only if a proof would open the view.
+    """
+    check_form(guard, pending.id)
+    own = pending.session_id == guard.thread(pending.user)
+    text = request.form.get(PROOF_FIELD, "") or form_proof()
+    if not _is_answered(guard, pending):
+        if not (own and pending.provable and browsers.prove(guard, pending.user, text, page=pending.id)):
+            detail = gettext("This browser could not be recognised. Confirm with a code.")
+            return responses.problem(403, "Not proven", detail, passed=False)
+        if pending.parked is not None:
+            guard.challenges.passed(pending, session_id=guard.thread(pending.user), now=guard.clock())
+    return responses.data(passed=True, url=_next_url(guard, pending))
+
+
+@pending_view
 def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
     """Send a code because the person pressed the button."""
     check_form(guard, pending.id)
@@ -88,7 +110,12 @@ def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
     factor = _chosen(guard, pending, request.form.get("factor"))
     try:
         sent = guard.challenges.send(
-            pending, factor, now=guard.clock(), host=host_name(), address=request.remote_addr or ""
+            pending,
+            factor,
+            known=guard.is_known(pending.user),
+            now=guard.clock(),
+            host=host_name(),
+            address=request.remote_addr or "",
         )
     except (ChallengeError, SenderError) as error:
         reason = error.reason if isinstance(error, ChallengeError) else "sender"
@@ -110,8 +137,16 @@ def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
         return _onward(guard, pending)
     factor = _chosen(guard, pending, request.form.get("factor"))
     code = request.form.get("code", "")
+    new_key = _key_of(guard, pending, factor)
     try:
-        guard.challenges.check(pending, factor, code, now=guard.clock(), address=request.remote_addr or "")
+        guard.challenges.check(
+            pending,
+            factor,
+            code,
+            known=guard.is_known(pending.user),
+            now=guard.clock(),
+            address=request.remote_addr or "",
+        )
     except ChallengeError as error:
         _tell(signals.challenge_failed, pending, factor, reason=error.reason)
         return _page(guard, pending, factor, error=error)
@@ -119,9 +154,35 @@ def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
         log.warning("a code could not be checked: %s", error)
         _tell(signals.challenge_failed, pending, factor, reason="unchecked")
         return _page(guard, pending, factor, error=ChallengeError("unchecked"))
-    guard.grant(user=pending.user, factor_id=factor.id)
+    if factor.kind == RECOVERY:
+        browsers.forget(guard, pending.user)
+    told = partial(owner_notices.remembered, guard, pending.user)
+    proof = browsers.keep_key(guard, pending, factor, new_key, tell=told)
+    guard.grant(user=pending.user, factor_id=factor.id, proof=proof)
     _tell(signals.challenge_passed, pending, factor, action=pending.action)
-    return _onward(guard, pending)
+    response = make_response(_onward(guard, pending))
+    browsers.set_mark(guard, pending.user, response)
+    return response
+
+
+def _key_of(guard: Guard, pending: Pending, factor: Factor) -> browsers.NewKey | None:
+    """Return the key that comes with an answer; a malformed one ends the request with 400."""
+    try:
+        return browsers.read_key(guard, pending, factor)
+    except PayloadError as error:
+        text = gettext("This form is too old. Load the page again and repeat the last step.")
+        if responses.prefers_json():
+            return abort(responses.problem(400, "Bad key", str(error), field=error.field, passed=False))
+        again = (gettext("Load the page again"), url_for(".challenge", challenge_id=pending.id))
+        return abort(responses.message(gettext("Nothing was done"), text, 400, again))
+
+
+def _next_url(guard: Guard, pending: Pending) -> str:
+    """Return where a proven browser goes on: to the page that was asked for, or to confirm its form."""
+    if pending.parked is not None:
+        return url_for(".confirm", challenge_id=pending.id)
+    guard.challenges.close(pending)
+    return pending.return_path
 
 
 @pending_view
@@ -250,6 +311,7 @@ def _context(
         "field_name": "code",
         "over": reason in _OVER,
         "again_url": pending.return_path if reason == "too_many" else None,
+        "browser": browsers.page_data(guard, pending, factor),
         "renew_url": url_for(".begin_again", challenge_id=pending.id) if _loses(pending, reason) else None,
     }
 
@@ -263,7 +325,7 @@ def _loses(pending: Pending, reason: str | None) -> bool:
 # What of the page's context script gets as well: enough for a dialog of the app's own.
 _DATA = (
     *("action", "factors", "factor", "sent", "question"),
-    *("zerotrust_csrf", "submit_url", "send_url", "retry_after_s"),
+    *("zerotrust_csrf", "submit_url", "send_url", "retry_after_s", "browser"),
 )
 
 

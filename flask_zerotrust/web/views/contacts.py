@@ -12,7 +12,7 @@ from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.email import EmailFactor
 from flask_zerotrust.factors.twilio_verify import sms_factor
 from flask_zerotrust.i18n import N_, gettext
-from flask_zerotrust.web import responses
+from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.state import Guard, log, this_app
 from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.challenge import host_name, sentence, status, wait
@@ -77,7 +77,8 @@ def confirm(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
         contact, pending = guard.challenges.contact(user, guard.thread(user), kind, now=now)
         factor = _factor(guard, kind, contact.recipient)
         code, address = request.form.get("code", ""), request.remote_addr or ""
-        guard.challenges.check(pending, factor, code, now=now, address=address)
+        known = guard.is_known(user)
+        guard.challenges.check(pending, factor, code, known=known, now=now, address=address)
     except ChallengeError as error:
         signals.enrolment_failed.send(this_app(), user=user, kind=kind, reason=error.reason)
         again = _used_up if error.reason == "too_many" else _waiting
@@ -91,15 +92,16 @@ def confirm(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
     taken = [one.id for one in before]
     keep = guard.enrolled.add_sms if kind == "sms" else guard.enrolled.add_email
     factor_id = keep(user, contact.recipient, avoid=taken)
+    browsers.forget_others(guard, user)
     owner_notices.added(guard, user, kind, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=kind)
     return responses.go(url_for(".factors", news="added"))
 
 
 def _send(guard: Guard, user: str, kind: str, factor: Factor, pending: Pending) -> ResponseReturnValue:
-    now, address = guard.clock(), request.remote_addr or ""
+    now, address, known = guard.clock(), request.remote_addr or "", guard.is_known(user)
     try:
-        guard.challenges.send(pending, factor, now=now, host=host_name(), address=address)
+        guard.challenges.send(pending, factor, known=known, now=now, host=host_name(), address=address)
     except (ChallengeError, SenderError) as error:
         reason = error.reason if isinstance(error, ChallengeError) else "sender"
         signals.code_refused.send(this_app(), user=user, factor_id=factor.id, kind=kind, reason=reason)

@@ -14,9 +14,9 @@ from flask_zerotrust.factors import recovery as codes_of
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.enrolled import MAX_FACTORS, MAX_LABEL
 from flask_zerotrust.i18n import N_, gettext
-from flask_zerotrust.web import responses
+from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.state import Guard, this_app
-from flask_zerotrust.web.views import owner_notices
+from flask_zerotrust.web.views import browser_list, owner_notices
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
 from flask_zerotrust.web.views.owner_check import owner_view
 
@@ -27,6 +27,8 @@ NEWS = {
     "added": N_("Added. From now on we may ask for it."),
     "renamed": N_("The name is changed."),
     "removed": N_("Removed. It no longer works."),
+    "forgotten": N_("The browser is forgotten. It has to confirm with a code again."),
+    "others_forgotten": N_("All other browsers are forgotten. They have to confirm with a code again."),
 }
 
 
@@ -50,6 +52,8 @@ def factors(guard: Guard, user: str) -> ResponseReturnValue:
         ways=_ways(guard) if len(kept) < MAX_FACTORS else [],
         news=gettext(NEWS.get(request.args.get("news", ""), "")),
         return_url=request.script_root + "/",
+        app_csrf=app_csrf(),
+        **browser_list.context(guard, user),
     )
 
 
@@ -81,6 +85,7 @@ def remove(guard: Guard, user: str, factor_id: str) -> ResponseReturnValue:
         return _page(guard, user, found, error=error)
     entry = guard.entry_of(user)
     guard.sessions.end_grants(user, factor_id=factor_id, except_id=entry.id if entry is not None else None)
+    browsers.forget_others(guard, user)
     owner_notices.removed(guard, user, found.kind, before)
     signals.factor_removed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind)
     return responses.go(url_for(".factors", news="removed"))

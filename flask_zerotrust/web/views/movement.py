@@ -21,6 +21,7 @@ from werkzeug.exceptions import HTTPException
 from flask_zerotrust.errors import PayloadError, StoreError
 from flask_zerotrust.movement import wire
 from flask_zerotrust.web import responses
+from flask_zerotrust.web.browsers import offers_key
 from flask_zerotrust.web.state import CurrentRisk, Guard, log, this_guard
 
 _NAMES = ("events", "token", "status")
@@ -94,12 +95,16 @@ def _give_token(guard: Guard) -> Response:
     nonce = request.args.get("page", "")
     if wire.NONCE.fullmatch(nonce) is None:
         raise PayloadError("page", "must be 16 to 64 characters of A-Z a-z 0-9 - _")
-    entry = guard.entry()
+    user = guard.user()
+    entry = guard.entry_of(user)
     if entry is None:
         return responses.problem(
             409, "No session yet", "Load a page with zerotrust_script() first; it starts the session."
         )
-    return responses.data(token=guard.page_token(entry, nonce), expires_in=int(guard.settings.token_s))
+    tag = guard.browsers.user_tag(user) if user is not None and offers_key(guard) else None
+    return responses.data(
+        token=guard.page_token(entry, nonce), expires_in=int(guard.settings.token_s), browser=tag
+    )
 
 
 def _show_status(guard: Guard) -> Response:
@@ -118,6 +123,7 @@ def _show_status(guard: Guard) -> Response:
         reasons=list(found.reasons),
         latched=found.latched,
         granted=standing is not None and standing.grant_age_s is not None,
+        browser=found.browser,
     )
 
 

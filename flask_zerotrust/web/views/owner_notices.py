@@ -9,6 +9,7 @@ from flask import current_app
 from flask_zerotrust.errors import SenderError, StoreError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.i18n import N_, gettext
+from flask_zerotrust.web.browsers import translated_name
 from flask_zerotrust.web.state import Guard, log
 
 _ADDED = {
@@ -31,18 +32,32 @@ _WARNING = N_("If that was not you, change your password and tell our support.")
 def added(guard: Guard, user: str, kind: str, before: Sequence[Factor]) -> None:
     """Tell of a new factor; the new one is not among those that are told."""
     event = "recovery-codes-made" if kind == "recovery" else "factor-added"
-    _tell(guard, user, event, _ADDED[kind], before)
+    _tell(guard, user, event, gettext(_ADDED[kind]), before)
 
 
 def removed(guard: Guard, user: str, kind: str, before: Sequence[Factor]) -> None:
     """Tell of a factor that is gone; it is told, too, if it can be."""
-    _tell(guard, user, "factor-removed", _REMOVED[kind], before)
+    _tell(guard, user, "factor-removed", gettext(_REMOVED[kind]), before)
+
+
+def remembered(guard: Guard, user: str, name: str) -> None:
+    """Tell of a browser that is remembered from now on, by its name."""
+    text = gettext("A browser was remembered for your account: %(name)s.", name=translated_name(name))
+    _tell(guard, user, "browser-remembered", text, _factors(guard, user))
+
+
+def _factors(guard: Guard, user: str) -> Sequence[Factor]:
+    try:
+        return guard.factors(user)
+    except Exception:  # the app's own loader: the code was passed, so the user goes on
+        log.exception("the factors of a user could not be loaded; the owner is not told of a browser")
+        return ()
 
 
 def _tell(guard: Guard, user: str, event: str, what: str, before: Sequence[Factor]) -> None:
     """Hand the message over; whatever goes wrong is logged, since the change has happened."""
     site = guard.settings.issuer or current_app.name
-    text = f"{site}: {gettext(what)} {gettext(_WARNING)}"
+    text = f"{site}: {what} {gettext(_WARNING)}"
     if guard.loaders.notify is not None:
         try:
             current_app.ensure_sync(guard.loaders.notify)(user, event, text)

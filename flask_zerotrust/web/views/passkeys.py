@@ -12,7 +12,7 @@ from flask_zerotrust.factors import webauthn
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.webauthn import RelyingParty
 from flask_zerotrust.i18n import N_, gettext
-from flask_zerotrust.web import responses
+from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.state import Guard, this_app
 from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
@@ -36,6 +36,7 @@ def add(guard: Guard, user: str) -> ResponseReturnValue:
     except ChallengeError as error:
         signals.enrolment_failed.send(this_app(), user=user, kind=webauthn.KIND, reason=error.reason)
         return _page(guard, user, party, error=error)
+    browsers.forget_others(guard, user)
     owner_notices.added(guard, user, webauthn.KIND, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=webauthn.KIND)
     return responses.go(url_for(".factors", news="added"))

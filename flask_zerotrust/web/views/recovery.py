@@ -9,7 +9,7 @@ from flask_zerotrust import signals
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.factors import recovery as codes_of
 from flask_zerotrust.i18n import N_, gettext
-from flask_zerotrust.web import responses
+from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.enforce import demand
 from flask_zerotrust.web.state import Guard, log, this_app, this_guard
 from flask_zerotrust.web.views import owner_notices
@@ -58,6 +58,7 @@ def _make(guard: Guard, user: str) -> ResponseReturnValue:
     entry = guard.entry_of(user)
     for old in (one.id for one in before if one.kind == codes_of.KIND):
         guard.sessions.end_grants(user, factor_id=old, except_id=entry.id if entry is not None else None)
+    browsers.forget_others(guard, user)
     owner_notices.added(guard, user, codes_of.KIND, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=codes_of.KIND)
     return _page(guard, user, codes)

@@ -60,7 +60,7 @@ def measure(tool: Tool, chromium: str, *, reaches: Sequence[int], runs: int) -> 
         for seed in range(runs):
             with (
                 TemporaryDirectory() as folder,
-                serve_bank(Path(folder)) as bank,
+                serve_bank(Path(folder), ZEROTRUST_NEW_BROWSER="movement") as bank,
                 tool.open(chromium, seed) as hand,
             ):
                 run = visit(hand, bank, reaches=count, seed=seed)

@@ -14,7 +14,8 @@ FETCH = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Referer": "
 
 @pytest.fixture
 def ada(visit: Visit) -> FlaskClient:
-    client = visit("api", user=None)
+    # Movement alone opens a view here, so that a test sees that it was taken.
+    client = visit("api", user=None, ZEROTRUST_NEW_BROWSER="movement")
     assert client.post("/api/login", json={"name": "ada"}, headers=FETCH).json == {"name": "ada"}
     return client
 

@@ -31,7 +31,7 @@ def test_a_step_up_opens_the_view_after_a_login(visit: Visit) -> None:
 
 
 def test_movement_on_the_login_page_counts_afterwards_under_a_new_id(visit: Visit) -> None:
-    client = visit("flask-login")
+    client = visit("flask-login", ZEROTRUST_NEW_BROWSER="movement")
     assert testing.move(client, testing.person()).level == "low"
     before = session_id(client)
     log_in(client)

@@ -19,6 +19,7 @@ from .pages import CONFIG, logged_in
 def ada(request: Any, load: Load, tmp_path: Path) -> FlaskClient:
     config = {
         **CONFIG,
+        "ZEROTRUST_NEW_BROWSER": "movement",
         "SESSION_FOLDER": str(tmp_path / "sessions"),
         "SQLALCHEMY_DATABASE_URI": f"sqlite:///{tmp_path}/sessions.sqlite",
     }

@@ -1,0 +1,305 @@
+"""Known browsers: the public keys by which a user's browsers prove which browser they are."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass, replace
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    EllipticCurvePublicKey,
+)
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from flask_zerotrust.config import CLOCK_SLACK_S, Settings
+from flask_zerotrust.errors import PayloadError, StoreError
+from flask_zerotrust.keys import KeyRing, is_among
+from flask_zerotrust.stores.base import Store, update
+
+#: Browsers kept for a user. The one that was used longest ago goes first.
+MAX_BROWSERS = 20
+
+_DAY_S = 86_400.0
+# What a key signs, so that no signature made for something else counts (domain separation).
+_MAKE = "flask-zerotrust browser key v1"
+_PROVE = "flask-zerotrust browser proof v1"
+# An uncompressed point on P-256 (SEC 1, 2.3.3), and r and s of a signature by it (IEEE P1363), in octets.
+_POINT_BYTES = 65
+_SIGNATURE_BYTES = 64
+# 128 bits in hexadecimal, of a keyed digest.
+_TAG_CHARS = 32
+_ID_BYTES = 9
+# Octets of the random value in the cookie that chooses a budget: 128 bits.
+MARK_BYTES = 16
+# A year: as long as browsers keep a cookie (RFC 6265bis, at most 400 days).
+MARK_S = 365 * _DAY_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Browser:
+    """A browser of a user.
+
+    Attributes
+    ----------
+    id : str
+        Name in lists and in session records. Opens nothing.
+    key : str
+        Public key: an uncompressed P-256 point in base64url without padding.
+    name : str
+        What the user reads, such as ``"Firefox on Windows"``.
+    made_at, used_at, ends_at : float
+        Wall-clock seconds.
+    thread : str or None
+        Thread of the session in which the key counts. None for a remembered browser.
+    factor_id : str
+        Factor with which the key was made.
+    factor_tag : str
+        Keyed digest of that factor's recipient or secret.
+    """
+
+    id: str
+    key: str
+    name: str
+    made_at: float
+    used_at: float
+    ends_at: float
+    thread: str | None
+    factor_id: str
+    factor_tag: str
+
+    @property
+    def remembered(self) -> bool:
+        """Whether the key counts past the logout."""
+        return self.thread is None
+
+
+class Browsers:
+    """Browsers of users in the store: one bounded row a user, erased with the user.
+
+    Parameters
+    ----------
+    store : Store
+    keys : KeyRing
+    settings : Settings
+    """
+
+    def __init__(self, store: Store, keys: KeyRing, settings: Settings) -> None:
+        self._store = store
+        self._keys = keys
+        self._settings = settings
+
+    def user_tag(self, user: str) -> str:
+        """Return the keyed digest under which a browser keeps its key for this user."""
+        return self._keys.digest("browser-user", user)[:_TAG_CHARS]
+
+    def all(self, user: str, *, now: float) -> list[Browser]:
+        """Return a user's browsers that have not expired, in the order in which they were made.
+
+        Raises
+        ------
+        StoreError
+            If the row is not what this version writes.
+        """
+        return _live(_load(self._store.get(_key(user))), now)
+
+    def find(self, user: str, key: str, *, thread: str, now: float) -> Browser | None:
+        """Return the browser of this key if it counts in a session with this thread."""
+        for browser in self.all(user, now=now):
+            if browser.key == key and browser.thread in (None, thread):
+                return browser
+        return None
+
+    def add(
+        self,
+        user: str,
+        key: str,
+        *,
+        name: str,
+        factor_id: str,
+        factor_tag: str,
+        thread: str | None,
+        now: float,
+    ) -> Browser:
+        """Keep a key that a user's browser made with a passed factor. The same key is kept once."""
+        life_s = self._settings.session_s if thread is not None else self._settings.browser_days * _DAY_S
+        made = Browser(
+            id=secrets.token_urlsafe(_ID_BYTES),
+            key=key,
+            name=name,
+            made_at=now,
+            used_at=now,
+            ends_at=now + life_s,
+            thread=thread,
+            factor_id=factor_id,
+            factor_tag=factor_tag,
+        )
+        added = made
+
+        def change(before: list[Browser]) -> list[Browser]:
+            nonlocal added
+            same = [browser for browser in before if browser.key == key]
+            # A browser keeps its id when it is remembered again, so that logs name it alike.
+            added = replace(made, id=same[-1].id) if same else made
+            if thread is not None and any(browser.remembered for browser in same):
+                # A browser that is remembered stays so when its user confirms once more.
+                added = replace(same[-1], used_at=now, factor_id=factor_id, factor_tag=factor_tag)
+            others = sorted((b for b in before if b.key != key), key=lambda b: b.used_at)
+            return [*others[-(MAX_BROWSERS - 1) :], added]
+
+        self._update(user, change, now=now)
+        return added
+
+    def used(self, user: str, browser: Browser, *, now: float) -> None:
+        """Note when a browser last proved itself."""
+        self._update(
+            user,
+            lambda before: [replace(b, used_at=now) if b.id == browser.id else b for b in before],
+            now=now,
+        )
+
+    def forget(
+        self, user: str, ids: Collection[str] | None = None, *, except_id: str | None = None, now: float
+    ) -> list[Browser]:
+        """Forget browsers and return them: those with these ids, or all but the one that is excepted."""
+        gone: list[Browser] = []
+
+        def change(before: list[Browser]) -> list[Browser]:
+            gone[:] = [b for b in before if (ids is None or b.id in ids) and b.id != except_id]
+            return [browser for browser in before if browser not in gone]
+
+        self._update(user, change, now=now)
+        return gone
+
+    def mark(self, user: str, value: str, *, now: float) -> None:
+        """Keep that a browser with this cookie has passed a factor of the user."""
+        made = self._keys.digest("browser-mark", user, value)[:_TAG_CHARS]
+
+        def step(raw: bytes | None) -> bytes:
+            others = [[one, at] for one, at in _marks(raw) if one != made and now - at < MARK_S]
+            return json.dumps([*others[-(MAX_BROWSERS - 1) :], [made, now]]).encode()
+
+        update(self._store, _mark_key(user), step, ttl_s=MARK_S, owner=_owner(user))
+
+    def is_marked(self, user: str, value: str, *, now: float) -> bool:
+        """Return whether a browser with this cookie has passed a factor of the user."""
+        kept = [one for one, at in _marks(self._store.get(_mark_key(user))) if now - at < MARK_S]
+        digests = self._keys.digests("browser-mark", user, value)
+        return any(is_among(one[:_TAG_CHARS], kept) for one in digests)
+
+    def factor_tag(self, kind: str, factor_id: str, secret: str) -> str:
+        """Return the keyed digest of what makes a factor this very factor."""
+        return self._keys.digest("browser-factor", kind, factor_id, secret)[:_TAG_CHARS]
+
+    def is_of_factor(self, browser: Browser, kind: str, secret: str) -> bool:
+        """Return whether a browser was proven with this very factor."""
+        digests = self._keys.digests("browser-factor", kind, browser.factor_id, secret)
+        return is_among(browser.factor_tag, (one[:_TAG_CHARS] for one in digests))
+
+    def _update(self, user: str, change: Callable[[list[Browser]], list[Browser]], *, now: float) -> None:
+        def step(raw: bytes | None) -> bytes:
+            return _dump(change(_live(_load(raw), now)))
+
+        life_s = max(self._settings.browser_days * _DAY_S, self._settings.session_s)
+        update(self._store, _key(user), step, ttl_s=life_s, owner=_owner(user))
+
+
+def check_made(key: str, signature: str, *, challenge_id: str, user_tag: str) -> None:
+    """Check that whoever sends a public key holds its private key.
+
+    Parameters
+    ----------
+    key, signature : str
+        Base64url without padding.
+    challenge_id : str
+        Challenge with which the key is made.
+    user_tag : str
+        See :meth:`Browsers.user_tag`.
+
+    Raises
+    ------
+    PayloadError
+        For a key or a signature that is malformed or does not fit.
+    """
+    _verify(key, signature, "\n".join((_MAKE, challenge_id, user_tag)), field="zerotrust_key")
+
+
+def check_proof(key: str, signature: str, *, token: str) -> None:
+    """Check a signature over the token of a page.
+
+    Raises
+    ------
+    PayloadError
+        For a key or a signature that is malformed or does not fit.
+    """
+    _verify(key, signature, "\n".join((_PROVE, token)), field="zerotrust_proof")
+
+
+def _verify(key: str, signature: str, text: str, *, field: str) -> None:
+    point, pair = _octets(key, _POINT_BYTES, field), _octets(signature, _SIGNATURE_BYTES, field)
+    half = _SIGNATURE_BYTES // 2
+    der = encode_dss_signature(int.from_bytes(pair[:half], "big"), int.from_bytes(pair[half:], "big"))
+    try:
+        public = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), point)
+        public.verify(der, text.encode(), ECDSA(SHA256()))
+    except (ValueError, InvalidSignature) as error:
+        raise PayloadError(field, "must be a P-256 key and a signature by it") from error
+
+
+def _octets(text: str, count: int, field: str) -> bytes:
+    """Return so many octets from base64url without padding. The length is checked before decoding."""
+    if len(text) != (count * 8 + 5) // 6 or not text.isascii():
+        raise PayloadError(field, f"must hold {count} octets in base64url without padding")
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except binascii.Error as error:
+        raise PayloadError(field, "must be base64url without padding") from error
+
+
+def _live(browsers: list[Browser], now: float) -> list[Browser]:
+    # A row from the future was written before the clock was set back, or is broken.
+    return [b for b in browsers if now < b.ends_at and b.made_at <= now + CLOCK_SLACK_S]
+
+
+def _load(raw: bytes | None) -> list[Browser]:
+    if raw is None:
+        return []
+    try:
+        return [Browser(**row) for row in json.loads(raw)]
+    except (ValueError, TypeError) as error:
+        raise StoreError(
+            "A user's list of browsers in the store is not what this version writes. If another version "
+            "or program wrote it, delete the 'browsers:' rows. Users are then asked for a code again."
+        ) from error
+
+
+def _dump(browsers: list[Browser]) -> bytes:
+    return json.dumps([asdict(browser) for browser in browsers], separators=(",", ":")).encode()
+
+
+def _marks(raw: bytes | None) -> list[tuple[str, float]]:
+    try:
+        return [(str(one), float(at)) for one, at in json.loads(raw or b"[]")]
+    except (ValueError, TypeError) as error:
+        raise StoreError(
+            "A user's marks of browsers in the store are not what this version writes. If another version "
+            "or program wrote them, delete the 'browser-marks:' rows."
+        ) from error
+
+
+def _mark_key(user: str) -> str:
+    return "browser-marks:" + user
+
+
+def _key(user: str) -> str:
+    return "browsers:" + user
+
+
+def _owner(user: str) -> str:
+    return "user:" + user

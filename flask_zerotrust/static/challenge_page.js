@@ -1,0 +1,33 @@
+// Flask-ZeroTrust challenge page: proves a known browser before the page shows anything, and lets a passed factor
+// make a key. Without this script the page asks for a code, as always.
+
+import { proveTo, serveKeys } from "./browser.js";
+
+const MAX_PROOFS = 3; // of a tab in MINUTE_MS, so that a lost cookie makes no loop
+const MINUTE_MS = 60000;
+
+function mayProve() {
+  try {
+    const lately = JSON.parse(sessionStorage.zerotrustProofs ?? "[]").filter((at) => Date.now() - at < MINUTE_MS);
+    if (lately.length >= MAX_PROOFS) return false;
+    sessionStorage.zerotrustProofs = JSON.stringify([...lately, Date.now()]);
+  } catch {
+    // without storage there is no key either
+  }
+  return true;
+}
+
+// The challenge page: prove first, and show the page only where that does not help.
+async function servePage() {
+  const place = document.querySelector("[data-zt-browser]");
+  if (!place) return;
+  const data = JSON.parse(place.dataset.ztBrowser);
+  const csrf = Object.fromEntries([...place.querySelectorAll("input")].map((field) => [field.name, field.value]));
+  const next = data.token && mayProve() ? await proveTo(data, csrf).catch(() => null) : null;
+  if (next) return location.replace(next);
+  document.querySelector("[data-zt-proving]")?.removeAttribute("data-zt-proving");
+  document.querySelector("[autofocus]")?.focus();
+  return serveKeys(document);
+}
+
+servePage();

@@ -1,0 +1,96 @@
+"""The list of browsers that are known to a user, on the page of factors, and the ways to forget them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, abort, url_for
+from flask.typing import ResponseReturnValue
+
+from flask_zerotrust.i18n import N_, format_date
+from flask_zerotrust.sessions.browsers import Browser
+from flask_zerotrust.web import browsers, responses
+from flask_zerotrust.web.state import Guard
+from flask_zerotrust.web.views.forms import check_form, form_token
+from flask_zerotrust.web.views.owner_check import owner_view
+
+_ACTION = N_("forget a browser")
+# Every form of the list carries the token of this purpose.
+_FORM = "browsers"
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A date on a page: for programs (ISO 8601) and in the words of the user's language."""
+
+    iso: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A remembered browser as the page shows it."""
+
+    name: str
+    since: Day
+    used: Day
+    is_this: bool
+    forget_url: str
+
+
+def register(blueprint: Blueprint) -> None:
+    """Add the routes that forget browsers. The page of factors shows the list."""
+    blueprint.add_url_rule("/browsers/forget", "forget_browsers", forget_others, methods=["POST"])
+    path = "/browsers/<browser_id>/forget"
+    blueprint.add_url_rule(path, "forget_browser", forget_one, methods=["POST"])
+
+
+@owner_view(_ACTION)
+def forget_one(guard: Guard, user: str, browser_id: str) -> ResponseReturnValue:
+    """Forget one remembered browser. What it has opened ends at once, in this session too."""
+    check_form(guard, _FORM)
+    if browser_id not in {browser.id for browser in _remembered(guard, user)}:
+        return abort(404)
+    browsers.forget(guard, user, {browser_id})
+    return responses.go(url_for(".factors", news="forgotten"))
+
+
+@owner_view(_ACTION)
+def forget_others(guard: Guard, user: str) -> ResponseReturnValue:
+    """Forget every browser of the user but the one that has proven itself in this session."""
+    check_form(guard, _FORM)
+    browsers.forget_others(guard, user)
+    return responses.go(url_for(".factors", news="others_forgotten"))
+
+
+def context(guard: Guard, user: str) -> dict[str, Any]:
+    """Return what the page of factors shows of a user's browsers, the newest first."""
+    this = browsers.this_browser(guard, user)
+    rows = [_row(browser, this) for browser in reversed(_remembered(guard, user))]
+    others = any(not row.is_this for row in rows)
+    return {
+        "browsers": rows,
+        "forget_others_url": url_for(".forget_browsers") if others else None,
+        "browsers_csrf": form_token(guard, _FORM),
+    }
+
+
+def _remembered(guard: Guard, user: str) -> list[Browser]:
+    return [browser for browser in guard.browsers.all(user, now=guard.clock()) if browser.remembered]
+
+
+def _row(browser: Browser, this: str | None) -> Row:
+    return Row(
+        name=browsers.translated_name(browser.name),
+        since=_day(browser.made_at),
+        used=_day(browser.used_at),
+        is_this=browser.id == this,
+        forget_url=url_for(".forget_browser", browser_id=browser.id),
+    )
+
+
+def _day(at: float) -> Day:
+    when = datetime.fromtimestamp(0, UTC) + timedelta(seconds=at)
+    return Day(when.date().isoformat(), format_date(when))

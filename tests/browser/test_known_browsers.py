@@ -1,0 +1,270 @@
+"""Known browsers in a real Chromium: a key is made once, and proves the browser unnoticed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+
+from .harness import Bank, serve_resettable_bank
+from .steps import challenged, log_in, log_out, read_phone, send_code, status
+from .test_access import tab_to
+
+#: Shows when a proof for the form is ready, which nothing on the page does.
+READY = "document.addEventListener('zerotrust:ready', () => (document.documentElement.dataset.ready = 1))"
+REMEMBER = "Confirm and remember this browser"
+KEYS = """async () => {
+  const open = indexedDB.open("flask_zerotrust", 1);
+  await new Promise((done) => (open.onsuccess = open.onerror = done));
+  const store = open.result.transaction("keys").objectStore("keys");
+  const [names, pairs] = await Promise.all([store.getAllKeys(), store.getAll()].map(
+    (request) => new Promise((done) => (request.onsuccess = () => done(request.result))),
+  ));
+  open.result.close();
+  const exported = await crypto.subtle.exportKey("pkcs8", pairs[0].privateKey).catch((error) => error.name);
+  return { names, extractable: pairs.map((pair) => pair.privateKey.extractable), exported };
+}"""
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    often = dict.fromkeys(("ZEROTRUST_SMS_PER_NUMBER_HOUR", "ZEROTRUST_SMS_PER_USER_HOUR"), 1_000)
+    keys: dict[str, Any] = {"ZEROTRUST_NEW_BROWSER": "challenge", "ZEROTRUST_RESEND_S": 0, **often}
+    with serve_resettable_bank(tmp_path_factory.mktemp("bank"), **keys) as running:
+        yield running
+
+
+def send_money(page: Page, bank: Bank, amount: str = "5") -> None:
+    """Fill in the form by keyboard and send it."""
+    page.add_init_script(READY)
+    page.goto(bank.url + "/transfer")
+    page.wait_for_selector("html[data-ready]", state="attached")
+    tab_to(page, "#to")
+    page.keyboard.type("alan")
+    page.keyboard.press("Tab")
+    page.keyboard.type(amount)
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def pass_with(page: Page, bank: Bank, button: str) -> None:
+    """Have a code sent, type it, and press one of the buttons."""
+    send_code(page)
+    code = read_phone(page, bank)
+    page.fill("[name=code]", code)
+    page.get_by_role("button", name=button).click()
+    page.wait_for_url(lambda url: "/zerotrust/challenge/" not in url or url.endswith("/confirm"))
+
+
+def remember(page: Page, bank: Bank, name: str = "ada") -> None:
+    log_in(page, bank, name)
+    page.goto(bank.url + "/statements")
+    assert challenged(page)
+    pass_with(page, bank, REMEMBER)
+    assert status(page)["browser"] == "known"
+
+
+def again(page: Page, bank: Bank, name: str = "ada") -> None:
+    log_out(page)
+    log_in(page, bank, name)
+    assert status(page)["browser"] == "new"
+
+
+def sent(page: Page) -> Any:
+    return expect(page.locator(".notice.success"))
+
+
+def test_a_first_transfer_asks_once_and_later_ones_never(page: Page, bank: Bank) -> None:
+    """By keyboard alone: no pointer has moved, and there is no page to confirm the form on."""
+    log_in(page, bank)
+    send_money(page, bank)
+    assert challenged(page)
+    pass_with(page, bank, REMEMBER)
+    page.get_by_role("button", name="Confirm and continue").press("Enter")
+    sent(page).to_contain_text("£5.00 is on its way")
+    again(page, bank)
+    send_money(page, bank, "6")
+    sent(page).to_contain_text("£6.00 is on its way")
+    assert status(page)["browser"] == "known"
+
+
+def test_the_private_key_cannot_leave_the_browser(page: Page, bank: Bank) -> None:
+    remember(page, bank)
+    found = page.evaluate(KEYS)
+    assert (len(found["names"]), found["extractable"]) == (1, [False])
+    assert found["exported"] == "InvalidAccessError"
+
+
+def test_confirmed_once_it_counts_until_the_logout(page: Page, bank: Bank) -> None:
+    log_in(page, bank)
+    page.goto(bank.url + "/statements")
+    pass_with(page, bank, "Confirm once")
+    assert status(page)["browser"] == "session"
+    again(page, bank)
+    send_money(page, bank)
+    assert challenged(page)
+
+
+def test_the_enter_key_confirms_once(page: Page, bank: Bank) -> None:
+    """Whoever does not choose is not remembered: it may be somebody else's computer."""
+    log_in(page, bank)
+    page.goto(bank.url + "/statements")
+    send_code(page)
+    code = read_phone(page, bank)
+    expect(page.get_by_role("button", name=REMEMBER)).to_be_visible()
+    page.fill("[name=code]", code)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/statements")
+    assert status(page)["browser"] == "session"
+
+
+def guarded(page: Page, bank: Bank) -> None:
+    """Send the form as a page without the collector would: nothing rides along."""
+    page.goto(bank.url + "/transfer")
+    page.fill("[name=to]", "alan")
+    page.fill("[name=amount]", "7")
+    page.eval_on_selector("form:has([name=amount])", "form => HTMLFormElement.prototype.submit.call(form)")
+
+
+def test_the_challenge_page_proves_before_it_shows_anything(page: Page, bank: Bank) -> None:
+    """And Back leads to the page before it, not to the challenge."""
+    remember(page, bank)
+    again(page, bank)
+    page.route("**/collector.js*", lambda route: route.abort())
+    guarded(page, bank)
+    page.wait_for_url("**/confirm")
+    page.get_by_role("button", name="Confirm and continue").click()
+    sent(page).to_contain_text("£7.00 is on its way")
+    assert status(page)["browser"] == "known"
+
+
+def test_a_dialog_is_not_even_opened(page: Page, bank: Bank) -> None:
+    remember(page, bank)
+    again(page, bank)
+    posts: list[Request] = []
+    page.on("request", lambda request: posts.append(request) if request.method == "POST" else None)
+    page.goto(bank.url + "/transfer")
+    call = """async (url) => {
+      const { passChallenge } = await import("/zerotrust/static/challenge.js");
+      const body = new URLSearchParams({ to: "alan", amount: "8" });
+      for (const { name, value } of document.querySelectorAll("main form input[type=hidden]")) {
+        body.append(name, value);
+      }
+      const first = await fetch(url, { method: "POST", body, headers: { Accept: "application/json" } });
+      const passed = await passChallenge((await first.json()).challenge_url);
+      return [first.status, passed, document.querySelectorAll("dialog").length];
+    }"""
+    assert page.evaluate(call, bank.url + "/transfer") == [401, True, 0]
+    assert [post for post in posts if post.url.endswith("/prove")]
+
+
+def test_two_tabs_that_pass_at_once_have_one_key(context: BrowserContext, page: Page, bank: Bank) -> None:
+    log_in(page, bank)
+    tabs = [page, context.new_page()]
+    for tab in tabs:
+        tab.goto(bank.url + "/statements")
+        expect(tab.locator("[data-zt-browser]")).to_have_count(1)
+    send_code(tabs[0])
+    points = []
+    for tab in tabs:
+        tab.reload()
+        field = tab.locator("[name=zerotrust_key]").first
+        if field.count():
+            expect(field).not_to_have_value("")
+            points.append(field.input_value())
+    assert len(set(points)) == 1
+    assert len(page.evaluate(KEYS)["names"]) == 1
+
+
+BROKEN = {
+    "throws": "indexedDB.open = () => { throw new Error('no storage') }",
+    "hangs": "indexedDB.open = () => ({})",
+    "is missing": "delete window.indexedDB; Object.defineProperty(window, 'indexedDB', {value: undefined})",
+    "cannot sign": "Object.defineProperty(crypto, 'subtle', {value: undefined})",
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_without_storage_the_code_counts_alone(page: Page, bank: Bank, how: str) -> None:
+    page.add_init_script(BROKEN[how])
+    log_in(page, bank)
+    page.goto(bank.url + "/statements")
+    send_code(page)
+    code = read_phone(page, bank)
+    expect(page.locator("[name=code]")).to_be_visible()
+    page.fill("[name=code]", code)
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/statements")
+    assert status(page)["browser"] == "session"
+    send_money(page, bank)
+    sent(page).to_contain_text("is on its way")
+
+
+def test_without_scripts_too(scriptless: Page, bank: Bank) -> None:
+    page = scriptless
+    log_in(page, bank)
+    page.goto(bank.url + "/statements")
+    page.get_by_role("button", name="Send the code").click()
+    code = read_phone(page, bank)
+    page.fill("[name=code]", code)
+    expect(page.get_by_role("button", name=REMEMBER)).to_be_hidden()
+    page.get_by_role("button", name="Continue").click()
+    page.wait_for_url("**/statements")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def test_a_cookie_planted_in_the_owners_browser_is_not_proven_for_its_thief(
+    browser: Browser, page: Page, bank: Bank
+) -> None:
+    """A sibling host can set cookies for its parent."""
+    remember(page, bank)
+    elsewhere = browser.new_context()
+    thief = elsewhere.new_page()
+    log_in(thief, bank)
+    page.context.add_cookies([cookie for cookie in elsewhere.cookies() if cookie["name"] == "session"])
+    send_money(page, bank)
+    sent(page).to_contain_text("is on its way")
+    send_money(thief, bank)
+    assert challenged(thief)
+    elsewhere.close()
+
+
+def test_a_copy_of_all_cookies_proves_nothing_in_another_browser(
+    browser: Browser, page: Page, bank: Bank
+) -> None:
+    remember(page, bank)
+    again(page, bank)
+    elsewhere = browser.new_context()
+    elsewhere.add_cookies(page.context.cookies())
+    thief = elsewhere.new_page()
+    send_money(thief, bank)
+    assert challenged(thief)
+    elsewhere.close()
+
+
+def test_back_and_forward_the_form_proves_again(page: Page, bank: Bank) -> None:
+    remember(page, bank)
+    again(page, bank)
+    send_money(page, bank)
+    sent(page).to_contain_text("is on its way")
+    page.go_back()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    page.fill("[name=to]", "alan")
+    page.fill("[name=amount]", "9")
+    page.press("[name=amount]", "Enter")
+    sent(page).to_contain_text("£9.00 is on its way")
+
+
+def test_two_users_of_one_browser_are_known_apart(page: Page, bank: Bank) -> None:
+    remember(page, bank, "ada")
+    log_out(page)
+    log_in(page, bank, "grace")
+    send_money(page, bank)
+    assert challenged(page)
+    page.goto(bank.url)
+    log_out(page)
+    log_in(page, bank, "ada")
+    send_money(page, bank)
+    sent(page).to_contain_text("is on its way")
