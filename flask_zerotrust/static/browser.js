@@ -119,8 +119,11 @@ export async function serveKeys(root) {
     form.elements.zerotrust_key_signature.value = made.signature;
     const buttons = form.querySelector("[data-zt-keyed]");
     if (!buttons || !remember) continue;
-    form.querySelector("[data-zt-keyless]")?.remove();
+    const before = form.querySelector("[data-zt-keyless]");
+    const focused = before && before === document.activeElement;
     buttons.hidden = false;
+    before?.remove();
+    if (focused) buttons.querySelector("button").focus();
   }
 }
 

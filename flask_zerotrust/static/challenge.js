@@ -106,9 +106,12 @@ async function converse(url, signal) {
 
   try {
     signal?.throwIfAborted();
-    if (await recognised(url, closing.signal)) return true;
+    const first = await ask(url, { signal: closing.signal });
+    if (await recognised(first)) return true;
     signal?.addEventListener("abort", () => dialog.close(), { signal: closing.signal });
-    await Promise.all([styled(), step(url)]);
+    passed = first.passed === true;
+    show(dialog, first.html);
+    await styled();
     signal?.throwIfAborted();
     document.body.append(dialog);
     dialog.showModal();
@@ -123,15 +126,10 @@ async function converse(url, signal) {
 }
 
 // Whether this browser has proven itself by its key: then nobody has to be asked. The view had not run.
-async function recognised(url, signal) {
-  try {
-    const { browser, zerotrust_csrf: csrf } = await ask(url, { signal });
-    if (!browser?.token) return false;
-    const { proveTo } = await import("./browser.js");
-    return Boolean(await proveTo(browser, { _zerotrust_csrf: csrf }));
-  } catch {
-    return false;
-  }
+async function recognised({ browser, zerotrust_csrf: csrf }) {
+  if (!browser?.token) return false;
+  const keys = await import("./browser.js").catch(() => null);
+  return Boolean(await keys?.proveTo(browser, { _zerotrust_csrf: csrf }));
 }
 
 async function ask(url, options) {

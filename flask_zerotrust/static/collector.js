@@ -23,7 +23,6 @@ const KINDS = ["pointermove", "pointerdown", "pointerup", "wheel", "pointerleave
 const MOVE = 1;
 const DOWN = 2;
 const WHEEL = 4;
-const FORMS = "form[method=post i]";
 const CONTROLS =
   "a,button,input,select,textarea,label,summary,[onclick],[role=button],[role=link],[role=tab]," +
   "[role^=menu],[role=switch]";
@@ -42,8 +41,7 @@ let due = 0; // from this tick on the next sample is kept
 let pending = []; // batches cut but not yet acknowledged, oldest first
 let sequence = 0;
 let token, early, renewal, timer, submitter;
-let user; // digest of the user who is logged in, under which the browser keeps its key
-let proof; // what proves this browser in the next form post, signed beforehand
+let proof; // what proves this browser in the next form post
 let wait = 0; // before the next try, in ms; 0 while the server answers
 
 function now() {
@@ -150,26 +148,20 @@ function request(path, options) {
 async function ask() {
   const answer = await request("/token?page=" + nonce);
   if (!answer.ok) throw answer;
-  ({ token, browser: user } = await answer.json());
-  if (document.querySelector(FORMS)) prepare();
+  const given = await answer.json();
+  ({ token } = given);
+  // Signed beforehand, because a form post cannot wait for it.
+  if (given.browser && hasForm()) proof = await (await import("./browser.js")).proofFor(given.browser, token);
 }
 
-// A proof for the next form: formdata cannot wait for a signature.
-async function prepare() {
-  proof = 0;
-  const { proofFor } = await import("./browser.js");
-  const made = user && token && (await proofFor(user, token));
-  if (made?.startsWith(token)) proof = made;
-  document.dispatchEvent(new CustomEvent("zerotrust:ready"));
+// A form needs a token although nothing moves. The session of a page that comes back may be another.
+function begin({ persisted }) {
+  if (persisted) token = proof = early = 0;
+  if (!token && hasForm()) early ||= renew().catch(() => {});
 }
 
-function begin() {
-  if (document.querySelector(FORMS)) early ||= renew().catch(() => {});
-}
-
-// Somebody who never moves a pointer has forms, too.
-function near(event) {
-  if (!token && event.target.closest?.(FORMS)) early ||= renew().catch(() => {});
+function hasForm() {
+  return document.querySelector("form[method=post i]");
 }
 
 function renew() {
@@ -247,10 +239,8 @@ function ride({ target: form, formData }) {
   const texts = pending.map(text);
   while (texts.join("").length > MAX_FORM_CHARS) texts.shift();
   for (const batch of texts) formData.append("zerotrust_batch", batch);
-  if (proof) {
-    formData.append("zerotrust_proof", proof);
-    token = proof = early = 0; // its token is used up; a page that stays gets another
-  }
+  if (proof) formData.append("zerotrust_proof", proof);
+  if (proof) token = proof = early = 0; // used up; a page that stays gets another
   if (!timer) arm(FLUSH_MS);
 }
 
@@ -262,11 +252,11 @@ function start() {
   });
   addEventListener("submit", (event) => (submitter = event.submitter), true);
   addEventListener("formdata", ride, true);
-  addEventListener("focusin", near, true);
-  begin();
+  addEventListener("focusin", begin);
   addEventListener("pagehide", hide);
   addEventListener("visibilitychange", () => (document.hidden ? hide() : show()));
-  addEventListener("pageshow", (event) => event.persisted && begin((token = proof = early = 0))); // the session may be another
+  addEventListener("pageshow", begin);
+  begin({});
 }
 
 const mark = Symbol.for("flask_zerotrust");

@@ -127,5 +127,6 @@ def test_mail_in_the_clear_to_another_machine_is_a_warning(make_site: Callable[.
 
 def test_without_a_sender_an_address_says_what_to_set(make_site: Callable[..., Site]) -> None:
     site = make_site()
+    site.app.testing = False  # where the terminal stands in for a sender
     with site.app.test_request_context(), pytest.raises(ConfigError, match="ZEROTRUST_EMAIL_SENDER"):
         site.zt.email_factor(ADDRESS)

@@ -91,7 +91,7 @@ def _turns(targets: list[Target], *, backwards: bool) -> list[tuple[str, Target]
 
 def _serve(case: Case, folder: Path, args: argparse.Namespace, running: ExitStack) -> Target:
     folder.mkdir()
-    config: dict[str, object] = {"ZEROTRUST_GRANT_S": 86_400, "ZEROTRUST_UNKNOWN_GRANT_S": 86_400}
+    config: dict[str, object] = {"ZEROTRUST_GRANT_S": 86_400, "ZEROTRUST_KEYLESS_S": 86_400}
     if case.store == "Redis":
         server = running.enter_context(redis_server(folder / "r", port=free_port()))
         config["ZEROTRUST_STORE"] = server.url()

@@ -67,7 +67,7 @@ class Plan:
         """Return the app's settings."""
         return {
             "ZEROTRUST_GRANT_S": self.grant_s,
-            "ZEROTRUST_UNKNOWN_GRANT_S": self.grant_s,
+            "ZEROTRUST_KEYLESS_S": self.grant_s,
             "ZEROTRUST_SESSION_S": self.record_s,
             "ZEROTRUST_LATCH_S": self.record_s,
             "ZEROTRUST_CHALLENGE_S": self.record_s,

@@ -36,9 +36,7 @@ def test_switched_off_it_enrols_nobody(make_site: Callable[..., Site]) -> None:
 @pytest.mark.parametrize("path", ["enrol", "recovery", "factors/totp", "factors/add/email"])
 def test_a_step_up_of_this_morning_changes_nothing(make_site: Callable[..., Site], path: str) -> None:
     """However long the site lets it count elsewhere: somebody sits down at a browser left open."""
-    site = make_site(
-        ZEROTRUST_GRANT_S=86_400, ZEROTRUST_UNKNOWN_GRANT_S=86_400, ZEROTRUST_EMAIL_SENDER="console"
-    )
+    site = make_site(ZEROTRUST_GRANT_S=86_400, ZEROTRUST_KEYLESS_S=86_400, ZEROTRUST_EMAIL_SENDER="console")
     site.zt.factors_loader(lambda user: [])
     site.app.extensions["zerotrust"].enrolled.add_totp("ada", SECRET)
     ada = site.visitor().login().step_up("/admin")

@@ -86,7 +86,13 @@ def test_a_thief_of_the_file_with_another_key_cannot_tell_the_code(on_disk):
     pending = on_disk.send(on_disk.open())
     thief = Challenges(on_disk.store, KeyRing(["guess"]), on_disk.settings)
     reason = on_disk.reason(
-        thief.check, pending, on_disk.sms, on_disk.phone.code, now=on_disk.clock(), address=None
+        thief.check,
+        pending,
+        on_disk.sms,
+        on_disk.phone.code,
+        now=on_disk.clock(),
+        address=None,
+        known=False,
     )
     assert reason == "wrong"
 
