@@ -24,8 +24,8 @@ demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to 
 	@$(if $(NEW_BROWSER),FLASK_ZEROTRUST_NEW_BROWSER='"$(NEW_BROWSER)"') \
 		$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
 
-# A browser test waits for half of its time. Two lanes of them and one of all other tests keep two cores busy.
-LANES = lane-browser lane-pages lane-rest
+# A browser test waits for half of its time. Two lanes of them and two of all other tests keep two cores busy.
+LANES = lane-browser lane-pages lane-security lane-rest
 
 test: system $(VENV)/.dev ## check the work of a day in under 6 minutes: lint, types, contracts, most tests
 	@.ci/side-by-side $(MAKE) lint types contracts -- $(LANES)
@@ -66,8 +66,11 @@ lane-browser: $(VENV)/.dev
 lane-pages: $(VENV)/.dev
 	@$(LANE) $(PAGES)
 
+lane-security: $(VENV)/.dev
+	@$(LANE) tests/security tests/integration
+
 lane-rest: $(VENV)/.dev
-	@$(LANE) tests --ignore tests/browser
+	@$(LANE) tests --ignore tests/browser --ignore tests/security --ignore tests/integration
 
 unit: $(VENV)/.dev ## the unit tests only
 	@$(PYTEST) -q tests/unit
