@@ -17,6 +17,7 @@ from flask import Flask
 from werkzeug.serving import run_simple
 
 from example_app import create_app, store
+from tests.compiled import share_compiled_templates
 from tests.passwords import quick_hash
 
 if TYPE_CHECKING:
@@ -53,4 +54,5 @@ class ResettableBank:
 if __name__ == "__main__":
     port, folder = sys.argv[1:]
     store.generate_password_hash = quick_hash
+    share_compiled_templates()
     run_simple("127.0.0.1", int(port), ResettableBank(Path(folder)), threaded=True)
