@@ -24,10 +24,10 @@ demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to 
 	@$(if $(NEW_BROWSER),FLASK_ZEROTRUST_NEW_BROWSER='"$(NEW_BROWSER)"') \
 		$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
 
-# A browser test waits for half of its time. Two lanes of them and two of all other tests keep two cores busy.
-LANES = lane-browser lane-pages lane-security lane-rest
+# One browser at a time: a second one beside it starves both on two cores.
+LANES = lane-browser lane-security lane-rest
 
-test: system $(VENV)/.dev ## check the work of a day in under 6 minutes: lint, types, contracts, most tests
+test: system $(VENV)/.dev ## check the work of a day: lint, types, contracts, most tests
 	@.ci/side-by-side $(MAKE) lint types contracts -- $(LANES)
 
 test-all: system $(VENV)/.dev ## check everything: also slow tests, recordings, every store, coverage, the docs
@@ -56,15 +56,11 @@ ALL = ZEROTRUST_FUZZ=300 CHOSEN="--every-store --cov --cov-report= --cov-fail-un
 COVERAGE = $(BIN)/coverage combine -q $(LANES:lane-%=build/.coverage.%) && $(BIN)/coverage report
 
 .PHONY: $(LANES)
-PAGES = tests/browser/test_wcag.py
 LANE = COVERAGE_FILE=build/.coverage.$(@:lane-%=%) $(PYTEST) -q -p no:benchmark $(CHOSEN)
 
 # All hands are in this lane: one process never moves two of them at once.
 lane-browser: $(VENV)/.dev
-	@$(LANE) tests/browser --ignore $(PAGES)
-
-lane-pages: $(VENV)/.dev
-	@$(LANE) $(PAGES)
+	@$(LANE) tests/browser
 
 lane-security: $(VENV)/.dev
 	@$(LANE) tests/security tests/integration

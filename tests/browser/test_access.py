@@ -189,11 +189,11 @@ def test_pages_fit_a_screen_of_320_px(page: Page, live_bank: Bank) -> None:
     """Nothing has to be scrolled sideways (WCAG 2.2, 1.4.10), the challenge page included."""
     page.set_viewport_size({"width": 320, "height": 640})
     page.goto(live_bank.url + "/login")
-    assert page.evaluate(FITS)
+    page.wait_for_function(FITS)
     log_in(page, live_bank)
     for path in ("/", "/transfer", "/security", "/phone", "/statements"):
         page.goto(live_bank.url + path)
-        assert page.evaluate(FITS), path
+        page.wait_for_function(FITS)
 
 
 def test_a_small_screen_shows_an_error_and_its_field_together(page: Page, live_bank: Bank) -> None:
@@ -222,11 +222,11 @@ def test_recovery_codes_are_made_by_keyboard_and_fit_a_small_screen(page: Page, 
     log_in(page, live_bank)
     page.goto(live_bank.url + "/zerotrust/recovery")
     answer_challenge(page, live_bank)
-    assert page.evaluate(FITS)
+    page.wait_for_function(FITS)
     tab_to(page, "main button")
     page.keyboard.press("Enter")
     expect(page.locator("main code")).to_have_count(10)
-    assert page.evaluate(FITS)
+    page.wait_for_function(FITS)
     page.goto(live_bank.url + "/zerotrust/recovery")
     expect(page.locator("main")).to_contain_text("You have 10")
 

@@ -121,10 +121,10 @@ def test_the_pages_fit_a_small_screen(page: Page, bank: Bank) -> None:
     answer_challenge(page, bank)
     for path in ("", "/add/sms", "/add/email", "/add/passkey"):
         page.goto(bank.url + "/zerotrust/factors" + path)
-        assert page.evaluate(FITS), path
+        page.wait_for_function(FITS)
     add_passkey(page, bank)
     ask_again(page, bank)
-    assert page.evaluate(FITS)
+    page.wait_for_function(FITS)
 
 
 def test_a_passkey_answers_in_the_dialog_of_an_app_that_stays_on_its_page(page: Page, bank: Bank) -> None:
