@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from flask_zerotrust import signals
 from flask_zerotrust.web import browsers
 from tests.integration.known import (
+    MAKE,
+    PROVE,
     Key,
     again,
     answer_with_key,
@@ -254,6 +256,15 @@ def twisted(proof: str) -> str:
 def test_another_key_proves_nothing(ada: Visitor, key: Key) -> None:
     again(remembered(ada, key))
     assert not sends(ada, **form_proof(ada, Key()))
+
+
+def test_the_public_key_of_a_known_browser_proves_nothing_without_its_signature(
+    ada: Visitor, key: Key
+) -> None:
+    again(remembered(ada, key))
+    token = ada.token()
+    for forged in (Key().sign(PROVE, token), key.sign(MAKE, token), key.sign(PROVE, token + "x")):
+        assert not sends(ada, zerotrust_proof=f"{token} {key.point} {forged}")
 
 
 def test_the_key_of_one_user_is_no_key_of_another(site: Site, key: Key) -> None:
