@@ -10,6 +10,9 @@ PYTEST := $(BIN)/python -m pytest
 # Numeric libraries would otherwise start a thread for every core in every process.
 export OMP_NUM_THREADS ?= 1
 
+# Without bytecode each process of the tests compiles all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Runs a command only if its inputs have changed.
 CHANGED = .ci/when-changed
 

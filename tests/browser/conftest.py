@@ -9,7 +9,15 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from . import os_input
-from .harness import FLAGS, Bank, find_chromium, missing, reset, serve_resettable_bank
+from .harness import (
+    FLAGS,
+    Bank,
+    find_chromium,
+    find_headless_chromium,
+    missing,
+    reset,
+    serve_resettable_bank,
+)
 from .os_input import Desk
 
 #: For a page on a machine that does other work at the time.
@@ -25,6 +33,12 @@ NO_ADDRESS_BAR = "--disable-features=" + ",".join(
         *("NetworkTimeServiceQuerying", "AimEnabled", "PreconnectToSearch"),
     )
 )
+
+# The headless shell puts a mouse into the corner of each page that it loads. No test moves one there.
+NO_MOUSE_IN_THE_CORNER = """for (const type of ["pointerover", "pointerenter", "pointermove", "mousemove"]) {
+  const cornered = (event) => event.isTrusted && !event.screenX && !event.screenY && !event.movementX;
+  addEventListener(type, (event) => cornered(event) && event.stopImmediatePropagation(), true);
+}"""
 
 
 @pytest.fixture(scope="package")
@@ -50,8 +64,9 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="package")
 def browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
     """One headless Chromium for all browser tests."""
+    path = find_headless_chromium() or chromium
     flags = [*FLAGS, NO_ADDRESS_BAR]
-    running = playwright.chromium.launch(executable_path=chromium, headless=True, args=flags)
+    running = playwright.chromium.launch(executable_path=path, headless=True, args=flags)
     yield running
     running.close()
 
@@ -61,6 +76,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     """A fresh visitor: own cookies, own storage, 1280 x 800."""
     fresh = browser.new_context(viewport={"width": 1280, "height": 800})
     fresh.set_default_timeout(PATIENCE_MS)
+    fresh.add_init_script(NO_MOUSE_IN_THE_CORNER)
     yield fresh
     fresh.close()
 

@@ -755,7 +755,8 @@ def test_a_page_that_stops_events_is_seen_all_the_same(page: Page, site: Site) -
     )
     press(page)
     (batch,) = site.wait(site.taken)
-    assert batch.kind.tolist() == [ENTER, MOVE, DOWN]
+    # The mouse of a headless shell is inside the page from the start.
+    assert batch.kind.tolist() in ([ENTER, MOVE, DOWN], [MOVE, DOWN])
 
 
 def test_it_runs_under_a_strict_policy_without_a_word(page: Page, site: Site) -> None:

@@ -25,7 +25,7 @@ from tests.forms import form_with
 from tests.integration.sites import FixedScorer, Visitor, build_app, use_store
 from tests.stored import contents
 
-EXAMPLES = int(os.environ.get("ZEROTRUST_FUZZ", "100"))
+EXAMPLES = int(os.environ.get("ZEROTRUST_FUZZ", "50"))
 FIELDS = ("v", "token", "nonce", "seq", "t0", "sent", "viewport", "planes")
 # What each answer may be; 429 is for those who send too much, 5xx is never right.
 TAKEN, REFUSED = {204}, {400, 401, 403, 409, 413}

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.clock import Clock
 from tests.forms import form_to, form_with
 from tests.integration.sites import SECRET, FixedScorer, Visitor, build_app
 
+#: Of each test; ZEROTRUST_FUZZ=10000 looks harder.
+EXAMPLES = int(os.environ.get("ZEROTRUST_FUZZ", "40"))
 FACTORS = "/zerotrust/factors"
 ANYTHING = st.text(max_size=300) | st.binary(max_size=80).map(lambda raw: raw.decode("latin-1"))
 
@@ -37,6 +40,7 @@ def kept() -> list[str]:
     return list(eve().site.app.extensions["zerotrust"].enrolled.ids("eve"))
 
 
+@settings(max_examples=EXAMPLES)
 @given(ANYTHING, ANYTHING)
 def test_any_contact_and_any_code(contact: str, code: str) -> None:
     for kind in ("sms", "email"):
@@ -48,6 +52,7 @@ def test_any_contact_and_any_code(contact: str, code: str) -> None:
     assert kept() == ["totp", "email"]
 
 
+@settings(max_examples=EXAMPLES)
 @given(ANYTHING)
 def test_any_name_and_any_id(label: str) -> None:
     form = form_with(eve().open(f"{FACTORS}/email").text, "label")
@@ -58,6 +63,7 @@ def test_any_name_and_any_id(label: str) -> None:
     assert kept() == ["totp", "email"]
 
 
+@settings(max_examples=EXAMPLES)
 @given(ANYTHING | st.dictionaries(st.text(max_size=9), st.text(max_size=9)).map(json.dumps))
 def test_any_answer_of_a_passkey(said: str) -> None:
     form = form_with(eve().open(f"{FACTORS}/add/passkey").text, "code")

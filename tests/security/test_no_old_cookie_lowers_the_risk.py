@@ -14,7 +14,7 @@ from flask_zerotrust.stores import MemoryStore
 from tests.clock import Clock
 from tests.integration.sites import FixedScorer, Site, Visitor, build_app, use_store
 
-EXAMPLES = int(os.environ.get("ZEROTRUST_FUZZ", "60"))
+EXAMPLES = int(os.environ.get("ZEROTRUST_FUZZ", "20"))
 STEPS = ("good", "mixed", "bad", "home", "wait", "login", "keep", "replay")
 SITE = build_app(Clock(), FixedScorer())
 

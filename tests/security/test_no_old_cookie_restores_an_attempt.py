@@ -13,7 +13,7 @@ from flask_zerotrust.stores import MemoryStore
 from tests.clock import Clock
 from tests.integration.sites import FixedScorer, Visitor, build_app, use_store
 
-EXAMPLES = int(os.environ.get("ZEROTRUST_FUZZ", "60"))
+EXAMPLES = int(os.environ.get("ZEROTRUST_FUZZ", "20"))
 STEPS = ("wrong", "wrong", "wrong", "challenge", "home", "login", "keep", "replay")
 SITE = build_app(Clock(), FixedScorer())
 JSON = {"Accept": "application/json"}

@@ -12,7 +12,7 @@ from flask_zerotrust.stores import MemoryStore
 from tests.clock import Clock
 from tests.integration.sites import FixedScorer, Visitor, build_app, use_store
 
-EXAMPLES = int(os.environ.get("ZEROTRUST_FUZZ", "30"))
+EXAMPLES = int(os.environ.get("ZEROTRUST_FUZZ", "15"))
 STEPS = ("step-up", "wait", "home", "login", "logout", "keep", "replay", "replay")
 SITE = build_app(Clock(), FixedScorer())
 GRANT_S = 300.0  # ZEROTRUST_GRANT_S; waits of 70 s never end on it

@@ -17,7 +17,7 @@ from tests.clock import Clock
 from tests.integration.sites import FixedScorer, Site, Visitor, build_app, use_store
 
 # ZEROTRUST_FUZZ=10000 looks harder.
-EXAMPLES = int(os.environ.get("ZEROTRUST_FUZZ", "30"))
+EXAMPLES = int(os.environ.get("ZEROTRUST_FUZZ", "15"))
 
 STEPS = ("home", "good", "bad", "wait", "login", "logout", "step-up", "keep", "replay")
 

@@ -307,6 +307,7 @@ def evaluated(monkeypatch, tmp_path):
     return tmp_path, said.stdout
 
 
+@pytest.mark.slow
 def test_one_command_measures_the_model_that_ships(evaluated):
     """It writes the pages, keeps the figures without the curves, and prints the most of them."""
     folder, said = evaluated

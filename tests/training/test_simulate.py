@@ -42,9 +42,9 @@ def bots(family: str, n: int = 6, seed: int = 1) -> list[Recording]:
 
 
 @cache
-def visits_of(family: str) -> tuple[Recording, ...]:
+def visits_of(family: str, n: int = 4) -> tuple[Recording, ...]:
     """Return the visits of a family that its tests share and do not change."""
-    return tuple(bots(family, 24))
+    return tuple(bots(family, n))
 
 
 def strokes(recording: Recording) -> int:
@@ -84,12 +84,12 @@ def test_the_same_seed_makes_the_same_visits(family: str) -> None:
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "teleport"])
 def test_most_visits_of_a_family_can_be_scored(family: str) -> None:
     """They have strokes enough to be judged by; a teleport has none by nature."""
-    assert np.median([strokes(visit) for visit in visits_of(family)[:4]]) >= 10
+    assert np.median([strokes(visit) for visit in visits_of(family)]) >= 10
 
 
 def test_a_teleport_says_nothing() -> None:
     """It ends as unknown: most such visits have no stroke at all."""
-    assert np.median([strokes(visit) for visit in visits_of("teleport")[:10]]) == 0
+    assert np.median([strokes(visit) for visit in visits_of("teleport", 10)]) == 0
 
 
 def test_every_family_says_where_it_comes_from() -> None:
@@ -104,10 +104,11 @@ def steps(visit: Recording) -> np.ndarray:
     return np.stack([ms, px])[:, (ms > 0) & (ms < 150) & (px > 0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_visits_of_one_family_differ_widely(family: str) -> None:
     """Each visit draws anew how often it emits, how fast it goes, and in what window."""
-    found = [(steps(visit), visit.viewport) for visit in visits_of(family)]
+    found = [(steps(visit), visit.viewport) for visit in visits_of(family, 24)]
     every_ms = [np.median(step[0]) for step, _ in found if step.size]
     px_ms = [step[1].sum() / step[0].sum() for step, _ in found if step.size]
     assert max(every_ms) > 10 * min(every_ms)

@@ -108,6 +108,7 @@ def test_cut_offs_keep_their_order() -> None:
         assert 0 < p.early_at <= p.elevated_at <= p.unclear_at <= p.high_at < 1
 
 
+@pytest.mark.slow
 def test_the_promise_holds_on_people_not_seen() -> None:
     """Draws of 100 people from one population: at most about one in twenty breaks a promise of 5 %."""
     rng, broken = np.random.default_rng(5), 0
@@ -216,6 +217,7 @@ def test_calibrating_again_starts_at_the_model(site: Path, tmp_path: Path) -> No
     assert first["policy"] == again["policy"]
 
 
+@pytest.mark.slow
 def test_a_bundle_is_not_calibrated_in_place(site: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine"
     words = [site, "--max-false-step-ups", 0.05, "--bots", 0, "--out", out]

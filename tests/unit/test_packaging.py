@@ -62,6 +62,7 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel):
     assert {".py", ".typed", ".js", ".css", ".html", ".npz", ".json", ".md"} <= kinds
 
 
+@pytest.mark.slow
 def test_nothing_else_is_in_the_wheel(wheel):
     folders = {name.split("/")[0] for name in names(wheel)}
     assert folders == {"flask_zerotrust", f"flask_zerotrust-{version('Flask-ZeroTrust')}.dist-info"}

@@ -17,7 +17,7 @@ TESTS = Path(__file__).resolve().parents[1]
 SCRIPT = TESTS.parent / ".ci" / "system-packages"
 
 
-EVERYTHING = ("chromium", "Xvfb", "redis-server", "nginx")
+EVERYTHING = ("chromium", "Xvfb", "redis-server", "nginx", "chromium-headless-shell")
 
 
 class Machine:
@@ -81,12 +81,24 @@ def test_the_demo_needs_no_browser_on_the_server(tmp_path):
 
 
 def test_root_installs_exactly_what_is_missing(tmp_path):
-    machine = Machine(tmp_path, root=True, has=("Xvfb", "redis-server"))
+    machine = Machine(tmp_path, root=True, has=("Xvfb", "redis-server", "chromium-headless-shell"))
     code, said = machine.set_up("python", "tests", CI="true")
     assert (code, said) == (0, "Installing with apt-get: chromium nginx-light\n")
     update, install = machine.apt_log.read_text().splitlines()
     assert update.startswith("update")
     assert install.split()[-2:] == ["chromium", "nginx-light"]
+
+
+def test_the_browser_that_costs_less_is_installed_on_debian_and_not_required(tmp_path):
+    machine = Machine(tmp_path, root=True, has=EVERYTHING[:-1])
+    debian = "\nID=debian\n" in "\n" + Path("/etc/os-release").read_text()
+    said = "Installing with apt-get: chromium-headless-shell\n" if debian else ""
+    assert machine.set_up("python", "tests", CI="true") == (0, said)
+    machine.command("apt-get", "exit 1")
+    (machine.bin / "chromium-headless-shell").unlink(missing_ok=True)
+    code, said = machine.set_up("python", "tests", CI="true")
+    assert code == 0
+    assert ("use the whole Chromium" in said) == debian
 
 
 def test_without_root_those_tests_are_skipped_and_that_is_said(tmp_path):
@@ -204,7 +216,10 @@ class Check:
         return len((self.folder / "runs").read_text().splitlines())
 
 
-@pytest.mark.parametrize("change", ["write", "add", "remove", "rename"])
+SELDOM = [pytest.param(name, marks=pytest.mark.slow) for name in ("add", "remove", "rename")]
+
+
+@pytest.mark.parametrize("change", ["write", *SELDOM])
 def test_a_check_runs_again_only_when_its_inputs_have_changed(tmp_path, change):
     check = Check(tmp_path)
     code = tmp_path / "code"
