@@ -27,6 +27,7 @@ BALABIT_SESSIONS = 4
 SAPIMOUSE = "sapimouse-users1-72.tar.xz"
 BALABIT = "balabit-mouse-dynamics-7users.tar.xz"
 KH2017 = "kh2017-30people.jsonl.gz"
+DLRV = "people/dlrv-web-a.jsonl.gz"
 
 
 def make(
@@ -117,7 +118,7 @@ def provenance(*, seed: int = SEED, n: int = BOTS) -> dict[str, Any]:
             f"{BALABIT_SESSIONS} training sessions each",
         },
         "thresholds": "15 people of KH2017, Kieslich and Henninger (2017), beside the people above "
-        "scored by models that did not see them",
+        "scored by models that did not see them; high_at on 40 people of DLRV (2022), too",
         "bots": {"families": list(simulate.families()), "visits": n, "source": "own simulators"},
         "held_out": {
             "sapimouse": list(datasets.SAPIMOUSE_HELD_OUT),

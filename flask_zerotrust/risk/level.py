@@ -62,6 +62,8 @@ class Policy:
     elevated_at, unclear_at, high_at : float
         Risks in (0, 1), ascending, from which the level is *elevated*, *unknown* (the movement speaks
         for nobody, however much there is of it) and *high*.
+    early_high_at : float
+        Risk in (0, 1), at least ``high_at``, from which a session of few strokes is *high*.
     window_high_at : float
         Mean stroke log-odds of the worst recent window from which the level is *high*.
     """
@@ -83,6 +85,7 @@ class Policy:
     elevated_at: float = 0.5
     unclear_at: float = 0.6
     high_at: float = 0.9
+    early_high_at: float = 0.9
     window_high_at: float = 2.5
 
     @property
@@ -226,8 +229,9 @@ def is_other(state: RiskState) -> bool:
     return OTHER_PRIOR_LOG_ODDS + state.other.log_odds >= SURE_LOG_ODDS
 
 
-def _bot(state: RiskState, policy: Policy) -> float:
-    high = math.log(policy.high_at / (1.0 - policy.high_at)) - policy.prior_log_odds
+def _bot(state: RiskState, policy: Policy, high_at: float) -> float:
+    """Return the risk of a bot, in which timing alone stays below ``high_at``."""
+    high = math.log(high_at / (1.0 - high_at)) - policy.prior_log_odds
     said = movement(state, policy) + state.integrity.log_odds(high=high)
     return _sigmoid(policy.prior_log_odds + said)
 
@@ -248,7 +252,7 @@ def level(state: RiskState, policy: Policy) -> Level:
 
 def judge(state: RiskState, policy: Policy) -> tuple[Level, float]:
     """Return :func:`level` and :func:`value` of a state that has been decayed to now."""
-    bot = _bot(state, policy)
+    bot = _bot(state, policy, policy.early_high_at)
     risk = 1.0 - (1.0 - bot) * (1.0 - other_value(state)) * (1.0 - replay_value(state))
     if is_other(state) or is_replayed(state):
         return "high", risk
@@ -257,15 +261,24 @@ def judge(state: RiskState, policy: Policy) -> tuple[Level, float]:
 
 
 def _bot_level(state: RiskState, risk: float, policy: Policy) -> Level:
-    if risk >= policy.high_at or state.worst >= policy.window_high_at:
+    if _is_high(state, policy):
         return "high"
     if state.weight < policy.min_weight or _is_unclear(state, risk, policy):
         return "unknown"
     return "elevated" if risk >= policy.elevated_at else "low"
 
 
+def _is_settled(state: RiskState, policy: Policy) -> bool:
+    return state.weight >= policy.settled_strokes - 0.5
+
+
+def _is_high(state: RiskState, policy: Policy) -> bool:
+    high_at = policy.high_at if _is_settled(state, policy) else policy.early_high_at
+    return state.worst >= policy.window_high_at or _bot(state, policy, high_at) >= high_at
+
+
 def _is_unclear(state: RiskState, risk: float, policy: Policy) -> bool:
-    if state.weight < policy.settled_strokes - 0.5:
+    if not _is_settled(state, policy):
         return risk >= policy.early_at
     odds = math.exp(settled(state, policy))
     return risk * odds / (1.0 - risk + risk * odds) >= policy.unclear_at

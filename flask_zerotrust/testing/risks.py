@@ -146,7 +146,7 @@ def _value(level: str, policy: Policy) -> float:
     inside = {
         "low": min(_LOW, policy.elevated_at / 2.0),
         "elevated": (policy.elevated_at + ends) / 2.0 if policy.elevated_at < ends else None,
-        "high": (policy.high_at + 1.0) / 2.0,
+        "high": (policy.early_high_at + 1.0) / 2.0,
     }
     found = inside.get(level)
     if found is None:

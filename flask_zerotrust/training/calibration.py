@@ -23,6 +23,9 @@ _EARLY_SHARE = 0.045
 _UNCLEAR_SHARE = 0.005
 _HIGH_SHARE = 0.001
 _LENGTHS = (5, 10, 20)
+# Risk from which a session of five strokes or more is *high*, 9 to 1, so that it has to pass a factor even
+# in a known browser. Of 40 users of DLRV and 15 of KH2017 nobody more is high than at .98. At .85 one is.
+_HIGH_AT = 0.9
 
 
 def log_odds(raw: Floats, bot: NDArray[np.bool_], weight: Floats) -> tuple[Floats, Floats]:
@@ -68,12 +71,14 @@ def policy(people: Callable[[int], Stretches]) -> Policy:
     unclear = max(_cut(runs[n], base, _UNCLEAR_SHARE, settled=True) for n in _LENGTHS)
     high = max(_cut(runs[n], base, _HIGH_SHARE) for n in _LENGTHS)
     unclear = min(max(unclear, 0.05), 0.9)
+    settled_high = max(_HIGH_AT, unclear + 0.05)
     return replace(
         base,
         early_at=round(min(max(early, 0.02), unclear), 4),
         elevated_at=round(0.8 * unclear, 4),
         unclear_at=round(unclear, 4),
-        high_at=round(min(max(high, unclear + 0.05), 0.98), 4),
+        high_at=round(settled_high, 4),
+        early_high_at=round(min(max(high, settled_high), 0.98), 4),
         window_high_at=round(_worst_window(runs[_LENGTHS[-1]], base), 3),
     )
 

@@ -36,7 +36,7 @@ BOTS, BOT_STROKES = 105, 12
 
 # Cut-offs are kept to a millionth, rounded up.
 _STEP = 1e-6
-_CUTS = ("early_at", "elevated_at", "unclear_at", "high_at", "window_high_at")
+_CUTS = ("early_at", "elevated_at", "unclear_at", "high_at", "early_high_at", "window_high_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def asked(visit: Visit, policy: Policy) -> bool:
     """
     return (
         visit.settled >= _logit(policy.unclear_at)
-        or visit.ever >= _logit(policy.high_at)
+        or visit.ever >= _logit(policy.early_high_at)
         or visit.window >= policy.window_high_at
     )
 
@@ -326,7 +326,7 @@ def _shift(visit: Visit, policy: Policy) -> float:
     """Return the shift beyond which this visit is not asked."""
     return max(
         visit.settled - _logit(policy.unclear_at),
-        visit.ever - _logit(policy.high_at),
+        visit.ever - _logit(policy.early_high_at),
         (visit.window - policy.window_high_at) * policy.temper * policy.window,
     )
 

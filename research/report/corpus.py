@@ -22,6 +22,7 @@ SEED = 20261123
 VISITS = 20
 SLIDER = "slider-captcha-1500.txt.gz"
 CALIBRATED = "kh2017 (thresholds set on)"
+WEB_APPLICATION = "dlrv (high_at set on)"
 LEAK = "replay"
 #: The people held out, once more, on machines that are busy: moves come late and in lumps.
 STUTTERED = "sapimouse (delivered late, in lumps)"
@@ -68,6 +69,7 @@ def published(folder: str | Path) -> Corpus:
         [
             *people,
             *_calibration(folder),
+            *_web_application(folder),
             *datasets.slider(folder / SLIDER),
             *_generators(folder),
             *ours,
@@ -75,6 +77,7 @@ def published(folder: str | Path) -> Corpus:
         ],
         apart={
             CALIBRATED: "thresholds were set on these people",
+            WEB_APPLICATION: "high_at was set on these people",
             "slider": "drags on a coarse lattice; bots by unknown means",
             STUTTERED: "the same people, on simulated busy machines",
         },
@@ -94,6 +97,10 @@ def stuttered(people: Iterable[Recording]) -> Iterator[Recording]:
 
 def _calibration(folder: Path) -> Iterator[Recording]:
     return (replace(r, source=CALIBRATED) for r in recipe.calibration(folder))
+
+
+def _web_application(folder: Path) -> Iterator[Recording]:
+    return (replace(r, source=WEB_APPLICATION) for r in recordings.read(folder / recipe.DLRV))
 
 
 def _generators(folder: Path) -> Iterator[Recording]:

@@ -171,7 +171,7 @@ def test_the_policy_lets_the_people_through_it_was_set_on():
         return replace(found, together=0.4 * found.said.sum(axis=1))
 
     policy = calibration.policy(runs)
-    assert 0 < policy.early_at <= policy.unclear_at < policy.high_at < 1
+    assert 0 < policy.early_at <= policy.unclear_at < policy.high_at <= policy.early_high_at < 1
     assert policy.settling > 0  # these people's worst twenty strokes are better than their worst five
     for count, most in ((3, 0.10), (5, 0.01), (20, 0.01)):
         asked = np.mean([figures._stopped(state, policy) for state in runs(count).states(policy)])

@@ -15,7 +15,15 @@ from flask_zerotrust.risk.level import OTHER_PRIOR_LOG_ODDS, Policy, RiskState, 
 
 HALF_LIFE_S = 900.0
 NOTHING = RiskState()
-POLICY = Policy(temper=0.5, early_at=0.3, elevated_at=0.4, unclear_at=0.6, high_at=0.9, window_high_at=2.5)
+POLICY = Policy(
+    temper=0.5,
+    early_at=0.3,
+    elevated_at=0.4,
+    unclear_at=0.6,
+    high_at=0.9,
+    early_high_at=0.97,
+    window_high_at=2.5,
+)
 log_odds = st.lists(st.floats(-30, 30), max_size=40)
 
 
@@ -92,7 +100,15 @@ def test_little_evidence_has_to_be_better(strokes, expected):
 
 
 def test_bad_evidence_counts_from_the_first_stroke():
-    assert level(at_risk(0.95, strokes=1.0), POLICY) == "high"
+    assert level(at_risk(0.98, strokes=1.0), POLICY) == "high"
+
+
+@pytest.mark.parametrize(
+    ("risk", "strokes", "expected"),
+    [(0.969, 4.4, "unknown"), (0.971, 4.4, "high"), (0.899, 4.6, "unknown"), (0.901, 4.6, "high")],
+)
+def test_few_strokes_have_to_be_worse_to_be_high(risk, strokes, expected):
+    assert level(at_risk(risk, strokes=strokes), POLICY) == expected
 
 
 def test_an_idle_session_ends_unknown_never_low():
