@@ -112,7 +112,7 @@ class Challenges:
             raise ChallengeError("used")
         self._attempts.check_open(pending.user, factor, known=known, now=now)
         self._budgets.check_allowed(factor)
-        self._attempts.slow(address)
+        self._attempts.slow(pending.user, address, known=known)
         self._budgets.cool_down(pending.user, factor, known=known, now=now)
         self._budgets.spend(pending.user, factor, known=known, now=now)
         self._attempts.note(address)
@@ -148,7 +148,7 @@ class Challenges:
         self._attempts.check_open(pending.user, factor, known=known, now=now)
         sent = self._codes.find(pending, factor, now=now) if factor.sends else None
         asked = self._asked(pending, factor)
-        self._attempts.slow(address)
+        self._attempts.slow(pending.user, address, known=known)
         one = self._attempts.count(pending, factor, known=known, now=now)
         if sent is not None:
             use = self._codes.use_of(sent, pending, factor, code)

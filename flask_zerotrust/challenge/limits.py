@@ -22,8 +22,8 @@ ACCOUNT_FAILURES = 50
 _ACCOUNT_S = 30 * 86_400.0
 # Wrong codes of one factor are added up for a day.
 _FACTOR_S = 86_400.0
-# An address that did more than this lately gets one try every few seconds: an office behind one
-# address is slowed, never shut out.
+# An address that did more than this lately gets one try every few seconds. A script behind it can take all
+# of these turns, so each user's known browsers have one of their own.
 ADDRESS_TRIES = 30
 ADDRESS_WINDOW_S = 300.0
 ADDRESS_PAUSE_S = 3.0
@@ -93,14 +93,18 @@ class Attempts(Kept):
         for known in (True, False):
             self._store.delete(_account(user, known=known))
 
-    def slow(self, address: str | None) -> None:
-        """Raise ChallengeError ``slow_down`` for all but one try in a while from a busy address."""
+    def slow(self, user: str, address: str | None, *, known: bool) -> None:
+        """Raise ChallengeError ``slow_down`` for all but one try in a while from a busy address.
+
+        Known browsers of one user have a turn of their own, which nobody else behind the address can take.
+        """
         if not address:
             return
         name = self._address(address)
         if _number(self._store.get(f"tries-from:{name}")) < ADDRESS_TRIES:
             return
-        if not self._store.claim(f"turn-of:{name}", ttl_s=ADDRESS_PAUSE_S):
+        turn = f"{name}:{self._keys.digest('turn', user)}" if known else name
+        if not self._store.claim(f"turn-of:{turn}", ttl_s=ADDRESS_PAUSE_S):
             raise ChallengeError("slow_down", retry_after_s=ADDRESS_PAUSE_S)
 
     def note(self, address: str | None) -> None:

@@ -10,8 +10,9 @@ from flask import Response
 
 from flask_zerotrust import Factor, testing
 from flask_zerotrust.challenge import ADDING
-from flask_zerotrust.challenge.limits import ACCOUNT_FAILURES
+from flask_zerotrust.challenge.limits import ACCOUNT_FAILURES, ADDRESS_TRIES
 from flask_zerotrust.factors.email import EmailFactor
+from flask_zerotrust.factors.enrolled import Enrolled
 from flask_zerotrust.factors.sms import SmsFactor
 from flask_zerotrust.factors.totp import TotpFactor
 from tests.desk import Desk, Inbox
@@ -182,6 +183,71 @@ def test_support_opens_an_account_in_known_and_other_browsers(make_desk: Callabl
     for known in (True, False):
         desk.check(desk.open(), desk.app_code(), desk.totp, known=known)
         desk.clock.tick(30)
+
+
+# An address
+
+
+def keep_busy(desk: Desk, *, known: bool) -> None:
+    """Fail more often than an address may, and take its turn, as a stranger with an own account."""
+    codes = make_recovery(desk)
+    for n in range(ADDRESS_TRIES + 1):
+        pending = desk.open(user="eve", session_id=f"eve-{n}")
+        assert desk.reason(desk.check, pending, "A" * 16, codes, known=known) == "wrong"
+    assert desk.reason(desk.check, desk.open(user="eve"), "A" * 16, codes, known=known) == "slow_down"
+
+
+def make_recovery(desk: Desk) -> Factor:
+    """Return recovery codes of the stranger, which never pause."""
+    enrolled = Enrolled(desk.store, desk.keys)
+    enrolled.make_recovery("eve")
+    (codes,) = enrolled.factors("eve")
+    return codes
+
+
+@pytest.mark.parametrize("stranger_known", [True, False])
+def test_a_stranger_behind_the_same_address_takes_no_turn_of_a_known_browser(
+    make_desk: Callable[..., Desk], stranger_known: bool
+) -> None:
+    desk = make_desk()
+    keep_busy(desk, known=stranger_known)
+    assert desk.reason(desk.check, desk.open(), desk.app_code(), desk.totp, known=True) is None
+
+
+def test_a_stranger_behind_the_same_address_holds_up_no_message_to_a_known_browser(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk()
+    keep_busy(desk, known=True)
+    assert desk.reason(desk.send, desk.open()) is None, "the stranger's known browser took its own turn"
+    assert desk.reason(desk.send, desk.open(user="bob")) == "slow_down"
+    assert desk.reason(desk.send, desk.open(), known=True) is None
+
+
+def test_a_thief_behind_the_same_address_takes_no_turn_of_a_known_browser(
+    make_desk: Callable[..., Desk],
+) -> None:
+    desk = make_desk()
+    keep_busy(desk, known=False)
+    assert desk.reason(desk.check, desk.open(), desk.wrong_code(), desk.totp) == "slow_down"
+    assert desk.reason(desk.check, desk.open(), desk.app_code(), desk.totp, known=True) is None
+
+
+def test_known_browsers_behind_a_busy_address_are_slowed_too(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk()
+    keep_busy(desk, known=False)
+    tries = [desk.reason(desk.check, desk.open(), desk.wrong_code(), desk.totp, known=True) for _ in "ab"]
+    assert tries == ["wrong", "slow_down"]
+
+
+def test_other_browsers_of_all_users_share_the_turn_of_an_address(make_desk: Callable[..., Desk]) -> None:
+    """One address tries one password with many accounts, so each of them must not get a turn."""
+    desk = make_desk()
+    keep_busy(desk, known=False)
+    reasons = {
+        desk.reason(desk.check, desk.open(user=f"u{n}"), desk.wrong_code(), desk.totp) for n in range(5)
+    }
+    assert reasons == {"slow_down"}
 
 
 # Messages

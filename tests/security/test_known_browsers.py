@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from flask_zerotrust import signals
 from flask_zerotrust.web import browsers
+from flask_zerotrust.web.state import MARK_COOKIE
 from tests.integration.known import (
     MAKE,
     PROVE,
@@ -46,11 +47,11 @@ def key() -> Key:
     return Key()
 
 
-def send(visitor: Visitor, **fields: str) -> Any:
+def send(visitor: Visitor, **fields: Any) -> Any:
     return visitor.submit("/transfer", {"to": "Grace", **fields})
 
 
-def sends(visitor: Visitor, **fields: str) -> bool:
+def sends(visitor: Visitor, **fields: Any) -> bool:
     answer = send(visitor, **fields)
     assert answer.status_code in (200, 303), answer.text
     return answer.status_code == 200
@@ -64,6 +65,15 @@ def test_no_movement_opens_a_view_in_a_new_browser(ada: Visitor, strokes: int) -
     ada.move(strokes, says=-4.0)
     assert ada.asked()
     assert not sends(ada)
+
+
+def test_no_movement_in_the_form_itself_opens_a_view_in_a_new_browser(ada: Visitor) -> None:
+    """Three requests were enough before: a login, a token and the form."""
+    ada.site.scorer.says = -4.0
+    token = ada.token()
+    batches = [ada.body(5, token=token) for _ in range(4)]
+    assert not sends(ada, zerotrust_batch=batches)
+    assert ada.level() == "low"
 
 
 def test_movement_keeps_what_was_proven_and_machines_lose_it(ada: Visitor, key: Key) -> None:
@@ -177,6 +187,29 @@ def test_an_anonymous_cookie_copied_before_the_login_neither(site: Site, key: Ke
     thief = site.visitor().put_back(early)
     assert sends(ada, **form_proof(ada, key))
     assert thief.open("/secret").status_code == 401
+
+
+def test_an_anonymous_cookie_gains_nothing_from_a_login_with_the_password_either(
+    site: Site, key: Key
+) -> None:
+    ada = remembered(site.visitor().login(), key)
+    ada.submit("/logout", {})
+    ada.open("/")
+    thief = site.visitor().put_back(ada.cookie())
+    assert sends(ada.login(), **form_proof(ada, key))
+    assert thief.login().move(20, says=-4.0).asked()
+
+
+def test_all_cookies_of_a_known_browser_open_nothing_without_its_key(
+    ada: Visitor, key: Key, site: Site
+) -> None:
+    again(remembered(ada, key))
+    thief = site.visitor().put_back(ada.cookie())
+    mark = ada.client.get_cookie(MARK_COOKIE, path="/zerotrust")
+    assert mark is not None
+    thief.client.set_cookie(MARK_COOKIE, mark.value, path="/zerotrust")
+    assert thief.move(20, says=-4.0).asked()
+    assert not sends(thief)
 
 
 def test_a_live_cookie_is_worth_the_age_of_the_last_proof(ada: Visitor, key: Key, site: Site) -> None:
