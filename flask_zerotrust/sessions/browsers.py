@@ -187,6 +187,19 @@ class Browsers:
 
         update(self._store, _mark_key(user), step, ttl_s=MARK_S, owner=_owner(user))
 
+    def unmark(self, user: str, *, except_value: str | None = None) -> None:
+        """Forget which browsers have passed a factor of the user, but the one with this cookie."""
+        if except_value is None:
+            self._store.delete(_mark_key(user))
+            return
+        made = self._keys.digests("browser-mark", user, except_value)
+        kept = [one[:_TAG_CHARS] for one in made]
+
+        def step(raw: bytes | None) -> bytes:
+            return json.dumps([mark for mark in _marks(raw) if is_among(mark[0], kept)]).encode()
+
+        update(self._store, _mark_key(user), step, ttl_s=MARK_S, owner=_owner(user))
+
     def is_marked(self, user: str, value: str, *, now: float) -> bool:
         """Return whether a browser with this cookie has passed a factor of the user."""
         kept = [one for one, at in _marks(self._store.get(_mark_key(user))) if now - at < MARK_S]

@@ -214,9 +214,23 @@ def _secret(factor: Factor) -> str:
     return str(factor.recipient or getattr(factor, "secret", "") or getattr(credential, "id", ""))
 
 
-def forget(guard: Guard, user: str, ids: set[str] | None = None, *, keep: str | None = None) -> int:
-    """Forget browsers of a user, end what they opened, and return how many there were."""
+def forget(
+    guard: Guard,
+    user: str,
+    ids: set[str] | None = None,
+    *,
+    keep: str | None = None,
+    keep_mark: str | None = None,
+) -> int:
+    """Forget browsers of a user, end what they opened, and return how many there were.
+
+    Their cookies are forgotten with them, except the one named by ``keep_mark``. A cookie does not say
+    which browser it is of, so whichever is forgotten, all others have to pass a factor again to be counted
+    apart.
+    """
     gone = guard.browsers.forget(user, ids, except_id=keep, now=guard.clock())
+    if gone or ids is None:
+        guard.browsers.unmark(user, except_value=keep_mark)
     guard.sessions.end_proofs(user, {browser.id for browser in gone})
     for browser in gone:
         signals.browser_forgotten.send(this_app(), user=user, browser=browser.id, name=browser.name)
@@ -225,7 +239,13 @@ def forget(guard: Guard, user: str, ids: set[str] | None = None, *, keep: str | 
 
 def forget_others(guard: Guard, user: str) -> int:
     """Forget a user's browsers, except the one that has proven itself in this session."""
-    return forget(guard, user, keep=this_browser(guard, user))
+    return forget(guard, user, keep=this_browser(guard, user), keep_mark=guard.mark_of(user))
+
+
+def forget_one(guard: Guard, user: str, browser_id: str) -> int:
+    """Forget one browser of a user, which may be the one of this session."""
+    mark = None if browser_id == this_browser(guard, user) else guard.mark_of(user)
+    return forget(guard, user, {browser_id}, keep_mark=mark)
 
 
 def this_browser(guard: Guard, user: str) -> str | None:
