@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from cryptography.exceptions import InvalidSignature
@@ -95,9 +95,12 @@ class Browsers:
         self._keys = keys
         self._settings = settings
 
-    def user_tag(self, user: str) -> str:
-        """Return the keyed digest under which a browser keeps its key for this user."""
-        return self._keys.digest("browser-user", user)[:_TAG_CHARS]
+    def user_tags(self, user: str) -> tuple[str, ...]:
+        """Return the names under which a browser looks for its key for this user.
+
+        They are keyed digests, of the newest secret key first. A browser keeps its key under the first.
+        """
+        return tuple(one[:_TAG_CHARS] for one in self._keys.digests("browser-user", user))
 
     def all(self, user: str, *, now: float) -> list[Browser]:
         """Return a user's browsers that have not expired, in the order in which they were made.
@@ -223,7 +226,7 @@ class Browsers:
         update(self._store, _key(user), step, ttl_s=life_s, owner=_owner(user))
 
 
-def check_made(key: str, signature: str, *, challenge_id: str, user_tag: str) -> None:
+def check_made(key: str, signature: str, *, challenge_id: str, user_tags: Sequence[str]) -> None:
     """Check that whoever sends a public key holds its private key.
 
     Parameters
@@ -232,15 +235,16 @@ def check_made(key: str, signature: str, *, challenge_id: str, user_tag: str) ->
         Base64url without padding.
     challenge_id : str
         Challenge with which the key is made.
-    user_tag : str
-        See :meth:`Browsers.user_tag`.
+    user_tags : sequence of str
+        See :meth:`Browsers.user_tags`. One of them is signed: a page may be older than the newest key.
 
     Raises
     ------
     PayloadError
         For a key or a signature that is malformed or does not fit.
     """
-    _verify(key, signature, "\n".join((_MAKE, challenge_id, user_tag)), field="zerotrust_key")
+    texts = ["\n".join((_MAKE, challenge_id, tag)) for tag in user_tags]
+    _verify(key, signature, texts, field="zerotrust_key")
 
 
 def check_proof(key: str, signature: str, *, token: str) -> None:
@@ -251,18 +255,28 @@ def check_proof(key: str, signature: str, *, token: str) -> None:
     PayloadError
         For a key or a signature that is malformed or does not fit.
     """
-    _verify(key, signature, "\n".join((_PROVE, token)), field="zerotrust_proof")
+    _verify(key, signature, ["\n".join((_PROVE, token))], field="zerotrust_proof")
 
 
-def _verify(key: str, signature: str, text: str, *, field: str) -> None:
+def _verify(key: str, signature: str, texts: Iterable[str], *, field: str) -> None:
+    """Check that a signature by a key is over one of these texts."""
     point, pair = _octets(key, _POINT_BYTES, field), _octets(signature, _SIGNATURE_BYTES, field)
     half = _SIGNATURE_BYTES // 2
     der = encode_dss_signature(int.from_bytes(pair[:half], "big"), int.from_bytes(pair[half:], "big"))
     try:
         public = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), point)
-        public.verify(der, text.encode(), ECDSA(SHA256()))
-    except (ValueError, InvalidSignature) as error:
-        raise PayloadError(field, "must be a P-256 key and a signature by it") from error
+    except ValueError as error:
+        raise PayloadError(field, "must be a point on P-256") from error
+    if not any(_fits(public, der, text) for text in texts):
+        raise PayloadError(field, "must be a P-256 key and a signature by it")
+
+
+def _fits(public: EllipticCurvePublicKey, signature: bytes, text: str) -> bool:
+    try:
+        public.verify(signature, text.encode(), ECDSA(SHA256()))
+    except (ValueError, InvalidSignature):
+        return False
+    return True
 
 
 def _octets(text: str, count: int, field: str) -> bytes:

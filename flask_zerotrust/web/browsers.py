@@ -69,18 +69,23 @@ def offers_memory(guard: Guard, pending: Pending, factor: Factor) -> bool:
     return may and guard.standing(pending.user).level != "high"
 
 
+def user_names(guard: Guard, user: str) -> str:
+    """Return the names under which a browser looks for its key for this user, with spaces between them."""
+    return " ".join(guard.browsers.user_tags(user))
+
+
 def page_data(guard: Guard, pending: Pending, factor: Factor) -> dict[str, object] | None:
     """Return what a challenge page tells its script; None while a site only observes.
 
-    ``user`` names the key in the browser, ``challenge`` is signed with a new key, ``token`` with a proof,
-    and ``remember`` says whether the browser may be remembered.
+    ``user`` holds the names of the key in the browser with spaces between them, ``challenge`` is signed with
+    a new key, ``token`` with a proof, and ``remember`` says whether the browser may be remembered.
     """
     entry = guard.entry_of(pending.user)
     if not offers_key(guard) or entry is None:
         return None
     provable = pending.provable and pending.session_id == entry.thread
     return {
-        "user": guard.browsers.user_tag(pending.user),
+        "user": user_names(guard, pending.user),
         "challenge": pending.id,
         "token": guard.page_token(entry, pending.id) if provable else None,
         "prove_url": url_for("zerotrust.prove", challenge_id=pending.id) if provable else None,
@@ -99,8 +104,8 @@ def read_key(guard: Guard, pending: Pending, factor: Factor) -> NewKey | None:
     key = request.form.get(KEY_FIELD, "")
     if not key or not offers_key(guard):
         return None
-    signature, tag = request.form.get(SIGNATURE_FIELD, ""), guard.browsers.user_tag(pending.user)
-    browsers.check_made(key, signature, challenge_id=pending.id, user_tag=tag)
+    signature, tags = request.form.get(SIGNATURE_FIELD, ""), guard.browsers.user_tags(pending.user)
+    browsers.check_made(key, signature, challenge_id=pending.id, user_tags=tags)
     wanted = bool(request.form.get(REMEMBER_FIELD))
     return NewKey(key, wanted and offers_memory(guard, pending, factor))
 

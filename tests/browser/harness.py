@@ -20,7 +20,7 @@ import pytest
 
 from tests.ports import free_port
 
-from .bank_app import RESET
+from .bank_app import REKEY, RESET
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Module that serves a resettable bank.
@@ -102,6 +102,12 @@ def reset(bank: Bank) -> Bank:
     request = urllib.request.Request(bank.url + RESET, method="POST")
     with urllib.request.urlopen(request, timeout=START_S) as answer:
         return replace(bank, instance=Path(answer.read().decode()))
+
+
+def rekey(bank: Bank) -> None:
+    """Give a resettable bank a new SECRET_KEY. The former one is a fallback."""
+    request = urllib.request.Request(bank.url + REKEY, method="POST")
+    urllib.request.urlopen(request, timeout=START_S).close()
 
 
 @contextmanager

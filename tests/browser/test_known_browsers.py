@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
-from .harness import Bank, serve_resettable_bank
+from tests.integration.sites import reads_older_sessions
+
+from .harness import Bank, rekey, serve_resettable_bank
 from .steps import challenged, log_in, log_out, read_phone, send_code, status
 from .test_access import tab_to
 
@@ -263,6 +265,20 @@ def test_back_and_forward_the_form_proves_again(page: Page, bank: Bank) -> None:
     if challenged(page):  # the proof was not signed yet, so the challenge page proves
         page.get_by_role("button", name="Confirm and continue").click()
     sent(page).to_contain_text("£9.00 is on its way")
+
+
+@reads_older_sessions
+def test_a_new_secret_key_costs_no_code(page: Page, bank: Bank) -> None:
+    """The browser looks for its key under the user's former name, and keeps it under the new one."""
+    remember(page, bank)
+    before = page.evaluate(KEYS)["names"]
+    rekey(bank)
+    again(page, bank)
+    send_money(page, bank)
+    sent(page).to_contain_text("is on its way")
+    after = page.evaluate(KEYS)["names"]
+    assert set(before) < set(after)
+    assert len(after) == 2
 
 
 def test_two_users_of_one_browser_are_known_apart(page: Page, bank: Bank) -> None:
