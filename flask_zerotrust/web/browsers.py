@@ -77,8 +77,8 @@ def user_names(guard: Guard, user: str) -> str:
 def page_data(guard: Guard, pending: Pending, factor: Factor) -> dict[str, object] | None:
     """Return what a challenge page tells its script; None while a site only observes.
 
-    ``user`` holds the names of the key in the browser with spaces between them, ``challenge`` is signed with
-    a new key, ``token`` with a proof, and ``remember`` says whether the browser may be remembered.
+    ``user`` holds the names of the key in the browser, ``challenge`` is signed with a new key, ``token`` is
+    signed with a proof, and ``remember`` says whether the browser may be remembered.
     """
     entry = guard.entry_of(pending.user)
     if not offers_key(guard) or entry is None:
