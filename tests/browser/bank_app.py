@@ -1,9 +1,9 @@
 """Serve the example app for browser tests, and make a fresh one on request.
 
-Run it as ``python -m tests.browser.bank_app PORT FOLDER``. ``POST /__reset__`` replaces the app by a new
-one on an empty instance folder, and answers with the path of that folder. ``POST /__rekey__`` replaces it
-by one with a new SECRET_KEY on the same folder. The routes exist only here: the example app does not know
-them.
+Run it as ``python -m tests.browser.bank_app PORT FOLDER [PATH]``; the bank lies below the path. ``POST
+/__reset__`` replaces the app by a new one on an empty instance folder, and answers with the path of that
+folder. ``POST /__rekey__`` replaces it by one with a new SECRET_KEY on the same folder. The routes exist
+only here: the example app does not know them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Flask
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import run_simple
 
 from example_app import create_app, store
@@ -60,7 +62,9 @@ class ResettableBank:
 
 
 if __name__ == "__main__":
-    port, folder = sys.argv[1:]
+    port, folder, *below = sys.argv[1:]
     store.generate_password_hash = quick_hash
     share_compiled_templates()
-    run_simple("127.0.0.1", int(port), ResettableBank(Path(folder)), threaded=True)
+    bank = ResettableBank(Path(folder))
+    site = DispatcherMiddleware(NotFound(), dict.fromkeys(below, bank)) if below else bank
+    run_simple("127.0.0.1", int(port), site, threaded=True)

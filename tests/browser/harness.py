@@ -86,14 +86,16 @@ def serve_bank(folder: Path, **config: object) -> Iterator[Bank]:
 
 
 @contextmanager
-def serve_resettable_bank(folder: Path, **config: object) -> Iterator[Bank]:
+def serve_resettable_bank(folder: Path, *, below: str = "", **config: object) -> Iterator[Bank]:
     """Run the example app so that :func:`reset` can make it forget everything.
 
-    ``config`` holds keys of the app's configuration that differ.
+    ``below`` is the path that it is mounted at, such as ``"/bank"``. ``config`` holds keys of the app's
+    configuration that differ.
     """
     port = free_port()
-    bank = Bank(f"http://127.0.0.1:{port}", folder / "instance-1", folder / "bank.log")
-    with _running(bank, [BANK_APP, str(port), str(folder)], {"FLASK_DEBUG": "1"}, config):
+    bank = Bank(f"http://127.0.0.1:{port}{below}", folder / "instance-1", folder / "bank.log")
+    command = [BANK_APP, str(port), str(folder), *([below] if below else [])]
+    with _running(bank, command, {"FLASK_DEBUG": "1"}, config):
         yield bank
 
 
