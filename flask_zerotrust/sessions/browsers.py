@@ -8,6 +8,7 @@ import json
 import secrets
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -33,6 +34,8 @@ _PROVE = "flask-zerotrust browser proof v1"
 # An uncompressed point on P-256 (SEC 1, 2.3.3), and r and s of a signature by it (IEEE P1363), in octets.
 _POINT_BYTES = 65
 _SIGNATURE_BYTES = 64
+# Dates end with the year 9999.
+_END_S = 253_402_300_800.0
 # 128 bits in hexadecimal, of a keyed digest.
 _TAG_CHARS = 32
 _ID_BYTES = 9
@@ -284,9 +287,13 @@ def _octets(text: str, count: int, field: str) -> bytes:
     if len(text) != (count * 8 + 5) // 6 or not text.isascii():
         raise PayloadError(field, f"must hold {count} octets in base64url without padding")
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        octets = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except binascii.Error as error:
         raise PayloadError(field, "must be base64url without padding") from error
+    # Python reads other spellings as well, and a key is looked up by how it is written.
+    if base64.urlsafe_b64encode(octets).decode().rstrip("=") != text:
+        raise PayloadError(field, "must be base64url without padding")
+    return octets
 
 
 def _live(browsers: list[Browser], now: float) -> list[Browser]:
@@ -298,12 +305,22 @@ def _load(raw: bytes | None) -> list[Browser]:
     if raw is None:
         return []
     try:
-        return [Browser(**row) for row in json.loads(raw)]
-    except (ValueError, TypeError) as error:
+        return [_browser(row) for row in json.loads(raw)]
+    except (ValueError, TypeError, RecursionError) as error:
         raise StoreError(
             "A user's list of browsers in the store is not what this version writes. If another version "
             "or program wrote it, delete the 'browsers:' rows. Users are then asked for a code again."
         ) from error
+
+
+def _browser(row: dict[str, Any]) -> Browser:
+    browser = Browser(**row)
+    texts = (browser.id, browser.key, browser.name, browser.factor_id, browser.factor_tag)
+    if not all(isinstance(text, str) for text in (*texts, browser.thread or "")):
+        raise TypeError("a browser's members must be texts")
+    if not all(0 <= at < _END_S for at in (browser.made_at, browser.used_at, browser.ends_at)):
+        raise ValueError("a browser's times must be seconds of the wall clock")
+    return browser
 
 
 def _dump(browsers: list[Browser]) -> bytes:
@@ -313,7 +330,7 @@ def _dump(browsers: list[Browser]) -> bytes:
 def _marks(raw: bytes | None) -> list[tuple[str, float]]:
     try:
         return [(str(one), float(at)) for one, at in json.loads(raw or b"[]")]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise StoreError(
             "A user's marks of browsers in the store are not what this version writes. If another version "
             "or program wrote them, delete the 'browser-marks:' rows."
