@@ -10,6 +10,7 @@ import os
 from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -142,6 +143,27 @@ rows = st.one_of(
     st.integers(0, 2**32).map(lambda seed: mutated(good_rows()["browsers:ada"], seed)),
     st.sampled_from([b"[" * 50_000, b"[[" + b"1" * 5_000 + b"]]", b'[["a", 1' + b"0" * 400 + b"]]"]),
 )
+
+
+BAD = [
+    *((name, 5) for name in ("id", "key", "name", "factor_id", "factor_tag", "thread")),
+    *((name, value) for name in ("made_at", "used_at", "ends_at") for value in ("x", None, -1e300, 1e300)),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+def test_a_row_with_one_bad_member_is_not_read(name: str, value: object) -> None:
+    """A time that no date holds would be found out by the page that shows it."""
+    store = ada().site.app.extensions["zerotrust"].store
+    good = good_rows()["browsers:ada"]
+    row = [{**browser, name: value} for browser in json.loads(good)]
+    store.put("browsers:ada", json.dumps(row).encode(), ttl_s=3_600)
+    try:
+        assert owner().open("/zerotrust/factors").status_code == 503
+        sent = ada().submit("/transfer", {"zerotrust_proof": KEY.proof(ada().token())})
+        assert sent.status_code == 503
+    finally:
+        store.put("browsers:ada", good, ttl_s=3_600)
 
 
 @settings(max_examples=EXAMPLES)
