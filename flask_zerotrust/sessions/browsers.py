@@ -6,8 +6,9 @@ import base64
 import binascii
 import json
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -33,6 +34,8 @@ _PROVE = "flask-zerotrust browser proof v1"
 # An uncompressed point on P-256 (SEC 1, 2.3.3), and r and s of a signature by it (IEEE P1363), in octets.
 _POINT_BYTES = 65
 _SIGNATURE_BYTES = 64
+# Dates end with the year 9999.
+_END_S = 253_402_300_800.0
 # 128 bits in hexadecimal, of a keyed digest.
 _TAG_CHARS = 32
 _ID_BYTES = 9
@@ -95,9 +98,12 @@ class Browsers:
         self._keys = keys
         self._settings = settings
 
-    def user_tag(self, user: str) -> str:
-        """Return the keyed digest under which a browser keeps its key for this user."""
-        return self._keys.digest("browser-user", user)[:_TAG_CHARS]
+    def user_tags(self, user: str) -> tuple[str, ...]:
+        """Return the names under which a browser looks for its key for this user.
+
+        They are keyed digests, of the newest secret key first. A browser keeps its key under the first.
+        """
+        return tuple(one[:_TAG_CHARS] for one in self._keys.digests("browser-user", user))
 
     def all(self, user: str, *, now: float) -> list[Browser]:
         """Return a user's browsers that have not expired, in the order in which they were made.
@@ -187,6 +193,19 @@ class Browsers:
 
         update(self._store, _mark_key(user), step, ttl_s=MARK_S, owner=_owner(user))
 
+    def unmark(self, user: str, *, except_value: str | None = None) -> None:
+        """Forget which browsers have passed a factor of the user, but the one with this cookie."""
+        if except_value is None:
+            self._store.delete(_mark_key(user))
+            return
+        made = self._keys.digests("browser-mark", user, except_value)
+        kept = [one[:_TAG_CHARS] for one in made]
+
+        def step(raw: bytes | None) -> bytes:
+            return json.dumps([mark for mark in _marks(raw) if is_among(mark[0], kept)]).encode()
+
+        update(self._store, _mark_key(user), step, ttl_s=MARK_S, owner=_owner(user))
+
     def is_marked(self, user: str, value: str, *, now: float) -> bool:
         """Return whether a browser with this cookie has passed a factor of the user."""
         kept = [one for one, at in _marks(self._store.get(_mark_key(user))) if now - at < MARK_S]
@@ -210,7 +229,7 @@ class Browsers:
         update(self._store, _key(user), step, ttl_s=life_s, owner=_owner(user))
 
 
-def check_made(key: str, signature: str, *, challenge_id: str, user_tag: str) -> None:
+def check_made(key: str, signature: str, *, challenge_id: str, user_tags: Sequence[str]) -> None:
     """Check that whoever sends a public key holds its private key.
 
     Parameters
@@ -219,15 +238,16 @@ def check_made(key: str, signature: str, *, challenge_id: str, user_tag: str) ->
         Base64url without padding.
     challenge_id : str
         Challenge with which the key is made.
-    user_tag : str
-        See :meth:`Browsers.user_tag`.
+    user_tags : sequence of str
+        See :meth:`Browsers.user_tags`. One of them is signed: a page may be older than the newest key.
 
     Raises
     ------
     PayloadError
         For a key or a signature that is malformed or does not fit.
     """
-    _verify(key, signature, "\n".join((_MAKE, challenge_id, user_tag)), field="zerotrust_key")
+    texts = ["\n".join((_MAKE, challenge_id, tag)) for tag in user_tags]
+    _verify(key, signature, texts, field="zerotrust_key")
 
 
 def check_proof(key: str, signature: str, *, token: str) -> None:
@@ -238,18 +258,28 @@ def check_proof(key: str, signature: str, *, token: str) -> None:
     PayloadError
         For a key or a signature that is malformed or does not fit.
     """
-    _verify(key, signature, "\n".join((_PROVE, token)), field="zerotrust_proof")
+    _verify(key, signature, ["\n".join((_PROVE, token))], field="zerotrust_proof")
 
 
-def _verify(key: str, signature: str, text: str, *, field: str) -> None:
+def _verify(key: str, signature: str, texts: Iterable[str], *, field: str) -> None:
+    """Check that a signature by a key is over one of these texts."""
     point, pair = _octets(key, _POINT_BYTES, field), _octets(signature, _SIGNATURE_BYTES, field)
     half = _SIGNATURE_BYTES // 2
     der = encode_dss_signature(int.from_bytes(pair[:half], "big"), int.from_bytes(pair[half:], "big"))
     try:
         public = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), point)
-        public.verify(der, text.encode(), ECDSA(SHA256()))
-    except (ValueError, InvalidSignature) as error:
-        raise PayloadError(field, "must be a P-256 key and a signature by it") from error
+    except ValueError as error:
+        raise PayloadError(field, "must be a point on P-256") from error
+    if not any(_fits(public, der, text) for text in texts):
+        raise PayloadError(field, "must be a P-256 key and a signature by it")
+
+
+def _fits(public: EllipticCurvePublicKey, signature: bytes, text: str) -> bool:
+    try:
+        public.verify(signature, text.encode(), ECDSA(SHA256()))
+    except (ValueError, InvalidSignature):
+        return False
+    return True
 
 
 def _octets(text: str, count: int, field: str) -> bytes:
@@ -257,9 +287,13 @@ def _octets(text: str, count: int, field: str) -> bytes:
     if len(text) != (count * 8 + 5) // 6 or not text.isascii():
         raise PayloadError(field, f"must hold {count} octets in base64url without padding")
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        octets = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except binascii.Error as error:
         raise PayloadError(field, "must be base64url without padding") from error
+    # Python reads other spellings as well, and a key is looked up by how it is written.
+    if base64.urlsafe_b64encode(octets).decode().rstrip("=") != text:
+        raise PayloadError(field, "must be base64url without padding")
+    return octets
 
 
 def _live(browsers: list[Browser], now: float) -> list[Browser]:
@@ -271,12 +305,22 @@ def _load(raw: bytes | None) -> list[Browser]:
     if raw is None:
         return []
     try:
-        return [Browser(**row) for row in json.loads(raw)]
-    except (ValueError, TypeError) as error:
+        return [_browser(row) for row in json.loads(raw)]
+    except (ValueError, TypeError, RecursionError) as error:
         raise StoreError(
             "A user's list of browsers in the store is not what this version writes. If another version "
             "or program wrote it, delete the 'browsers:' rows. Users are then asked for a code again."
         ) from error
+
+
+def _browser(row: dict[str, Any]) -> Browser:
+    browser = Browser(**row)
+    texts = (browser.id, browser.key, browser.name, browser.factor_id, browser.factor_tag)
+    if not all(isinstance(text, str) for text in (*texts, browser.thread or "")):
+        raise TypeError("a browser's members must be texts")
+    if not all(0 <= at < _END_S for at in (browser.made_at, browser.used_at, browser.ends_at)):
+        raise ValueError("a browser's times must be seconds of the wall clock")
+    return browser
 
 
 def _dump(browsers: list[Browser]) -> bytes:
@@ -286,7 +330,7 @@ def _dump(browsers: list[Browser]) -> bytes:
 def _marks(raw: bytes | None) -> list[tuple[str, float]]:
     try:
         return [(str(one), float(at)) for one, at in json.loads(raw or b"[]")]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise StoreError(
             "A user's marks of browsers in the store are not what this version writes. If another version "
             "or program wrote them, delete the 'browser-marks:' rows."

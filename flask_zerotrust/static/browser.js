@@ -33,19 +33,21 @@ function opened() {
   });
 }
 
-// The pair that is kept under a name; where there is none and a new one is given, that one, from now on. One
-// transaction, so that two tabs agree.
-async function kept(name, fresh) {
+// The pair that is kept for a user; where there is none and a new one is given, that one, from now on. One
+// transaction, so that two tabs agree. A user has one name more for each former key of the server: a pair found
+// under such a one is kept under the newest name, too.
+async function kept(user, fresh) {
+  const names = user.split(" ");
   const database = await opened();
   try {
     return await new Promise((resolve, reject) => {
-      const transaction = database.transaction(KEYS, fresh ? "readwrite" : "readonly");
+      const transaction = database.transaction(KEYS, fresh || names[1] ? "readwrite" : "readonly");
       const store = transaction.objectStore(KEYS);
-      const found = store.get(name);
+      const found = names.map((name) => store.get(name));
       let pair;
-      found.onsuccess = () => {
-        pair = found.result ?? fresh;
-        if (fresh && !found.result) store.put(fresh, name);
+      found.at(-1).onsuccess = () => {
+        pair = found.find(({ result }) => result)?.result ?? fresh;
+        if (pair && !found[0].result) store.put(pair, names[0]);
       };
       transaction.oncomplete = () => resolve(pair);
       transaction.onabort = transaction.onerror = () => reject(transaction.error);
@@ -101,7 +103,7 @@ export function proofFor(user, token) {
 // A key of this user with a signature over a challenge, or null. Made where there is none.
 function keyFor(user, challenge) {
   async function make() {
-    return signed(await pairOf(user, true), MAKE, challenge, user);
+    return signed(await pairOf(user, true), MAKE, challenge, user.split(" ")[0]);
   }
   return globalThis.crypto?.subtle && globalThis.indexedDB ? patiently(make()) : Promise.resolve(null);
 }

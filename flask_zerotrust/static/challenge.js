@@ -54,6 +54,7 @@ async function converse(url, signal) {
   dialog.className = "zt-dialog";
   dialog.setAttribute("aria-labelledby", TITLE);
   let passed = false;
+  let noAnswer; // what the server has us say where a step gets no answer
   let busy = false;
   let end;
   const closed = new Promise((resolve) => (end = resolve));
@@ -65,7 +66,8 @@ async function converse(url, signal) {
     end();
   }
 
-  async function step(target, options) {
+  // A step that fails is told above what was pressed. All that was typed stays, to be sent again.
+  async function step(pressed, target, options) {
     if (busy) return;
     busy = true;
     dialog.setAttribute("aria-busy", "true");
@@ -74,8 +76,7 @@ async function converse(url, signal) {
       passed = state.passed === true;
       show(dialog, state.html);
     } catch (error) {
-      dialog.close();
-      throw error;
+      if (error.ended || !complain(dialog, pressed, error.detail ?? noAnswer)) dialog.close();
     } finally {
       busy = false;
       dialog.removeAttribute("aria-busy");
@@ -86,7 +87,7 @@ async function converse(url, signal) {
     event.preventDefault();
     const form = event.target;
     const body = new URLSearchParams(new FormData(form, event.submitter));
-    if (ours(form.action)) step(form.action, { method: "POST", body }).catch(() => {});
+    if (ours(form.action)) step(form, form.action, { method: "POST", body });
   });
   dialog.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
@@ -95,7 +96,7 @@ async function converse(url, signal) {
     const cancels = link.hasAttribute("data-zt-cancel");
     if (!cancels && new URL(link.href).pathname !== url.pathname) return undefined;
     event.preventDefault();
-    return cancels ? close() : step(link.href).catch(() => {});
+    return cancels ? close() : step(link, link.href);
   });
 
   dialog.addEventListener("cancel", (event) => {
@@ -110,6 +111,7 @@ async function converse(url, signal) {
     if (await recognised(first)) return true;
     signal?.addEventListener("abort", () => dialog.close(), { signal: closing.signal });
     passed = first.passed === true;
+    noAnswer = first.no_answer;
     show(dialog, first.html);
     await styled();
     signal?.throwIfAborted();
@@ -136,12 +138,27 @@ async function ask(url, options) {
   const answer = await fetch(url, {
     headers: { Accept: JSON_TYPE },
     cache: "no-store",
-    redirect: "error", // to the login page, for one
+    redirect: "manual", // to the login page, for one
     ...options,
   });
-  const state = await answer.json();
-  if (typeof state.html !== "string") throw new TypeError(`The challenge answered ${answer.status}.`);
-  return state;
+  const state = await answer.json().catch(() => ({}));
+  if (typeof state.html === "string") return state;
+  const ended = answer.type === "opaqueredirect" || answer.status === 401;
+  throw Object.assign(new TypeError(`The challenge answered ${answer.status}.`), { detail: state.detail, ended });
+}
+
+// Tell what went wrong with a step. False where there are no words for it.
+function complain(dialog, pressed, text) {
+  if (!text) return false;
+  dialog.querySelector("[role=alert]")?.remove();
+  const alert = document.createElement("p");
+  alert.className = "zt-alert";
+  alert.id = "zt-error";
+  alert.setAttribute("role", "alert");
+  alert.textContent = text;
+  pressed.before(alert);
+  alert.scrollIntoView({ block: "nearest" });
+  return true;
 }
 
 function show(dialog, html) {

@@ -69,18 +69,23 @@ def offers_memory(guard: Guard, pending: Pending, factor: Factor) -> bool:
     return may and guard.standing(pending.user).level != "high"
 
 
+def user_names(guard: Guard, user: str) -> str:
+    """Return the names under which a browser looks for its key for this user, with spaces between them."""
+    return " ".join(guard.browsers.user_tags(user))
+
+
 def page_data(guard: Guard, pending: Pending, factor: Factor) -> dict[str, object] | None:
     """Return what a challenge page tells its script; None while a site only observes.
 
-    ``user`` names the key in the browser, ``challenge`` is signed with a new key, ``token`` with a proof,
-    and ``remember`` says whether the browser may be remembered.
+    ``user`` holds the names of the key in the browser, ``challenge`` is signed with a new key, ``token`` is
+    signed with a proof, and ``remember`` says whether the browser may be remembered.
     """
     entry = guard.entry_of(pending.user)
     if not offers_key(guard) or entry is None:
         return None
     provable = pending.provable and pending.session_id == entry.thread
     return {
-        "user": guard.browsers.user_tag(pending.user),
+        "user": user_names(guard, pending.user),
         "challenge": pending.id,
         "token": guard.page_token(entry, pending.id) if provable else None,
         "prove_url": url_for("zerotrust.prove", challenge_id=pending.id) if provable else None,
@@ -99,8 +104,8 @@ def read_key(guard: Guard, pending: Pending, factor: Factor) -> NewKey | None:
     key = request.form.get(KEY_FIELD, "")
     if not key or not offers_key(guard):
         return None
-    signature, tag = request.form.get(SIGNATURE_FIELD, ""), guard.browsers.user_tag(pending.user)
-    browsers.check_made(key, signature, challenge_id=pending.id, user_tag=tag)
+    signature, tags = request.form.get(SIGNATURE_FIELD, ""), guard.browsers.user_tags(pending.user)
+    browsers.check_made(key, signature, challenge_id=pending.id, user_tags=tags)
     wanted = bool(request.form.get(REMEMBER_FIELD))
     return NewKey(key, wanted and offers_memory(guard, pending, factor))
 
@@ -214,9 +219,23 @@ def _secret(factor: Factor) -> str:
     return str(factor.recipient or getattr(factor, "secret", "") or getattr(credential, "id", ""))
 
 
-def forget(guard: Guard, user: str, ids: set[str] | None = None, *, keep: str | None = None) -> int:
-    """Forget browsers of a user, end what they opened, and return how many there were."""
+def forget(
+    guard: Guard,
+    user: str,
+    ids: set[str] | None = None,
+    *,
+    keep: str | None = None,
+    keep_mark: str | None = None,
+) -> int:
+    """Forget browsers of a user, end what they opened, and return how many there were.
+
+    Their cookies are forgotten with them, except the one named by ``keep_mark``. A cookie does not say
+    which browser it is of, so whichever is forgotten, all others have to pass a factor again to be counted
+    apart.
+    """
     gone = guard.browsers.forget(user, ids, except_id=keep, now=guard.clock())
+    if gone or ids is None:
+        guard.browsers.unmark(user, except_value=keep_mark)
     guard.sessions.end_proofs(user, {browser.id for browser in gone})
     for browser in gone:
         signals.browser_forgotten.send(this_app(), user=user, browser=browser.id, name=browser.name)
@@ -225,7 +244,13 @@ def forget(guard: Guard, user: str, ids: set[str] | None = None, *, keep: str | 
 
 def forget_others(guard: Guard, user: str) -> int:
     """Forget a user's browsers, except the one that has proven itself in this session."""
-    return forget(guard, user, keep=this_browser(guard, user))
+    return forget(guard, user, keep=this_browser(guard, user), keep_mark=guard.mark_of(user))
+
+
+def forget_one(guard: Guard, user: str, browser_id: str) -> int:
+    """Forget one browser of a user, which may be the one of this session."""
+    mark = None if browser_id == this_browser(guard, user) else guard.mark_of(user)
+    return forget(guard, user, {browser_id}, keep_mark=mark)
 
 
 def this_browser(guard: Guard, user: str) -> str | None:

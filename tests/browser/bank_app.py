@@ -1,8 +1,9 @@
 """Serve the example app for browser tests, and make a fresh one on request.
 
-Run it as ``python -m tests.browser.bank_app PORT FOLDER``. ``POST /__reset__`` replaces the app by a new
-one on an empty instance folder, and answers with the path of that folder. The route exists only here:
-the example app does not know it.
+Run it as ``python -m tests.browser.bank_app PORT FOLDER [PATH]``; the bank lies below the path. ``POST
+/__reset__`` replaces the app by a new one on an empty instance folder, and answers with the path of that
+folder. ``POST /__rekey__`` replaces it by one with a new SECRET_KEY on the same folder. The routes exist
+only here: the example app does not know them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Flask
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.serving import run_simple
 
 from example_app import create_app, store
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 RESET = "/__reset__"
+REKEY = "/__rekey__"
 
 
 class ResettableBank:
@@ -43,16 +47,24 @@ class ResettableBank:
     def _fresh(self) -> Flask:
         return create_app({"INSTANCE": str(self.folder / f"instance-{next(self._numbers)}")})
 
+    def _rekeyed(self) -> Flask:
+        """Return the same bank after its SECRET_KEY was changed."""
+        keys = {"SECRET_KEY": "a-new-key", "SECRET_KEY_FALLBACKS": [self._bank.config["SECRET_KEY"]]}
+        return create_app({"INSTANCE": self._bank.instance_path, **keys})
+
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != RESET or environ["REQUEST_METHOD"] != "POST":
+        make = {RESET: self._fresh, REKEY: self._rekeyed}.get(environ["PATH_INFO"])
+        if make is None or environ["REQUEST_METHOD"] != "POST":
             return self._bank(environ, start_response)
-        self._bank = self._fresh()
+        self._bank = make()
         start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
         return [self._bank.instance_path.encode()]
 
 
 if __name__ == "__main__":
-    port, folder = sys.argv[1:]
+    port, folder, *below = sys.argv[1:]
     store.generate_password_hash = quick_hash
     share_compiled_templates()
-    run_simple("127.0.0.1", int(port), ResettableBank(Path(folder)), threaded=True)
+    bank = ResettableBank(Path(folder))
+    site = DispatcherMiddleware(NotFound(), dict.fromkeys(below, bank)) if below else bank
+    run_simple("127.0.0.1", int(port), site, threaded=True)

@@ -20,7 +20,7 @@ import pytest
 
 from tests.ports import free_port
 
-from .bank_app import RESET
+from .bank_app import REKEY, RESET
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Module that serves a resettable bank.
@@ -94,14 +94,16 @@ def serve_bank(folder: Path, **config: object) -> Iterator[Bank]:
 
 
 @contextmanager
-def serve_resettable_bank(folder: Path, **config: object) -> Iterator[Bank]:
+def serve_resettable_bank(folder: Path, *, below: str = "", **config: object) -> Iterator[Bank]:
     """Run the example app so that :func:`reset` can make it forget everything.
 
-    ``config`` holds keys of the app's configuration that differ.
+    ``below`` is the path that it is mounted at, such as ``"/bank"``. ``config`` holds keys of the app's
+    configuration that differ.
     """
     port = free_port()
-    bank = Bank(f"http://127.0.0.1:{port}", folder / "instance-1", folder / "bank.log")
-    with _running(bank, [BANK_APP, str(port), str(folder)], {"FLASK_DEBUG": "1"}, config):
+    bank = Bank(f"http://127.0.0.1:{port}{below}", folder / "instance-1", folder / "bank.log")
+    command = [BANK_APP, str(port), str(folder), *([below] if below else [])]
+    with _running(bank, command, {"FLASK_DEBUG": "1"}, config):
         yield bank
 
 
@@ -110,6 +112,12 @@ def reset(bank: Bank) -> Bank:
     request = urllib.request.Request(bank.url + RESET, method="POST")
     with urllib.request.urlopen(request, timeout=START_S) as answer:
         return replace(bank, instance=Path(answer.read().decode()))
+
+
+def rekey(bank: Bank) -> None:
+    """Give a resettable bank a new SECRET_KEY. The former one is a fallback."""
+    request = urllib.request.Request(bank.url + REKEY, method="POST")
+    urllib.request.urlopen(request, timeout=START_S).close()
 
 
 @contextmanager

@@ -298,6 +298,28 @@ def factors(page: Page, bank: Bank) -> None:
     page.wait_for_url("**/factors")
 
 
+def remember_at_factors(page: Page, bank: Bank) -> None:
+    """Pass the challenge of the page of factors, and have the browser remembered."""
+    page.goto(bank.url + "/zerotrust/factors")
+    send_code(page)
+    page.fill("[name=code]", read_phone(page, bank))
+    page.get_by_role("button", name="Confirm and remember this browser").click()
+    page.wait_for_url("**/factors")
+
+
+@place("zerotrust.factors")
+def factors_with_browsers(page: Page, bank: Bank) -> None:
+    """Of this browser and another one, so that there is one to forget."""
+    assert page.context.browser is not None
+    elsewhere = page.context.browser.new_context()
+    other = elsewhere.new_page()
+    log_in(other, bank)
+    remember_at_factors(other, bank)
+    elsewhere.close()
+    remember_at_factors(page, bank)
+    expect(page.get_by_role("button", name="Forget all other browsers")).to_be_visible()
+
+
 @place("zerotrust.add_contact")
 def number(page: Page, bank: Bank) -> None:
     factors(page, bank)

@@ -215,6 +215,85 @@ def test_a_wrong_code_is_announced_and_may_be_mended(card: Page, bank: Bank) -> 
     said(card).to_have_text("Your PIN is 1210.")
 
 
+def lose(route: Route) -> None:
+    route.abort("connectionfailed")
+
+
+def fail(route: Route) -> None:
+    body = json.dumps({"title": "Step-up unavailable", "status": 503, "detail": "Please wait a minute."})
+    route.fulfill(status=503, content_type="application/problem+json", body=body)
+
+
+def break_down(route: Route) -> None:
+    route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>")
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [
+        (lose, "That did not get through. Check your connection and try again."),
+        (break_down, "That did not get through. Check your connection and try again."),
+        (fail, "Please wait a minute."),
+    ],
+)
+def test_a_code_that_does_not_get_through_stays_to_be_sent_again(
+    card: Page, bank: Bank, how: Any, text: str
+) -> None:
+    ask(card)
+    send_code(card)
+    code = read_phone(card, bank)
+    card.fill("[name=code]", code)
+    card.route("**/zerotrust/challenge/*", how)
+    for _ in range(2):  # and again, in place of the first alert
+        card.keyboard.press("Enter")
+        expect(card.get_by_role("alert")).to_have_text(text)
+        expect(card.locator("dialog:not([aria-busy]) [name=code]")).to_have_value(code)
+    expect(card.locator("dialog [name=code]")).to_be_focused()
+    card.unroute("**/zerotrust/challenge/*")
+    card.keyboard.press("Enter")
+    card.get_by_role("button", name="Yes: see your PIN").press("Enter")
+    said(card).to_have_text("Your PIN is 1210.")
+
+
+def test_another_way_that_cannot_be_shown_is_told_beside_its_link(card: Page) -> None:
+    ask(card)
+    card.route("**/zerotrust/challenge/*", lose)
+    card.get_by_role("link", name="E-mail").press("Enter")
+    expect(card.get_by_role("alert")).to_contain_text("That did not get through.")
+    card.unroute("**/zerotrust/challenge/*")
+    card.get_by_role("link", name="E-mail").press("Enter")
+    expect(card.locator("dialog .zt-method")).to_contain_text("E-mail")
+    expect(card.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_form_that_is_too_old_is_told(card: Page, bank: Bank) -> None:
+    """In the words of the server: 400 without a page."""
+    ask(card)
+    send_code(card)
+    card.fill("[name=code]", "123456")
+    card.eval_on_selector_all("[name=_zerotrust_csrf]", "all => all.forEach((e) => (e.value = 'old'))")
+    card.keyboard.press("Enter")
+    expect(card.get_by_role("alert")).to_contain_text("This form is too old.")
+    expect(card.locator("[name=code]")).to_have_value("123456")
+
+
+def test_a_session_that_has_ended_closes_the_dialog(card: Page, bank: Bank) -> None:
+    ask(card)
+    card.context.clear_cookies()
+    card.get_by_role("button", name="Send the code").press("Enter")
+    expect(card.locator("dialog")).to_have_count(0)
+    said(card).to_have_text("Your PIN was not shown. Press the button to try again.")
+
+
+def test_a_login_page_in_place_of_an_answer_closes_the_dialog(card: Page, bank: Bank) -> None:
+    ask(card)
+    login = {"Location": bank.url + "/login"}
+    card.route("**/challenge/*/send", lambda route: route.fulfill(status=302, headers=login))
+    card.get_by_role("button", name="Send the code").press("Enter")
+    expect(card.locator("dialog")).to_have_count(0)
+    said(card).to_have_text("Your PIN was not shown. Press the button to try again.")
+
+
 def test_the_code_is_gone_from_the_page_once_it_was_sent(card: Page, bank: Bank) -> None:
     ask(card)
     send_code(card)

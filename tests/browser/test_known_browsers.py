@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, expect
 
-from .harness import Bank, serve_resettable_bank
+from tests.integration.sites import reads_older_sessions
+
+from .conftest import NO_ADDRESS_BAR, PATIENCE_MS
+from .harness import FLAGS, Bank, rekey, serve_resettable_bank
 from .steps import challenged, log_in, log_out, read_phone, send_code, status
 from .test_access import tab_to
 
-#: Shows when a proof for the form is signed, which nothing on the page does.
+CONFIG: dict[str, Any] = {
+    "ZEROTRUST_NEW_BROWSER": "challenge",
+    "ZEROTRUST_RESEND_S": 0,
+    "ZEROTRUST_SMS_PER_NUMBER_HOUR": 1_000,
+    "ZEROTRUST_SMS_PER_USER_HOUR": 1_000,
+}
+#: Counts the proofs for the form that are signed, which nothing on the page does.
 READY = """const key = SubtleCrypto.prototype.exportKey;
 SubtleCrypto.prototype.exportKey = async function (...given) {
   const exported = await key.apply(this, given);
-  setTimeout(() => (document.documentElement.dataset.ready = 1), 100);
+  const { dataset } = document.documentElement;
+  setTimeout(() => (dataset.ready = Number(dataset.ready ?? 0) + 1), 100);
   return exported;
 };"""
 REMEMBER = "Confirm and remember this browser"
@@ -35,9 +46,7 @@ KEYS = """async () => {
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
-    often = dict.fromkeys(("ZEROTRUST_SMS_PER_NUMBER_HOUR", "ZEROTRUST_SMS_PER_USER_HOUR"), 1_000)
-    keys: dict[str, Any] = {"ZEROTRUST_NEW_BROWSER": "challenge", "ZEROTRUST_RESEND_S": 0, **often}
-    with serve_resettable_bank(tmp_path_factory.mktemp("bank"), **keys) as running:
+    with serve_resettable_bank(tmp_path_factory.mktemp("bank"), **CONFIG) as running:
         yield running
 
 
@@ -263,6 +272,78 @@ def test_back_and_forward_the_form_proves_again(page: Page, bank: Bank) -> None:
     if challenged(page):  # the proof was not signed yet, so the challenge page proves
         page.get_by_role("button", name="Confirm and continue").click()
     sent(page).to_contain_text("£9.00 is on its way")
+
+
+@pytest.fixture
+def returning(playwright: Playwright, chromium: str) -> Iterator[Page]:
+    """A page of a browser that keeps whole pages to go back to, which Playwright switches off."""
+    browser = playwright.chromium.launch(
+        executable_path=chromium,
+        args=[*FLAGS, NO_ADDRESS_BAR, "--enable-features=BackForwardCache"],
+        ignore_default_args=["--disable-back-forward-cache"],
+    )
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    yield context.new_page()
+    browser.close()
+
+
+def test_a_page_that_was_kept_whole_proves_again(returning: Page, bank: Bank) -> None:
+    """Its first proof is used up, and its session has another id now."""
+    page = returning
+    page.add_init_script("addEventListener('pageshow', (event) => (window.keptWhole = event.persisted))")
+    remember(page, bank)
+    again(page, bank)
+    send_money(page, bank)
+    sent(page).to_contain_text("£5.00 is on its way")
+    page.go_back(wait_until="commit")  # a page that was kept whole does not load again
+    page.wait_for_selector("html[data-ready='2']", state="attached")
+    assert page.evaluate("window.keptWhole") is True
+    visited: list[str] = []
+    page.on("framenavigated", lambda frame: visited.append(frame.url))
+    page.fill("[name=amount]", "9")
+    page.press("[name=amount]", "Enter")
+    sent(page).to_contain_text("£9.00 is on its way")
+    assert visited == [bank.url + "/"]
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Bank]:
+    """A bank below a path of its host."""
+    with serve_resettable_bank(tmp_path, below="/bank", APPLICATION_ROOT="/bank", **CONFIG) as running:
+        yield running
+
+
+def test_below_a_path_a_browser_is_remembered_and_proves_itself(page: Page, mounted: Bank) -> None:
+    log_in(page, mounted)
+    page.goto(mounted.url + "/statements")
+    pass_with(page, mounted, REMEMBER)
+    assert page.url == mounted.url + "/statements"
+    paths = {cookie["name"]: cookie["path"] for cookie in page.context.cookies()}
+    assert paths == {"session": "/bank", "zerotrust_browser": "/bank/zerotrust"}
+    log_out(page)
+    log_in(page, mounted)
+    send_money(page, mounted)
+    sent(page).to_contain_text("£5.00 is on its way")
+    log_out(page)
+    log_in(page, mounted)
+    page.route("**/collector.js*", lambda route: route.abort())
+    guarded(page, mounted)  # and the challenge page proves
+    page.wait_for_url(mounted.url + "/zerotrust/challenge/*/confirm")
+
+
+@reads_older_sessions
+def test_a_new_secret_key_costs_no_code(page: Page, bank: Bank) -> None:
+    """The browser looks for its key under the user's former name, and keeps it under the new one."""
+    remember(page, bank)
+    before = page.evaluate(KEYS)["names"]
+    rekey(bank)
+    again(page, bank)
+    send_money(page, bank)
+    sent(page).to_contain_text("is on its way")
+    after = page.evaluate(KEYS)["names"]
+    assert set(before) < set(after)
+    assert len(after) == 2
 
 
 def test_two_users_of_one_browser_are_known_apart(page: Page, bank: Bank) -> None:

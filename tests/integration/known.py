@@ -73,7 +73,7 @@ def answer_with_key(visitor: Visitor, key: Key, url: str, *, remember: bool, **f
         **form.fields,
         "code": visitor.code(),
         "zerotrust_key": key.point,
-        "zerotrust_key_signature": key.sign(MAKE, data["challenge"], data["user"]),
+        "zerotrust_key_signature": key.sign(MAKE, data["challenge"], data["user"].split(" ")[0]),
         **({"zerotrust_remember": "1"} if remember else {}),
         **fields,
     }

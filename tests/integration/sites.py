@@ -120,7 +120,7 @@ class Visitor:
     def fetch(self, path: str, method: str = "GET", **kwargs: Any) -> Any:
         """Call as a page's own script does."""
         headers = {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", **kwargs.pop("headers", {})}
-        return self.client.open(path, method=method, headers=headers, **kwargs)
+        return self.client.open(self._inside(path), method=method, headers=headers, **kwargs)
 
     def login(self, name: str = "ada") -> Visitor:
         assert self.submit("/login", {"username": name}).status_code == 200

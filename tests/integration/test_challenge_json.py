@@ -27,6 +27,13 @@ def asked(visitor: Visitor, path: str = "/secret") -> str:
     return str(answer.json["challenge_url"])
 
 
+def test_a_form_that_is_too_old_is_told_without_a_page(ada: Visitor) -> None:
+    state = look(ada, asked(ada)).json
+    answer = submit(ada, {**state, "zerotrust_csrf": "old"}, code="123456")
+    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
+    assert answer.json["detail"].startswith("This form is too old.")
+
+
 def look(visitor: Visitor, url: str) -> Any:
     return visitor.fetch(url, headers=JSON)
 

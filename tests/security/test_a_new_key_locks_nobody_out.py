@@ -10,6 +10,7 @@ import pytest
 from flask_zerotrust.stores import MemoryStore
 from tests.clock import Clock
 from tests.forms import form_with, read_forms
+from tests.integration.known import MAKE, Key, page_data, prove_to, remembered
 from tests.integration.sites import FixedScorer, Site, Visitor, build_app, reads_older_sessions
 
 pytestmark = reads_older_sessions
@@ -66,6 +67,30 @@ def test_an_open_challenge_can_be_answered(site: Site, renew: Renew) -> None:
     answer = later.submit(form.action, {**form.fields, "code": later.code()})
     assert answer.status_code == 303
     assert form_with(later.open(answer.location).text, "to").fields["to"] == "bob"
+
+
+def test_a_remembered_browser_proves_itself(site: Site, renew: Renew) -> None:
+    key = Key()
+    ada = renew(remembered(site.visitor().login(), key))
+    former = site.app.extensions["zerotrust"].browsers.user_tags("ada")[0]
+    url = ada.open("/secret").location
+    newest, *others = page_data(ada.open(url).text)["user"].split(" ")
+    assert others == [former] != [newest]
+    assert prove_to(ada, key, url).json == {"passed": True, "url": "/secret"}
+
+
+def test_a_key_made_on_an_open_challenge_is_kept(site: Site, renew: Renew) -> None:
+    """Signed for the name that the user had before."""
+    ada, key = site.visitor().login(), Key()
+    html = ada.open(ada.open("/secret").location).text
+    form, data = form_with(html, "code"), page_data(html)
+    made = {
+        "zerotrust_key": key.point,
+        "zerotrust_key_signature": key.sign(MAKE, data["challenge"], data["user"]),
+    }
+    later = renew(ada)
+    answer = later.submit(form.action, {**form.fields, "code": later.code(), **made})
+    assert answer.status_code == 303
 
 
 def test_a_code_that_is_on_its_way_is_accepted(site: Site, renew: Renew) -> None:

@@ -15,7 +15,10 @@ from flask_zerotrust.factors.email import EmailFactor
 from flask_zerotrust.factors.enrolled import Enrolled
 from flask_zerotrust.factors.sms import SmsFactor
 from flask_zerotrust.factors.totp import TotpFactor
+from flask_zerotrust.web import browsers
 from tests.desk import Desk, Inbox
+from tests.forms import form_to
+from tests.integration.known import Key, pass_with_key
 from tests.integration.sites import ADDRESS, NUMBER, SECRET, Site, Visitor
 
 COOKIE, PATH = "zerotrust_browser", "/zerotrust"
@@ -416,6 +419,95 @@ def test_the_cookie_does_not_grow_with_the_users_of_a_browser(bank: Site) -> Non
         shared.submit("/logout", {})
     values = mark_of(shared).split(".")
     assert len(values) == len(set(values)) == 5
+
+
+# What makes a browser another one again
+
+
+def former(site: Site) -> Visitor:
+    """Return a thief's browser in which a factor of ada's was passed once."""
+    visitor = thief(site).step_up()
+    visitor.submit("/logout", {})
+    site.clock.tick(30)
+    return visitor.login()
+
+
+def is_known(visitor: Visitor) -> bool:
+    """Return whether wrong codes of a browser are counted with those of the known ones."""
+    guard = visitor.site.app.extensions["zerotrust"]
+    cookie = visitor.client.get_cookie(COOKIE, path=PATH)
+    value = "" if cookie is None else cookie.value.partition(".")[0]
+    return bool(guard.browsers.is_marked("ada", value, now=visitor.site.clock()))
+
+
+def press_on_list(visitor: Visitor, ending: str) -> None:
+    form = form_to(visitor.open("/zerotrust/factors").text, ending)
+    assert visitor.submit(form.action, form.fields).status_code == 303
+
+
+def test_a_changed_password_puts_all_browsers_among_the_others(bank: Site) -> None:
+    ada, other = owner(bank), former(bank)
+    with bank.app.app_context():
+        bank.zt.password_changed("ada")
+    assert not is_known(ada)
+    ada.step_up().submit("/logout", {})
+    ada.login()
+    bank.clock.tick(30)
+    assert guess(other, 10)[-1] == "factor_paused"
+    assert answer(ada, ada.code()) is None
+
+
+def test_a_recovery_code_leaves_known_only_the_browser_that_used_it(bank: Site) -> None:
+    (code, *_) = bank.app.extensions["zerotrust"].enrolled.make_recovery("ada")
+    other = former(bank)
+    ada = bank.visitor().login()
+    assert answer(ada, code, "recovery") is None
+    assert (is_known(ada), is_known(other)) == (True, False)
+
+
+def test_a_value_from_before_a_recovery_code_is_not_kept(bank: Site) -> None:
+    """It may be the thief's own, planted by a sibling host."""
+    other = former(bank)
+    (code, *_) = bank.app.extensions["zerotrust"].enrolled.make_recovery("ada")
+    ada = put_mark(bank.visitor().login(), mark_of(other))
+    assert answer(ada, code, "recovery") is None
+    assert (is_known(ada), is_known(other)) == (True, False)
+
+
+def test_a_change_of_factors_leaves_known_only_the_browser_that_made_it(bank: Site) -> None:
+    bank.app.extensions["zerotrust"].enrolled.add_totp("ada", SECRET, "an old phone")
+    other, ada = former(bank), owner(bank).step_up("/admin")
+    (factor_id,) = bank.app.extensions["zerotrust"].enrolled.ids("ada")
+    page = ada.open(f"/zerotrust/factors/{factor_id}").text
+    form = form_to(page, "/remove")
+    assert ada.submit(form.action, form.fields).status_code == 303
+    assert (is_known(ada), is_known(other)) == (True, False)
+
+
+def test_the_list_of_browsers_forgets_the_cookies_too(bank: Site) -> None:
+    """Of all other browsers, whichever one is forgotten: a cookie does not say whose browser it is of."""
+    other, ada = former(bank), owner(bank)
+    testing.remember(bank.visitor().login().client)
+    (kept,) = bank.app.extensions["zerotrust"].browsers.all("ada", now=bank.clock())
+    press_on_list(ada.step_up("/admin"), f"/browsers/{kept.id}/forget")
+    assert (is_known(ada), is_known(other)) == (True, False)
+
+
+def test_a_browser_that_forgets_itself_is_another_one(bank: Site) -> None:
+    ada, key = owner(bank), Key()
+    pass_with_key(ada, key, remember=True)
+    (kept,) = bank.app.extensions["zerotrust"].browsers.all("ada", now=bank.clock())
+    press_on_list(ada, f"/browsers/{kept.id}/forget")
+    assert not is_known(ada)
+
+
+def test_a_command_that_forgets_a_browser_keeps_no_cookie(bank: Site) -> None:
+    ada = owner(bank)
+    with bank.app.app_context():
+        browsers.forget(bank.app.extensions["zerotrust"], "ada", {"of-nobody"})
+        assert is_known(ada)
+        browsers.forget(bank.app.extensions["zerotrust"], "ada")
+    assert not is_known(ada)
 
 
 # The cookie

@@ -53,7 +53,7 @@ def forget_one(guard: Guard, user: str, browser_id: str) -> ResponseReturnValue:
     check_form(guard, _FORM)
     if browser_id not in {browser.id for browser in _remembered(guard, user)}:
         return abort(404)
-    browsers.forget(guard, user, {browser_id})
+    browsers.forget_one(guard, user, browser_id)
     return responses.go(url_for(".factors", news="forgotten"))
 
 

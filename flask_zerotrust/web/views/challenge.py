@@ -331,7 +331,9 @@ _DATA = (
 
 def _data(context: dict[str, Any], error: ChallengeError | SenderError | None) -> Response:
     members = {name: context[name] for name in _DATA}
-    members |= {"passed": False, "html": responses.inside("challenge", **context)}
+    lost = gettext("That did not get through. Check your connection and try again.")
+    html = responses.inside("challenge", **context)
+    members |= {"passed": False, "html": html, "no_answer": lost}
     if error is None:
         return responses.data(**members)
     detail = str(context["error"])

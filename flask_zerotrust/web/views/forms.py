@@ -42,9 +42,9 @@ def check_form(guard: Guard, purpose: str) -> None:
 
 
 def _refuse(status: int, text: str, link: tuple[str, str]) -> NoReturn:
-    """End the request with a page that says what to do; programs get what the app says to them."""
+    """End the request with a page that says what to do, or with problem JSON for programs."""
     if responses.prefers_json():
-        abort(status, text)
+        abort(responses.problem(status, "Nothing was done", text))
     abort(responses.message(gettext("Nothing was done"), text, status, link))
 
 

@@ -21,7 +21,7 @@ from werkzeug.exceptions import HTTPException
 from flask_zerotrust.errors import PayloadError, StoreError
 from flask_zerotrust.movement import wire
 from flask_zerotrust.web import responses
-from flask_zerotrust.web.browsers import offers_key
+from flask_zerotrust.web.browsers import offers_key, user_names
 from flask_zerotrust.web.state import CurrentRisk, Guard, log, this_guard
 
 _NAMES = ("events", "token", "status")
@@ -101,9 +101,9 @@ def _give_token(guard: Guard) -> Response:
         return responses.problem(
             409, "No session yet", "Load a page with zerotrust_script() first; it starts the session."
         )
-    tag = guard.browsers.user_tag(user) if user is not None and offers_key(guard) else None
+    names = user_names(guard, user) if user is not None and offers_key(guard) else None
     return responses.data(
-        token=guard.page_token(entry, nonce), expires_in=int(guard.settings.token_s), browser=tag
+        token=guard.page_token(entry, nonce), expires_in=int(guard.settings.token_s), browser=names
     )
 
 

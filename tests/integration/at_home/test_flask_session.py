@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from flask_zerotrust import testing
+from flask_zerotrust import ZeroTrust, testing
+from tests.clock import Clock
+from tests.integration.known import Key, pass_with_key, prove_to
+from tests.integration.sites import FixedScorer, Site, Visitor
 from tests.servers import emptied
 
 from .conftest import Load
@@ -75,4 +78,19 @@ def test_a_copy_of_the_cookie_from_before_a_step_up_has_not_passed(ada: FlaskCli
     assert ada.get("/statements").text == "the statements"
     thief = ada.application.test_client()
     thief.set_cookie("session", before.value)
+    assert thief.get("/statements").text != "the statements"
+
+
+def test_a_known_browser_proves_itself_and_a_copy_of_the_cookie_is_none(ada: FlaskClient) -> None:
+    guard, key = ada.application.extensions["zerotrust"], Key()
+    here = Visitor(Site(ada.application, ZeroTrust(), Clock(guard.clock()), FixedScorer()), ada)
+    object.__setattr__(guard.settings, "new_browser", "challenge")
+    assert pass_with_key(here, key, remember=True, path="/statements").status_code == 303
+    ada.delete_cookie("session")
+    asked = logged_in(ada, "ada").get("/statements")
+    before = here.cookie()
+    assert prove_to(here, key, asked.location).json == {"passed": True, "url": "/statements"}
+    assert ada.get("/statements").text == "the statements"
+    thief = ada.application.test_client()
+    thief.set_cookie("session", before)
     assert thief.get("/statements").text != "the statements"
