@@ -254,6 +254,7 @@ def test_a_token_proves_once_in_workers_that_race(workers: Place) -> None:
 # Kills
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_it_answers_leaves_no_grant_without_a_row(durable: Place) -> None:
     for writes in range(1, MOST_WRITES):
         user, key = f"u{writes}", Key()
@@ -269,6 +270,7 @@ def test_a_process_killed_while_it_answers_leaves_no_grant_without_a_row(durable
     assert 5 < writes < MOST_WRITES - 1
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_it_proves_leaves_nothing_proven(durable: Place) -> None:
     for writes in range(1, MOST_WRITES):
         key, visitor = Key(), durable.site.visitor().login(f"p{writes}")
