@@ -35,7 +35,8 @@ NO_ADDRESS_BAR = "--disable-features=" + ",".join(
 )
 
 # The headless shell puts a mouse into the corner of each page that it loads. No test moves one there.
-NO_MOUSE_IN_THE_CORNER = """for (const type of ["pointerover", "pointermove", "mousemove"]) {
+NO_MOUSE_IN_THE_CORNER = """
+for (const type of ["pointerover", "pointerenter", "pointermove", "mousemove"]) {
   const cornered = (event) => event.isTrusted && !event.screenX && !event.screenY && !event.movementX;
   addEventListener(type, (event) => cornered(event) && event.stopImmediatePropagation(), true);
 }"""
