@@ -27,8 +27,7 @@ demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to 
 	@$(if $(NEW_BROWSER),FLASK_ZEROTRUST_NEW_BROWSER='"$(NEW_BROWSER)"') \
 		$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
 
-# One browser at a time: a second one beside it starves both on two cores.
-LANES = lane-browser lane-security lane-rest
+LANES = lane-browser lane-pages lane-security lane-rest
 
 test: system $(VENV)/.dev ## check the work of a day: lint, types, contracts, most tests
 	@.ci/side-by-side $(MAKE) lint types contracts -- $(LANES)
@@ -63,7 +62,13 @@ LANE = COVERAGE_FILE=build/.coverage.$(@:lane-%=%) $(PYTEST) -q -p no:benchmark 
 
 # All hands are in this lane: one process never moves two of them at once.
 lane-browser: $(VENV)/.dev
-	@$(LANE) tests/browser
+	@$(LANE) tests/browser $(PAGES:%=--ignore %)
+
+# A test of a page waits for the browser half of its time, so two lanes of them fill a core.
+PAGES = tests/browser/test_wcag.py tests/browser/test_access.py
+
+lane-pages: $(VENV)/.dev
+	@$(LANE) $(PAGES)
 
 lane-security: $(VENV)/.dev
 	@$(LANE) tests/security tests/integration
