@@ -8,7 +8,8 @@ const CURVE = { name: "ECDSA", namedCurve: "P-256" };
 const SIGN = { name: "ECDSA", hash: "SHA-256" };
 const MAKE = "flask-zerotrust browser key v1"; // what a key signs, as the server reads it
 const PROVE = "flask-zerotrust browser proof v1";
-const PATIENCE_MS = 1000; // a storage that is silent for so long counts as none
+const PROOF_MS = 1000; // a storage that is silent for so long counts as none
+const MAKE_MS = 10000; // a page waits for a proof, but nobody waits for a new key: the code works without it
 
 const encoder = new TextEncoder();
 
@@ -18,8 +19,8 @@ function base64url(buffer) {
 }
 
 // What a promise gives, or null where it fails or is silent for too long.
-function patiently(promise) {
-  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, null));
+function patiently(promise, ms) {
+  const late = new Promise((resolve) => setTimeout(resolve, ms, null));
   return Promise.race([promise.catch(() => null), late]);
 }
 
@@ -97,7 +98,7 @@ export function proofFor(user, token) {
     const { key, signature } = await signed(pair, PROVE, token);
     return [token, key, signature].join(" ");
   }
-  return globalThis.crypto?.subtle && globalThis.indexedDB ? patiently(prove()) : Promise.resolve(null);
+  return globalThis.crypto?.subtle && globalThis.indexedDB ? patiently(prove(), PROOF_MS) : Promise.resolve(null);
 }
 
 // A key of this user with a signature over a challenge, or null. Made where there is none.
@@ -105,7 +106,7 @@ function keyFor(user, challenge) {
   async function make() {
     return signed(await pairOf(user, true), MAKE, challenge, user.split(" ")[0]);
   }
-  return globalThis.crypto?.subtle && globalThis.indexedDB ? patiently(make()) : Promise.resolve(null);
+  return globalThis.crypto?.subtle && globalThis.indexedDB ? patiently(make(), MAKE_MS) : Promise.resolve(null);
 }
 
 /** Let the forms in a part of a page carry a key, and offer to remember the browser. */
