@@ -1,29 +1,33 @@
 """Serve the example app for browser tests, and make a fresh one on request.
 
 Run it as ``python -m tests.browser.bank_app PORT FOLDER``. ``POST /__reset__`` replaces the app by a new
-one on an empty instance folder, and answers with the path of that folder. The route exists only here:
-the example app does not know it.
+one on an empty instance folder, and answers with the path of that folder. ``POST /__later__?s=60`` sets the
+extension's clock forward. ``GET /__guarded__`` is a guarded page that a link can open. The routes exist
+only here: the example app does not know them.
 """
 
 from __future__ import annotations
 
 import itertools
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Flask
 from werkzeug.serving import run_simple
+from werkzeug.wrappers import Request
 
-from example_app import create_app, store
+from example_app import create_app, extensions, pages, store
+from flask_zerotrust import step_up_required
 from tests.compiled import share_compiled_templates
 from tests.passwords import quick_hash
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-RESET = "/__reset__"
+RESET, LATER, GUARDED = "/__reset__", "/__later__", "/__guarded__"
 
 
 class ResettableBank:
@@ -37,16 +41,29 @@ class ResettableBank:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.ahead_s = 0.0
         self._numbers = itertools.count(1)
         self._bank = self._fresh()
 
+    def clock(self) -> float:
+        """Return wall-clock seconds, as far ahead as they were set."""
+        return time.time() + self.ahead_s
+
     def _fresh(self) -> Flask:
-        return create_app({"INSTANCE": str(self.folder / f"instance-{next(self._numbers)}")})
+        self.ahead_s = 0.0
+        extensions.zt._clock = self.clock
+        app = create_app({"INSTANCE": str(self.folder / f"instance-{next(self._numbers)}")})
+        app.add_url_rule(GUARDED, "guarded", step_up_required(action="go on")(pages.account))
+        return app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != RESET or environ["REQUEST_METHOD"] != "POST":
+        route = environ["PATH_INFO"] if environ["REQUEST_METHOD"] == "POST" else ""
+        if route == RESET:
+            self._bank = self._fresh()
+        elif route == LATER:
+            self.ahead_s += float(Request(environ).args["s"])
+        else:
             return self._bank(environ, start_response)
-        self._bank = self._fresh()
         start_response("200 OK", [("Content-Type", "text/plain; charset=utf-8")])
         return [self._bank.instance_path.encode()]
 
