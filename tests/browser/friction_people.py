@@ -30,8 +30,8 @@ from .test_people import CORNER, SETTLE_S
 KEY_PAUSE_S = 0.03
 #: A recorded person at a desk, whom no model has seen.
 RECORDED = SAPIMOUSE_HELD_OUT[0]
-#: Movement of one visit, in seconds: about seven strokes, and one or two.
-LONG_S, SHORT_S = 7.0, 1.5
+#: Movement of one visit, in seconds: about six strokes, and one.
+LONG_S, SHORT_S = 7.0, 1.0
 _MOST_TABS = 40
 # Of one field by the X server's keys, and how long the last of them may be on its way, in seconds.
 _TRIES, _TYPED_S = 3, 3.0

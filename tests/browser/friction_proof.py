@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,10 @@ from .harness import Bank
 
 #: Pairs of ways that are timed, after one that warms up.
 PAIRS = 20
+#: A pair is timed once so much of the machine was idle for a second: other work would be timed, too.
+IDLE = 0.7
+#: How long that is waited for before each pair, in seconds.
+CALM_S = 900.0
 #: After so long a page has asked for what it needs, in seconds.
 QUIET_S = 2.0
 _LEAVE = "url => { const at = performance.timeOrigin + performance.now(); location.href = url; return at; }"
@@ -39,9 +44,13 @@ def measure_proof(browser: Browser, bank: Bank, *, pairs: int = PAIRS) -> dict[s
     columns = {"proof_ms": [p for p, _ in found], "direct_ms": [d for _, d in found], "extra_ms": extra}
     return {
         "pairs": pairs,
-        **{name: {"median": statistics.median(of), "max": max(of)} for name, of in columns.items()},
+        **{name: _middle_and_end(of) for name, of in columns.items()},
         **requests,
     }
+
+
+def _middle_and_end(times_ms: list[float]) -> dict[str, float]:
+    return {"median": round(statistics.median(times_ms), 1), "max": round(max(times_ms), 1)}
 
 
 def _pair(person: Typist, bank: Bank) -> tuple[float, float]:
@@ -49,11 +58,36 @@ def _pair(person: Typist, bank: Bank) -> tuple[float, float]:
     log_in(person, bank)
     page = person.page
     assert isinstance(page, Page)
+    wait_for_calm()
     proof, hops = _timed(page, bank)
     direct, direct_hops = _timed(page, bank)
     assert (hops, direct_hops) == (1, 0), f"challenge pages on the way: {hops}, then {direct_hops}"
     log_out(person)
     return proof, direct
+
+
+def wait_for_calm() -> None:
+    """Wait until the machine does little else, whatever the last pair was like.
+
+    Raises
+    ------
+    AssertionError
+        If it was busy all the time.
+    """
+    until = time.monotonic() + CALM_S
+    while time.monotonic() < until:
+        before = _ticks()
+        time.sleep(1.0)
+        after = _ticks()
+        if (after[0] - before[0]) / (after[1] - before[1]) >= IDLE:
+            return
+    raise AssertionError(f"this machine was never {IDLE:.0%} idle for a second in {CALM_S:.0f} s")
+
+
+def _ticks() -> tuple[int, int]:
+    """Return the ticks that all processors were idle, and all ticks."""
+    user, nice, system, idle, *others = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:])
+    return idle, user + nice + system + idle + sum(others)
 
 
 def _timed(page: Page, bank: Bank) -> tuple[float, int]:

@@ -22,7 +22,8 @@ PATIENCE_S = 40.0
 READ_S = 1.0
 #: How long the script may take to offer the two buttons: its own patience, and some more.
 OFFER_S = 3.0
-#: After so long a proof is too old: a minute more than ``ZEROTRUST_GRANT_S`` lasts.
+#: After so long a proof is too old (``ZEROTRUST_GRANT_S``), and a minute ago so was the code of a browser
+#: that makes no key (``ZEROTRUST_KEYLESS_S``).
 LATER_S = 1_860
 _CODE = re.compile(r"data-code>(\d+)")
 # What came of an action; nothing while pages load, or while the challenge page tries a proof.
