@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 CHANGED = .ci/when-changed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all coverage lint types contracts unit browser screenshots docs docs-html texts evaluate measure identity replay tools engines mutants fuzz bench load soak page-time format clean
+.PHONY: help demo test test-all coverage lint types contracts unit browser screenshots docs docs-html texts evaluate measure identity replay tools engines friction mutants fuzz bench load soak page-time format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -110,6 +110,7 @@ docs: $(VENV)/.dev ## write the tables in docs/ and README.md again
 	@$(DOCS)/make_performance.py
 	@$(DOCS)/make_load.py
 	@$(DOCS)/make_browsers.py
+	@$(DOCS)/make_friction.py
 
 # The recordings that are kept beside the repository; the report lands in build/evaluation.
 DATA := $(or $(ZEROTRUST_TEST_DATA),../shared/data)
@@ -190,6 +191,12 @@ engines: system-engines $(VENV)/.dev ## the same in Firefox and WebKit, and the 
 		ZEROTRUST_TEST_PEOPLE_FILE=docs/people-$$engine.json $(PYTEST) -q tests/browser/test_people.py || exit 1; done
 	@$(BIN)/python -m tests.browser.tools firefox firefox-steps webkit webkit-steps --file docs/engines.json
 	@$(DOCS)/make_browsers.py
+
+friction: system-engines $(VENV)/.dev ## count the codes of ten visits in three browsers, and what attackers open: two hours
+	@$(PIP) "selenium>=4.20" "websocket-client>=1.8"
+	@$(BIN)/python -m tests.browser.friction
+	@$(BIN)/python -m tests.browser.friction_attackers
+	@$(DOCS)/make_friction.py
 
 format: $(VENV)/.dev ## let ruff mend what it can
 	@$(BIN)/ruff check --quiet --fix . && $(BIN)/ruff format --quiet .

@@ -253,6 +253,62 @@ def test_the_tables_of_browsers_are_those_of_the_last_runs():
     assert script["page"](text, kept(script["_PEOPLE"]), kept(script["_TOOLS"])) == text, "run: make docs"
 
 
+@pytest.fixture(scope="module")
+def friction():
+    """Return the script that writes the page on friction, and the kept figures."""
+    script = runpy.run_path(str(DOCS / "make_friction.py"))
+    return script, json.loads(script["FILE"].read_text())
+
+
+def test_the_tables_of_friction_are_those_of_the_last_run(friction):
+    script, kept = friction
+    text = script["PAGE"].read_text()
+    assert script["page"](text, kept) == text, "run: make docs"
+
+
+def test_friction_was_measured_in_three_browsers_with_both_buttons(friction):
+    _, kept = friction
+    everywhere = ("mouse", "short", "phone", "keyboard")
+    kinds = {"firefox": everywhere, "webkit": everywhere}
+    kinds["chromium"] = (*everywhere, "assistive", "tabs", "private")
+    both = {f"{b} {kind} {c}" for b in kinds for kind in kinds[b] for c in ("once", "remember")}
+    assert kept["people"].keys() == both | {"chromium noscript keyless"}
+    assert {one["visits"] for one in kept["people"].values()} == {10}
+
+
+def test_a_user_of_a_remembered_browser_is_asked_for_one_code_in_ten_visits(friction):
+    _, kept = friction
+    keep = [one for one in kept["people"].values() if one["keeps"]]
+    assert max(one["asked"] for one in keep if one["choice"] == "remember") <= 1
+    assert max(one["asked"] for one in keep if one["choice"] == "once") <= 10
+    assert max(one["asked_later"] for one in keep) == 0
+
+
+def test_a_proof_costs_no_more_than_its_targets(friction):
+    script, kept = friction
+    proof = kept["proof"]["chromium"]
+    met = proof["proof_ms"]["median"] <= script["MOST_PROOF_MS"]
+    assert ("<= 300 | met" if met else "<= 300 | not met") in script["PAGE"].read_text()
+    assert all(proof[name] <= most for name, most in script["MOST_REQUESTS"].items())
+
+
+def test_no_attacker_from_another_browser_opened_anything(friction):
+    """And each attack that is counted opens views by the former rule, or says that the model stops it."""
+    _, kept = friction
+    held = [one for one in kept["attackers"].values() if not one["limit"]]
+    assert sum(one["opened"] for one in held) == 0
+    assert sum(one["attempts"] for one in held) >= 1_000
+    assert sum(one["opened_by_movement"] for one in held) > 100
+
+
+def test_a_target_of_friction_that_is_missed_is_called_so(friction):
+    script, kept = friction
+    worse = json.loads(json.dumps(kept))
+    for one in worse["people"].values():
+        one["asked"] = 2
+    assert "<= 1, not met" in script["page"](script["PAGE"].read_text(), worse)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_key_that_is_mentioned_exists(page):
     mentioned = set(re.findall(r"ZEROTRUST_[A-Z0-9]+(?:_[A-Z0-9]+)*", page.read_text()))
