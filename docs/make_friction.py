@@ -126,7 +126,7 @@ def _attackers(attackers: dict[str, Kept]) -> list[str]:
     return [
         *lines,
         *map(_attacker, held),
-        f"| all of these | {total} | | |",
+        f"| all of these | {total} | | ",
         *map(_attacker, by_limit[len(held) :]),
     ]
 
