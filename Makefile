@@ -27,7 +27,7 @@ demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to 
 	@$(if $(NEW_BROWSER),FLASK_ZEROTRUST_NEW_BROWSER='"$(NEW_BROWSER)"') \
 		$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
 
-LANES = lane-browser lane-pages lane-security lane-rest
+LANES = lane-browser lane-pages lane-challenges lane-security lane-rest
 
 test: system $(VENV)/.dev ## check the work of a day: lint, types, contracts, most tests
 	@.ci/side-by-side $(MAKE) lint types contracts -- $(LANES)
@@ -62,13 +62,17 @@ LANE = COVERAGE_FILE=build/.coverage.$(@:lane-%=%) $(PYTEST) -q -p no:benchmark 
 
 # All hands are in this lane: one process never moves two of them at once.
 lane-browser: $(VENV)/.dev
-	@$(LANE) tests/browser $(PAGES:%=--ignore %)
+	@$(LANE) tests/browser $(patsubst %,--ignore %,$(PAGES) $(CHALLENGES))
 
-# A test of a page waits for the browser half of its time, so two lanes of them fill a core.
-PAGES = tests/browser/test_wcag.py tests/browser/test_access.py
+# A test of a page waits for the browser half of its time, so each core has room for two lanes of them.
+PAGES = $(addprefix tests/browser/,test_wcag.py test_access.py)
+CHALLENGES = $(addprefix tests/browser/,test_known_browsers.py test_challenge_js.py test_passkeys.py)
 
 lane-pages: $(VENV)/.dev
 	@$(LANE) $(PAGES)
+
+lane-challenges: $(VENV)/.dev
+	@$(LANE) $(CHALLENGES)
 
 lane-security: $(VENV)/.dev
 	@$(LANE) tests/security tests/integration
