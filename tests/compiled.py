@@ -1,13 +1,18 @@
-"""Compile each template and each rule once a process: tests make hundreds of apps, each with its own."""
+"""Compile templates and rules, and read the model, once a process: tests make hundreds of apps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
 from werkzeug.routing import Rule
+
+from flask_zerotrust.risk.model import BundleScorer, load_bundle
+from flask_zerotrust.web import build
 
 
 class CompiledTemplates(BytecodeCache):
@@ -49,3 +54,13 @@ def share_compiled_rules() -> None:
         return compiled[key]
 
     Rule._compile_builder = shared  # type: ignore[method-assign]
+
+
+def share_the_model() -> None:
+    """Let all apps share the model that ships: nobody writes into it."""
+    shipped = cache(load_bundle)
+
+    def shared(path: str | Path | None = None, sha256: str | None = None) -> BundleScorer:
+        return load_bundle(path, sha256) if path else shipped(None, sha256)
+
+    build.load_bundle = shared

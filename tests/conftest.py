@@ -18,7 +18,7 @@ from flask_zerotrust.recordings.datasets import sapimouse
 from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.stores import MemoryStore, SQLiteStore, Store
 from tests.clock import Clock
-from tests.compiled import share_compiled_rules, share_compiled_templates
+from tests.compiled import share_compiled_rules, share_compiled_templates, share_the_model
 from tests.desk import NUMBER, Desk
 from tests.servers import RedisServer, empty_redis, redis_server
 from tests.twilio_server import SID, TOKEN, serve_twilio
@@ -29,6 +29,7 @@ settings.register_profile("same-everywhere", derandomize=True, deadline=None)
 settings.load_profile("same-everywhere")
 share_compiled_templates()
 share_compiled_rules()
+share_the_model()
 
 
 @pytest.fixture(scope="session")

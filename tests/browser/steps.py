@@ -77,6 +77,15 @@ def open_challenge(page: Page, bank: Bank) -> None:
     assert challenged(page)
 
 
+def choose_mail(page: Page) -> None:
+    """Choose e-mail on a challenge, in a dialog or not, and wait until it is the one that is shown.
+
+    Until then the button that sends a code is the other factor's.
+    """
+    page.get_by_role("link", name="E-mail").press("Enter")
+    expect(page.locator(".zt-method")).to_contain_text("E-mail")
+
+
 def send_code(page: Page) -> None:
     """Have the code sent; once more a while later where our many tests are slowed down."""
     button, field = page.get_by_role("button", name="Send the code"), page.locator("[name=code]")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 import pyotp
+import pytest
 from playwright.sync_api import Page, expect
 
 from .harness import Bank
 from .steps import (
     answer_challenge,
     challenged,
+    choose_mail,
     finish_transfer,
     hand_in,
     log_in,
@@ -90,13 +92,14 @@ def test_without_scripts_the_way_is_the_same(scriptless: Page, live_bank: Bank) 
     finish_transfer(page, live_bank, to="grace", amount="25.00")
 
 
+@pytest.mark.slow
 def test_after_too_many_wrong_codes_a_form_need_not_be_filled_in_again(page: Page, live_bank: Bank) -> None:
     log_in(page, live_bank)
     page.goto(live_bank.url + "/transfer")
     page.fill("#to", "grace")
     page.fill("#amount", "25.00")
     page.get_by_role("button", name="Send money").click()
-    page.get_by_role("link", name="E-mail").click()
+    choose_mail(page)
     send_code(page)
     use_up_tries(page, live_bank)
     tab_to(page, "main button")
@@ -105,6 +108,7 @@ def test_after_too_many_wrong_codes_a_form_need_not_be_filled_in_again(page: Pag
     finish_transfer(page, live_bank, to="grace", amount="25.00")
 
 
+@pytest.mark.slow
 def test_without_scripts_an_app_is_enrolled_and_chosen(scriptless: Page, live_bank: Bank) -> None:
     """Its key is typed instead of scanned, and from then on the person picks the app or the phone."""
     page = scriptless
@@ -231,6 +235,7 @@ def test_recovery_codes_are_made_by_keyboard_and_fit_a_small_screen(page: Page, 
     expect(page.locator("main")).to_contain_text("You have 10")
 
 
+@pytest.mark.slow
 def test_the_keyboard_alone_switches_recognition_on_and_off(page: Page, live_bank: Bank) -> None:
     """Agree, answer, confirm, and take it back: consent is as easy to withdraw as to give."""
     log_in(page, live_bank)

@@ -201,7 +201,11 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("how", BROKEN)
+#: One of them is in `make test`: the key is asked for in one place, and any failure is the same to it.
+WITHOUT_STORAGE = [pytest.param(how, marks=() if how == "hangs" else pytest.mark.slow) for how in BROKEN]
+
+
+@pytest.mark.parametrize("how", WITHOUT_STORAGE)
 def test_without_storage_the_code_counts_alone(page: Page, bank: Bank, how: str) -> None:
     page.add_init_script(BROKEN[how])
     log_in(page, bank)
@@ -314,6 +318,7 @@ def mounted(tmp_path: Path) -> Iterator[Bank]:
         yield running
 
 
+@pytest.mark.slow
 def test_below_a_path_a_browser_is_remembered_and_proves_itself(page: Page, mounted: Bank) -> None:
     log_in(page, mounted)
     page.goto(mounted.url + "/statements")
@@ -346,6 +351,7 @@ def test_a_new_secret_key_costs_no_code(page: Page, bank: Bank) -> None:
     assert len(after) == 2
 
 
+@pytest.mark.slow
 def test_two_users_of_one_browser_are_known_apart(page: Page, bank: Bank) -> None:
     remember(page, bank, "ada")
     log_out(page)

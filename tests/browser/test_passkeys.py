@@ -75,7 +75,7 @@ def ask_again(page: Page, bank: Bank) -> None:
     expect(page.locator("form[data-passkey] button:visible").first).to_be_visible()
 
 
-@pytest.mark.parametrize("transport", ["internal", "usb"])
+@pytest.mark.parametrize("transport", ["internal", pytest.param("usb", marks=pytest.mark.slow)])
 def test_a_passkey_or_key_is_made_and_opens_the_statements(page: Page, bank: Bank, transport: str) -> None:
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if "Policy" in message.text else None)
