@@ -17,14 +17,23 @@ function mayProve() {
   return true;
 }
 
-// The challenge page: prove first, and show the page only where that does not help.
+// This script runs as soon as it has come, which may be before the page is parsed so far.
+async function parsed(selector) {
+  while (document.readyState === "loading" && !(selector && document.querySelector(selector))) {
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+}
+
+// The challenge page: prove first, and show the page only if that does not help.
 async function servePage() {
+  await parsed("[data-zt-browser] ~ *");
   const place = document.querySelector("[data-zt-browser]");
   if (!place) return;
   const data = JSON.parse(place.dataset.ztBrowser);
   const csrf = Object.fromEntries([...place.querySelectorAll("input")].map((field) => [field.name, field.value]));
   const next = data.token && mayProve() ? await proveTo(data, csrf).catch(() => null) : null;
   if (next) return location.replace(next);
+  await parsed();
   document.querySelector("[data-zt-proving]")?.removeAttribute("data-zt-proving");
   document.querySelector("[autofocus]")?.focus();
   return serveKeys(document);

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from functools import cache
-from pathlib import Path
-
 from flask import url_for
 from markupsafe import Markup
 
 from flask_zerotrust.web.state import this_guard
-
-_SCRIPT = Path(__file__).parents[1] / "static" / "collector.js"
 
 
 def zerotrust_script(nonce: str | None = None) -> Markup:
@@ -28,14 +22,9 @@ def zerotrust_script(nonce: str | None = None) -> Markup:
     if guard.settings.mode == "off":
         return Markup("")
     guard.current()
-    source = url_for("zerotrust.static", filename=_SCRIPT.name, v=_script_version())
+    source = url_for("zerotrust.static", filename="collector.js")
     prefix = url_for("zerotrust.events").removesuffix("/events")
     extra = Markup(' nonce="{}"').format(nonce) if nonce else Markup("")
     return Markup('<script type="module" src="{}" data-zerotrust="{}"{}></script>').format(
         source, prefix, extra
     )
-
-
-@cache
-def _script_version() -> str:
-    return hashlib.sha256(_SCRIPT.read_bytes()).hexdigest()[:12]

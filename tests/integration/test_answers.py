@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 from wsgiref.util import setup_testing_defaults
 
 import pytest
+from flask import url_for
 from flask_login import LoginManager
 
 from flask_zerotrust import step_up_required
+from flask_zerotrust.web.views import static_files
 
 from .sites import Site, Visitor
 
@@ -231,9 +235,33 @@ def test_what_the_app_answers_there_is_not_kept_by_a_cache(site: Site, ada: Visi
         assert "Cookie" in answer.vary
 
 
-def test_the_script_may_be_kept_by_a_cache(ada: Visitor) -> None:
-    with ada.open("/zerotrust/static/collector.js") as answer:
-        assert "no-store" not in answer.headers["Cache-Control"]
+def test_a_file_is_kept_for_a_year_at_the_address_that_names_its_version(site: Site, ada: Visitor) -> None:
+    with site.app.test_request_context():
+        address = url_for("zerotrust.static", filename="collector.js")
+    with ada.open(address) as answer:
+        assert answer.cache_control.max_age == 365 * 86_400
+        assert answer.cache_control.immutable
+
+
+@pytest.mark.parametrize("address", ["collector.js", "0123456789ab/collector.js"])
+def test_a_file_at_another_address_is_asked_for_each_time(ada: Visitor, address: str) -> None:
+    """Written by hand, or by another process during an update."""
+    with ada.open(f"/zerotrust/static/{address}") as answer:
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "no-cache"
+
+
+def test_the_version_changes_with_any_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = shutil.copytree(static_files.FOLDER, tmp_path / "static")
+    monkeypatch.setattr(static_files, "FOLDER", copy)
+    before = static_files.current_version.__wrapped__()
+    (copy / "browser.js").write_text("// new")
+    assert static_files.current_version.__wrapped__() not in (before, "")
+
+
+def test_no_file_outside_the_folder_is_sent(ada: Visitor) -> None:
+    for path in ("../views/__init__.py", "%2e%2e/py.typed", "nothing.js"):
+        assert ada.open(f"/zerotrust/static/{path}").status_code == 404
 
 
 def test_refusals_are_not_kept_by_a_cache(ada: Visitor) -> None:

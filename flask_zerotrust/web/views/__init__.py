@@ -18,6 +18,7 @@ from flask_zerotrust.web.views import (
     movement,
     passkeys,
     recovery,
+    static_files,
 )
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -32,7 +33,6 @@ def make_blueprint(url_prefix: str) -> Blueprint:
         "zerotrust",
         "flask_zerotrust",
         url_prefix=url_prefix,
-        static_folder="static",
     )
     for module in (
         movement,
@@ -43,6 +43,7 @@ def make_blueprint(url_prefix: str) -> Blueprint:
         passkeys,
         factors,
         browser_list,
+        static_files,
     ):
         module.register(blueprint)
     blueprint.jinja_loader = _templates()
