@@ -23,7 +23,7 @@ from flask_zerotrust.factors.twilio_verify import VerifiedSmsFactor, sms_factor
 from flask_zerotrust.identity.profile_store import Progress
 from flask_zerotrust.recordings.recorder import Consent
 from flask_zerotrust.sessions.sessions import short_id
-from flask_zerotrust.web import audit_log, browsers, translations
+from flask_zerotrust.web import audit_log, browsers, responses, translations
 from flask_zerotrust.web.build import assemble
 from flask_zerotrust.web.first_run import warn_without_factors
 from flask_zerotrust.web.form_movement import StrippingRequest
@@ -107,7 +107,7 @@ class ZeroTrust:
         # Ahead of what the app registered before, so that nothing runs in an app that is not complete.
         app.before_request_funcs.setdefault(None, []).insert(0, check_complete)
         # The first of these is called last, after what the app itself does.
-        app.after_request_funcs.setdefault(None, []).insert(0, _settle)
+        app.after_request_funcs.setdefault(None, [])[:0] = [responses.protect, _settle]
         _follow_logins(app)
         _follow_passwords(app)
         if settings.audit_log:

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard, TypeVar, overload
 from flask import current_app
 
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.web import placement
+from flask_zerotrust.web import placement, responses
 from flask_zerotrust.web.enforce import enforce
 from flask_zerotrust.web.state import this_guard
 
@@ -72,6 +72,8 @@ def step_up_required(
             answer = enforce(guard, terms, action)
             if answer is not None:
                 return answer
+            if guard.settings.mode == "enforce":
+                responses.note_guarded()
             return current_app.ensure_sync(inner)(*args, **kwargs)
 
         placement.note(guarded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from flask import abort, current_app, jsonify, make_response, redirect, render_template, request, url_for
@@ -13,6 +14,21 @@ from markupsafe import Markup
 from flask_zerotrust.challenge import MESSAGES
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.risk.level import Terms
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+
+# Nothing in our pages is inline or comes from elsewhere. Forms are left out, because browsers apply
+# form-action to redirects as well: a challenge leads back to a page that may lead to another site.
+STRICT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+# In templates of the app, which may hold scripts and styles of any kind.
+OPEN_POLICY = "object-src 'none'; base-uri 'self'; frame-ancestors 'none'"
+# Where pages leave the policy that is sent unless the app has set one of its own.
+_POLICY = "flask_zerotrust.content_security_policy"
+# Set for the answer of a view that was guarded.
+_GUARDED = "flask_zerotrust.guarded"
 
 # RFC 9457, section 4.2.1: without a type of its own a problem is about:blank, titled by its status.
 PROBLEM_TYPE = "application/problem+json"
@@ -50,12 +66,14 @@ def same_origin() -> bool | None:
 
 
 def private(response: Response) -> Response:
-    """Keep caches, frames and referrers away from a page of the extension."""
+    """Keep caches, frames, other windows and referrers away from a page of the extension."""
     headers = response.headers
     headers["Cache-Control"] = "no-store"
     headers["X-Frame-Options"] = "DENY"
-    # "no-referrer" would turn the Origin header of our own forms into "null".
-    headers["Referrer-Policy"] = "same-origin"
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    # "no-referrer" would turn the Origin header of forms into "null", which apps and proxies refuse.
+    headers.setdefault("Referrer-Policy", "same-origin")
     if headers.get("Vary") is None:  # spares taking the header apart
         headers["Vary"] = "Cookie"
     else:
@@ -63,10 +81,40 @@ def private(response: Response) -> Response:
     return response
 
 
-def page(template: str, status: int = 200, **context: Any) -> Response:
-    """Render a page of the extension."""
-    html = render_template(f"zerotrust/{template}.html", **context)
-    return private(make_response(html, status))
+def page(template: str, status: int = 200, *, shows_secret: bool = False, **context: Any) -> Response:
+    """Render a page of the extension.
+
+    A page that shows a secret tells not even this site where the browser comes from, and its forms lead to
+    this site only.
+    """
+    response = private(make_response(render_template(f"zerotrust/{template}.html", **context), status))
+    policy = STRICT_POLICY if _is_ours(template) else OPEN_POLICY
+    if shows_secret:
+        response.headers["Referrer-Policy"] = "no-referrer"
+        policy += "; form-action 'self'"
+    request.environ[_POLICY] = policy
+    return response
+
+
+def _is_ours(template: str) -> bool:
+    """Return whether a page is made of the extension's own templates alone."""
+    names = (template, "base", "parts")
+    files = (current_app.jinja_env.get_template(f"zerotrust/{name}.html").filename for name in names)
+    return all(file is not None and Path(file).is_relative_to(TEMPLATES) for file in files)
+
+
+def note_guarded() -> None:
+    """Note that the view of this request was guarded, so that nobody keeps its answer."""
+    request.environ[_GUARDED] = True
+
+
+def protect(response: Response) -> Response:
+    """Add the headers that the app has not set itself. Call it after all functions of the app."""
+    if _POLICY in request.environ:
+        response.headers.setdefault("Content-Security-Policy", request.environ[_POLICY])
+    if _GUARDED in request.environ:
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
 
 
 def inside(template: str, **context: Any) -> str:
@@ -180,7 +228,11 @@ def no_factor(action: str, *, may_enrol: bool, choice: bool = False, hints: Sequ
             enrol_url=enrol_url,
             **({"developer": list(hints)} if hints else {}),
         )
-    context = {"enrol_url": enrol_url, "choice": choice, "return_url": request.script_root + "/"}
+    context: dict[str, Any] = {
+        "enrol_url": enrol_url,
+        "choice": choice,
+        "return_url": request.script_root + "/",
+    }
     return page("no_factor", 403, action=action, developer=list(hints), **context)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from flask import Blueprint, request
 from flask.wrappers import Response
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 
 from flask_zerotrust.web import responses
+from flask_zerotrust.web.responses import TEMPLATES
 from flask_zerotrust.web.views import (
     authenticator,
     browser_list,
@@ -21,10 +20,9 @@ from flask_zerotrust.web.views import (
     static_files,
 )
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
-
-#: End points that scripts post to with a token of their own, so that CSRF forms do not apply.
-CSRF_EXEMPT = (movement.take_events,)
+#: End points with a token of their own that cannot pass Flask-WTF's check: scripts post to the first, and
+#: the form of the other stands on a page without a referrer.
+CSRF_EXEMPT = (movement.take_events, authenticator.enrol)
 
 
 def make_blueprint(url_prefix: str) -> Blueprint:
@@ -64,6 +62,9 @@ def _templates() -> BaseLoader:
 
 def _private(response: Response) -> Response:
     """Keep caches away also from what the app answers here: its error pages, its way to the login."""
-    if request.endpoint == "zerotrust.static" or movement.seals(request.environ):
+    if request.endpoint == "zerotrust.static":
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+    if movement.seals(request.environ):
         return response
     return responses.private(response)

@@ -52,6 +52,7 @@ def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> Resp
     return responses.page(
         "enrol",
         200 if error is None else 422,
+        shows_secret=True,
         qr_svg=_svg(uri),
         secret=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)),
         account=user,

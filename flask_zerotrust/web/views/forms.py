@@ -27,7 +27,9 @@ def form_token(guard: Guard, purpose: str) -> str:
 
 def check_form(guard: Guard, purpose: str) -> None:
     """Refuse a form that another site has posted, with 400 or 403."""
-    if responses.same_origin() is False:
+    # A page without a referrer has "null" for an origin in browsers that send no Sec-Fetch-Site.
+    unnamed = "Sec-Fetch-Site" not in request.headers and request.headers.get("Origin") == "null"
+    if responses.same_origin() is False and not unnamed:
         back = (gettext("Back"), request.script_root + "/")
         _refuse(403, gettext("This form was posted from another site."), back)
     try:

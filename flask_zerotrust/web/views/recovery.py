@@ -67,6 +67,7 @@ def _make(guard: Guard, user: str) -> ResponseReturnValue:
 def _page(guard: Guard, user: str, codes: tuple[str, ...]) -> ResponseReturnValue:
     return responses.page(
         "recovery",
+        shows_secret=bool(codes),
         codes=[codes_of.shown(code) for code in codes],
         left=guard.enrolled.recovery_left(user),
         zerotrust_csrf=form_token(guard, "recovery"),
