@@ -1,4 +1,4 @@
-"""Rows 22 and 51: no cache, frame, window or script of elsewhere gets at a page, or at a guarded answer."""
+"""Rows 22 and 41: no cache, frame, window or script of elsewhere gets at a page, or at a guarded answer."""
 
 from __future__ import annotations
 
