@@ -62,6 +62,7 @@ def credential(row: Row) -> Credential:
         public_key=bytes.fromhex(row["public_key"]),
         sign_count=row["count"],
         rp_id=row["rp_id"],
+        origin=row["origin"],
         transports=tuple(row["transports"]),
     )
 
@@ -73,6 +74,7 @@ def members(key: Credential) -> Row:
         "public_key": key.public_key.hex(),
         "count": key.sign_count,
         "rp_id": key.rp_id,
+        "origin": key.origin,
         "transports": list(key.transports),
     }
 

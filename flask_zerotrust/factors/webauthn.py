@@ -42,14 +42,6 @@ class RelyingParty:
     origins: tuple[str, ...]
     named: bool = True
 
-    def vouches_for(self, domain: str) -> bool:
-        """Say whether the origins may answer with keys of a domain.
-
-        Browsers let every host below a domain sign with its keys. Which of those are the site, a request
-        cannot say: a page in between on a host that was taken over would name its own.
-        """
-        return self.named or domain == self.id
-
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -63,6 +55,8 @@ class Credential:
         How often it has signed; 0 for ever where it does not count.
     rp_id : str
         The domain that it was made for: signatures for another one are refused.
+    origin : str
+        Where it was made: scheme, host and port. Without named origins it answers nowhere else.
     transports : tuple of str
         Hints for the browser, such as ``"usb"``.
     """
@@ -71,6 +65,7 @@ class Credential:
     public_key: bytes
     sign_count: int
     rp_id: str
+    origin: str
     transports: tuple[str, ...] = ()
 
 
@@ -129,8 +124,6 @@ class WebAuthnFactor:
 
     def judge(self, answer: str, *, challenge: bytes) -> str | None:
         """Return the use that a right answer to a question makes, None for a wrong one."""
-        if not self.party.vouches_for(self.credential.rp_id):
-            return None
         webauthn = library()
         try:
             said = json.loads(answer)
@@ -138,7 +131,7 @@ class WebAuthnFactor:
                 credential=said,
                 expected_challenge=challenge,
                 expected_rp_id=self.credential.rp_id,
-                expected_origin=list(self.party.origins),
+                expected_origin=self._origins(),
                 credential_public_key=self.credential.public_key,
                 # Compared below, with what is kept by then.
                 credential_current_sign_count=0,
@@ -151,6 +144,14 @@ class WebAuthnFactor:
             log.warning("a passkey's counter did not go up: it was answered twice at once, or copied")
             return None
         return f"{self.credential.id.hex()[:32]}:{challenge.hex()}"
+
+    def _origins(self) -> list[str]:
+        """Return where an answer may come from.
+
+        Browsers let every port of a host, and every host below it, sign with its keys. Which of those are
+        the site, a request cannot say. Without named origins only the one where the key was made is known.
+        """
+        return list(self.party.origins) if self.party.named else [self.credential.origin]
 
 
 def library() -> Any:
@@ -215,6 +216,9 @@ def registered(answer: str, party: RelyingParty, *, challenge: bytes) -> Credent
             expected_origin=list(party.origins),
         )
         hints = said["response"].get("transports")
+        client = webauthn.helpers.parse_client_data_json(
+            webauthn.base64url_to_bytes(said["response"]["clientDataJSON"])
+        )
     except _refusals(webauthn):
         return None
     hints = hints if isinstance(hints, list) else []
@@ -224,6 +228,7 @@ def registered(answer: str, party: RelyingParty, *, challenge: bytes) -> Credent
         public_key=verified.credential_public_key,
         sign_count=verified.sign_count,
         rp_id=party.id,
+        origin=client.origin,
         transports=tuple(one for one in known if one in hints),
     )
 

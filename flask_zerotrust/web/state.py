@@ -118,8 +118,8 @@ class Guard(Intake):
 
         None, too, at a bare IP address: browsers make keys for domains only.
 
-        A made-up Host header gains nothing: a key signs for the domain that it was made for, the browser
-        writes the origin, and without a name for the origins the two have to agree.
+        A made-up Host header gains nothing: the browser writes the origin, and without named origins that
+        has to be the one where the key was made.
         """
         s = self.settings
         if not s.passkeys or not has_request_context():

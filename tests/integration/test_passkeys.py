@@ -158,7 +158,9 @@ def test_switched_off_a_kept_passkey_still_keeps_thieves_out(make_site: Callable
     from flask_zerotrust.factors.webauthn import Credential
 
     site = make_site(ZEROTRUST_ENROL="first-use")
-    site.app.extensions["zerotrust"].enrolled.add_passkey("bob", Credential(b"k", b"p", 0, "localhost"))
+    site.app.extensions["zerotrust"].enrolled.add_passkey(
+        "bob", Credential(b"k", b"p", 0, "localhost", "http://localhost")
+    )
     assert site.visitor().login("bob").open("/zerotrust/enrol").status_code == 403
 
 

@@ -60,13 +60,15 @@ def test_after_it_the_former_key_can_go(site: Site) -> None:
 def test_addresses_and_passkeys_move_too(site: Site) -> None:
     enrolled = site.app.extensions["zerotrust"].enrolled
     enrolled.add_email("eve", "eve@post.example")
-    enrolled.add_passkey("eve", Credential(b"id", b"public", 7, "localhost", ("usb",)))
+    enrolled.add_passkey("eve", Credential(b"id", b"public", 7, "localhost", "http://localhost", ("usb",)))
     handle = enrolled.handle("eve")
     rekey(site.rekeyed("second-key", fallbacks=["first-key"]))
     after = site.rekeyed("second-key", fallbacks=[]).app.extensions["zerotrust"].enrolled
     (mail,) = after.factors("eve", mailer=ConsoleMailer(enabled=True))[1:]
     assert mail.recipient == "eve@post.example"
-    assert after.passkeys("eve") == [Credential(b"id", b"public", 7, "localhost", ("usb",))]
+    assert after.passkeys("eve") == [
+        Credential(b"id", b"public", 7, "localhost", "http://localhost", ("usb",))
+    ]
     assert after.handle("eve") == handle
 
 

@@ -197,6 +197,25 @@ def test_a_host_below_the_domain_gains_nothing(site: Site) -> None:
     assert ada.submit(form.action, said, **at_home).status_code == 303
 
 
+def test_another_port_of_the_host_gains_nothing(site: Site) -> None:
+    """Somebody runs a page on port 8443 there: browsers let it sign with the bank's keys."""
+    ada, key = site.visitor(), Authenticator()
+    ada.login().step_up(ADD)
+    assert answer(ada, ADD, key.create).status_code == 303
+    site.clock.tick(301)
+    url, elsewhere = asked(ada), "http://localhost:8443"
+    form = form_with(ada.open(url).text, "code")
+    said = key.get(question(ada.open(url).text), origin=elsewhere)
+    refused = site.app.test_client(use_cookies=False).post(
+        form.action,
+        data={**form.fields, "code": said},
+        base_url=elsewhere,
+        headers={"Cookie": f"session={ada.cookie()}", "Sec-Fetch-Site": "same-origin"},
+    )
+    assert refused.status_code == 422
+    assert answer(ada, url, key.get).location == "/admin"
+
+
 def test_another_sessions_key_cannot_be_finished_here(site: Site) -> None:
     """The thief makes a key for the question of one session, and the owner's browser posts it."""
     thief: Visitor = site.visitor().login().step_up(ADD)

@@ -23,7 +23,9 @@ from tests.integration.test_manage import NEW, add, outbox
 from tests.integration.test_recovery import press, shown
 
 ACCOUNT = "GB33BUKB20201555555555"
-KEY = Credential(b"credential-id-of-eve", b"public-key-of-eve", 7, "localhost", ("usb",))
+KEY = Credential(
+    b"credential-id-of-eve", b"public-key-of-eve", 7, "localhost", "http://localhost", ("usb",)
+)
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])

@@ -58,7 +58,7 @@ def answer(factor: WebAuthnFactor, key: Authenticator, **changes: Any) -> str | 
 
 
 def test_a_key_is_made_for_this_site_and_person() -> None:
-    existing = [Credential(b"old", b"", 0, "localhost", ("usb",))]
+    existing = [Credential(b"old", b"", 0, "localhost", "http://localhost", ("usb",))]
     asked = json.loads(
         webauthn.registration(PARTY, challenge=CHALLENGE, handle=b"h" * 32, user="ada", existing=existing)
     )
