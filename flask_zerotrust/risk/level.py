@@ -305,6 +305,8 @@ class Standing:
         Seconds since the browser proved by its key which browser it is. None without a proof that counts.
     keyless : bool
         The grant was given to a browser that could make no key.
+    lone_code : bool
+        The grant was given for one recovery code alone.
     """
 
     level: Level = "unknown"
@@ -313,6 +315,7 @@ class Standing:
     grant_age_s: float | None = None
     proof_age_s: float | None = None
     keyless: bool = False
+    lone_code: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,6 +336,8 @@ class Terms:
         The view set a limit of its own, so an *unknown* session is asked, too.
     movement_earns : bool
         Good movement opens the view without a factor (``ZEROTRUST_NEW_BROWSER = "movement"``).
+    changes_factors : bool
+        The view changes factors, so a grant for one recovery code alone does not open it.
     """
 
     max_risk: float
@@ -341,6 +346,7 @@ class Terms:
     always: bool = False
     wants_movement: bool = False
     movement_earns: bool = False
+    changes_factors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,12 +370,14 @@ class Decision:
 def decide(standing: Standing, terms: Terms) -> Decision:
     """Decide on one request from the session's standing and the view's terms.
 
-    A young grant opens every view. Movement that looks like a machine, a replay or another person takes
-    trust away. Otherwise a fresh proof by the browser's key opens the view, or the longer grant of a
-    browser without a key. Good movement alone opens it only if ``terms.movement_earns`` is set.
+    A young grant opens every view, except that one recovery code alone changes no factors. Movement that
+    looks like a machine, a replay or another person takes trust away. Otherwise a fresh proof by the
+    browser's key opens the view, or the longer grant of a browser without a key. Good movement alone opens
+    it only if ``terms.movement_earns`` is set.
     """
     age = standing.grant_age_s
-    if age is not None and age <= terms.grant_s:
+    enough = not (terms.changes_factors and standing.lone_code)
+    if age is not None and age <= terms.grant_s and enough:
         return Decision(True, "grant")
     vetoed = _veto(standing, terms)
     if vetoed is not None:

@@ -22,11 +22,22 @@ _KNOWN = 256
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A step-up that was passed: by whom, when (wall-clock seconds), with which factor."""
+    """A step-up that was passed.
+
+    Attributes
+    ----------
+    user : str
+    at : float
+        Wall-clock seconds.
+    factor_id : str
+    lone_code : bool
+        One recovery code alone was used. It opens views, and changes no factors.
+    """
 
     user: str
     at: float
     factor_id: str
+    lone_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +86,8 @@ class Record:
 
     def dump(self) -> bytes:
         """Return the bytes that :meth:`load` reads."""
-        grant = self.grant and [self.grant.user, self.grant.at, self.grant.factor_id]
+        given = self.grant
+        grant = given and [given.user, given.at, given.factor_id, given.lone_code]
         proof = self.proof and [self.proof.user, self.proof.at, self.proof.browser, self.proof.remembered]
         row = {
             "v": self.version,

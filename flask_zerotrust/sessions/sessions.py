@@ -209,10 +209,12 @@ class Sessions:
         factor_id: str,
         now: float,
         proof: Proof | None = None,
+        lone_code: bool = False,
     ) -> Entry:
         """Record a passed step-up: rotate the id, clear latch and ledger, restart the evidence.
 
-        ``proof`` names the browser if it made a key with this step-up.
+        ``proof`` names the browser if it made a key with this step-up, and ``lone_code`` says that one
+        recovery code alone was used.
         """
         before = self._bury(entry.id)
         version = max(entry.version, before.version if before else 0) + 1
@@ -221,7 +223,7 @@ class Sessions:
             version=version,
             user=user,
             state=RiskState(at=now),
-            grant=Grant(user, now, factor_id),
+            grant=Grant(user, now, factor_id, lone_code),
             proof=proof,
             proven=True,
         )

@@ -230,6 +230,7 @@ class Guard(Intake):
             grant_age_s=record.grant_age_s(user=user, now=self.clock()),
             proof_age_s=record.proof_age_s(user=user, now=self.clock()),
             keyless=record.keyless,
+            lone_code=record.grant is not None and record.grant.lone_code,
         )
 
     def _faded(self, record: Record) -> risk.RiskState:
@@ -257,8 +258,12 @@ class Guard(Intake):
         )
 
     def change_terms(self) -> risk.Terms:
-        """Return what a change of factors takes: a step-up of the last minutes, whatever the risk."""
-        return self.terms(max_risk=None, max_age_s=min(self.settings.grant_s, CHANGE_S), always=True)
+        """Return what a change of factors takes: a step-up of the last minutes, whatever the risk.
+
+        One recovery code alone is not enough. A second one is, or another factor.
+        """
+        age_s = min(self.settings.grant_s, CHANGE_S)
+        return replace(self.terms(max_risk=None, max_age_s=age_s, always=True), changes_factors=True)
 
     def thread(self, user: str) -> str:
         """Return what a challenge is bound to: this browser, or the user alone without a session."""
@@ -273,11 +278,24 @@ class Guard(Intake):
         """Part this browser from whoever holds a copy of its cookie."""
         self.sessions.part(session, user)
 
-    def grant(self, *, user: str, factor_id: str, proof: Proof | None = None) -> None:
+    def is_confirmed(self, user: str) -> bool:
+        """Return whether this session has passed any factor of the user in the last minutes."""
+        age_s = self.standing(user).grant_age_s
+        return age_s is not None and age_s <= self.change_terms().grant_s
+
+    def grant(
+        self, *, user: str, factor_id: str, proof: Proof | None = None, lone_code: bool = False
+    ) -> None:
         """Let this user's session through protected views for a while, under a new id."""
         entry = self.sessions.start(session, user)
         fresh = self.sessions.grant(
-            session, entry, user=user, factor_id=factor_id, now=self.clock(), proof=proof
+            session,
+            entry,
+            user=user,
+            factor_id=factor_id,
+            now=self.clock(),
+            proof=proof,
+            lone_code=lone_code,
         )
         records_read().pop(fresh.id, None)
         _regenerate()

@@ -17,7 +17,7 @@ RECOVERY = "/zerotrust/recovery"
 
 
 def shown(page: Any) -> list[str]:
-    return re.findall(r'class="zt-secret">([A-Z2-7-]{19})<', page.text)
+    return re.findall(r'class="zt-secret">([A-Z2-7-]{29})<', page.text)
 
 
 def press(visitor: Visitor, **headers: str) -> Any:

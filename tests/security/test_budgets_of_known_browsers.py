@@ -196,8 +196,8 @@ def keep_busy(desk: Desk, *, known: bool) -> None:
     codes = make_recovery(desk)
     for n in range(ADDRESS_TRIES + 1):
         pending = desk.open(user="eve", session_id=f"eve-{n}")
-        assert desk.reason(desk.check, pending, "A" * 16, codes, known=known) == "wrong"
-    assert desk.reason(desk.check, desk.open(user="eve"), "A" * 16, codes, known=known) == "slow_down"
+        assert desk.reason(desk.check, pending, "A" * 24, codes, known=known) == "wrong"
+    assert desk.reason(desk.check, desk.open(user="eve"), "A" * 24, codes, known=known) == "slow_down"
 
 
 def make_recovery(desk: Desk) -> Factor:

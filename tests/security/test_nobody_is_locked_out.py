@@ -51,7 +51,7 @@ def fail(owner: Owner, factor: Factor, times: int) -> str | None:
         asked = desk.challenges.question(pending, factor)
         stranger = Authenticator(id=owner.device.id)
         wrong = (
-            "A" * 16
+            "A" * 24
             if factor is owner.list
             else desk.wrong_code()
             if asked is None
@@ -85,7 +85,7 @@ def test_a_locked_account_opens_by_the_key(owner: Owner) -> None:
 
 def test_guesses_at_a_list_still_end_their_challenge(owner: Owner) -> None:
     pending = owner.desk.open()
-    answers = [owner.desk.reason(owner.desk.check, pending, "A" * 16, owner.list) for _ in range(6)]
+    answers = [owner.desk.reason(owner.desk.check, pending, "A" * 24, owner.list) for _ in range(6)]
     assert answers == ["wrong"] * 4 + ["too_many"] * 2
 
 

@@ -14,8 +14,9 @@ from flask_zerotrust import signals
 from flask_zerotrust.challenge import MESSAGES, Pending
 from flask_zerotrust.errors import ChallengeError, PayloadError, SenderError, StoreError
 from flask_zerotrust.factors.base import Factor, OwnShape, Questioned
+from flask_zerotrust.factors.recovery import FEW_CODES
 from flask_zerotrust.factors.recovery import KIND as RECOVERY
-from flask_zerotrust.i18n import gettext
+from flask_zerotrust.i18n import gettext, ngettext
 from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.form_movement import PROOF_FIELD, form_proof
 from flask_zerotrust.web.state import Guard, log, this_app, this_guard
@@ -154,15 +155,34 @@ def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
         log.warning("a code could not be checked: %s", error)
         _tell(signals.challenge_failed, pending, factor, reason="unchecked")
         return _page(guard, pending, factor, error=ChallengeError("unchecked"))
+    lone_code = factor.kind == RECOVERY and not guard.is_confirmed(pending.user)
     if factor.kind == RECOVERY:
         browsers.forget(guard, pending.user)
     told = partial(owner_notices.remembered, guard, pending.user)
     proof = browsers.keep_key(guard, pending, factor, new_key, tell=told)
-    guard.grant(user=pending.user, factor_id=factor.id, proof=proof)
+    guard.grant(user=pending.user, factor_id=factor.id, proof=proof, lone_code=lone_code)
     _tell(signals.challenge_passed, pending, factor, action=pending.action)
     response = make_response(_onward(guard, pending))
+    if factor.kind == RECOVERY:
+        response = _say_few(guard, pending, response)
     browsers.set_mark(guard, pending.user, response)
     return response
+
+
+def _say_few(guard: Guard, pending: Pending, onward: Response) -> Response:
+    """Put a page before the way onward if few recovery codes are left; script has no such page."""
+    left = guard.enrolled.recovery_left(pending.user)
+    if left > FEW_CODES or onward.location is None:
+        return onward
+    text = ngettext(
+        "You have %(num)s recovery code left. Make new ones soon: that takes another way to confirm, or "
+        "one more of them.",
+        "You have %(num)s recovery codes left. Make new ones soon: that takes another way to confirm, or "
+        "one more of them.",
+        left,
+    )
+    links = (gettext("Continue"), onward.location), (gettext("Make new codes"), url_for(".recovery"))
+    return responses.message(gettext("Thank you, that worked"), text, 200, *links)
 
 
 def _key_of(guard: Guard, pending: Pending, factor: Factor) -> browsers.NewKey | None:
@@ -245,8 +265,12 @@ def _is_answered(guard: Guard, pending: Pending) -> bool:
     """
     if pending.passed_at is not None:
         return True
-    age = guard.standing(pending.user).grant_age_s
-    return age is not None and guard.clock() - age >= pending.opened_at
+    standing = guard.standing(pending.user)
+    if standing.grant_age_s is None:
+        return False
+    passed_at = guard.clock() - standing.grant_age_s
+    # After one recovery code alone, a change of factors opens the next challenge at once.
+    return passed_at > pending.opened_at or (passed_at == pending.opened_at and not standing.lone_code)
 
 
 def _onward(guard: Guard, pending: Pending) -> ResponseReturnValue:
@@ -312,6 +336,7 @@ def _context(
         "over": reason in _OVER,
         "again_url": pending.return_path if reason == "too_many" else None,
         "browser": browsers.page_data(guard, pending, factor),
+        "second": guard.standing(pending.user).lone_code and guard.is_confirmed(pending.user),
         "renew_url": url_for(".begin_again", challenge_id=pending.id) if _loses(pending, reason) else None,
     }
 

@@ -43,11 +43,12 @@ def register(blueprint: Blueprint) -> None:
 @owner_view(_ACTION)
 def factors(guard: Guard, user: str) -> ResponseReturnValue:
     """List the person's factors, with a way to each and to new ones."""
-    kept = set(guard.enrolled.ids(user))
+    kept, left = set(guard.enrolled.ids(user)), guard.enrolled.recovery_left(user)
     return responses.page(
         "factors",
         factors=[_shown(one, kept) for one in guard.factors(user) if one.kind != codes_of.KIND],
-        recovery_left=guard.enrolled.recovery_left(user),
+        recovery_left=left,
+        few_left=left <= codes_of.FEW_CODES,
         recovery_url=url_for(".recovery") if guard.factors(user) else None,
         ways=_ways(guard) if len(kept) < MAX_FACTORS else [],
         news=gettext(NEWS.get(request.args.get("news", ""), "")),
