@@ -12,7 +12,7 @@ from flask_zerotrust.cli.common import group, json_option, sharing_guard, the_ap
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.risk import assess
 from flask_zerotrust.risk import level as risk
-from flask_zerotrust.sessions.record import Ledger, Record
+from flask_zerotrust.sessions.record import Record
 from flask_zerotrust.sessions.sessions import short_id
 from flask_zerotrust.web.state import Guard, browser_trust
 
@@ -82,7 +82,8 @@ def _chosen(guard: Guard, who: str) -> list[tuple[str, Record]]:
         raise ConfigError(f"{len(by_id)} sessions begin with {who!r}. Revoke the user instead.")
     found = of_user or by_id
     # Of a user who is away, what earlier sessions have left may latch the next.
-    if not found and guard.sessions.ledger(who) == Ledger():
+    held = guard.sessions.ledger(who)
+    if not found and not (held.latched or held.strikes):
         raise ConfigError(f"{who!r} is neither a user with a live session nor the id of one.")
     return found
 

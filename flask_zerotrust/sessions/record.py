@@ -68,7 +68,8 @@ class Record:
     ``suspect`` says that the session was elevated or high at least once since its last step-up,
     ``noted`` how much of that the user's ledger knows (0 nothing, 1 suspect, 2 latched). ``gone``
     marks the tombstone of an id that was rotated away. ``proof`` is the newest proof by the browser's key,
-    ``proven`` says that a factor was passed or a browser proven since the login.
+    ``proven`` says that a factor was passed or a browser proven since the login. ``answered`` is the newest
+    latch of the user when the session began or last passed a factor: a newer one latches it.
     """
 
     version: int = 0
@@ -83,6 +84,7 @@ class Record:
     gone: bool = False
     proof: Proof | None = None
     proven: bool = False
+    answered: str = ""
 
     def dump(self) -> bytes:
         """Return the bytes that :meth:`load` reads."""
@@ -102,6 +104,7 @@ class Record:
             "x": self.gone,
             "p": proof,
             "y": self.proven,
+            "a": self.answered,
         }
         return _JSON.encode(row).encode()
 
@@ -130,6 +133,7 @@ class Record:
                 gone=row["x"],
                 proof=Proof(*row["p"]) if row["p"] else None,
                 proven=row["y"],
+                answered=row["a"],
             )
         except (ValueError, TypeError, KeyError) as error:
             raise StoreError(
@@ -159,14 +163,34 @@ def _age_s(event: Grant | Proof | None, user: str, now: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What is held against a user across sessions: a latch, and sessions that went bad."""
+    """The row of one user that is held against all their sessions.
+
+    Attributes
+    ----------
+    latched : bool
+        New sessions begin latched, because no factor was passed since the latch.
+    latch : str
+        Id of the newest latch. Sessions that began before it, and have passed no factor since, are latched.
+    struck : tuple of str
+        Ids of sessions that went bad since then.
+    """
 
     latched: bool = False
-    strikes: int = 0
+    latch: str = ""
+    struck: tuple[str, ...] = ()
+
+    @property
+    def strikes(self) -> int:
+        """How many sessions went bad."""
+        return len(self.struck)
+
+    def reaches(self, record: Record) -> bool:
+        """Return whether a latch by another session latches this record."""
+        return self.latch not in ("", record.answered)
 
     def dump(self) -> bytes:
         """Return the bytes that :meth:`load` reads."""
-        return json.dumps({"latched": self.latched, "strikes": self.strikes}).encode()
+        return _JSON.encode([self.latched, self.latch, self.struck]).encode()
 
     @classmethod
     def load(cls, raw: bytes | None) -> Ledger:
@@ -180,7 +204,8 @@ class Ledger:
         if raw is None:
             return cls()
         try:
-            return cls(**json.loads(raw))
+            latched, latch, struck = json.loads(raw)
+            return cls(latched, latch, tuple(struck))
         except (ValueError, TypeError) as error:
             raise StoreError(
                 "What the store holds against a user is not what this version writes. If another version "

@@ -169,7 +169,7 @@ class Sessions:
         found = Record.load(raw) if raw is not None else None
         if found is None or found.gone or (found.user is not None and found.user != user):
             return None
-        return found
+        return self._with_latch(found)
 
     def change(self, entry: Entry, user: str | None, make: Callable[[Record], Record]) -> Record | None:
         """Apply a change to a session's record, atomically; a missing one starts with the user's ledger.
@@ -189,7 +189,7 @@ class Sessions:
             nonlocal after
             if raw is None and user is None:
                 self._admit()
-            before = Record.load(raw) if raw is not None else self._first(user)
+            before = self._with_latch(Record.load(raw)) if raw is not None else self._first(user)
             if before.gone:
                 after = before
                 return before.dump()
@@ -211,7 +211,7 @@ class Sessions:
         proof: Proof | None = None,
         lone_code: bool = False,
     ) -> Entry:
-        """Record a passed step-up: rotate the id, clear latch and ledger, restart the evidence.
+        """Record a passed step-up: rotate the id, answer the user's latch, restart the evidence.
 
         ``proof`` names the browser if it made a key with this step-up, and ``lone_code`` says that one
         recovery code alone was used.
@@ -219,6 +219,7 @@ class Sessions:
         before = self._bury(entry.id)
         version = max(entry.version, before.version if before else 0) + 1
         fresh = replace(entry, id=_new_id(), risk=0.5, weight=0.0, at=now, version=version)
+        latch = self.ledger(user).latch
         record = Record(
             version=version,
             user=user,
@@ -226,9 +227,10 @@ class Sessions:
             grant=Grant(user, now, factor_id, lone_code),
             proof=proof,
             proven=True,
+            answered=latch,
         )
         self._put(fresh.id, record)
-        self._store.delete(_ledger_key(user))
+        self._answer(user, latch)
         session[SESSION_KEY] = fresh.to_session()
         return fresh
 
@@ -243,8 +245,8 @@ class Sessions:
             return None
         record = before if before is not None else self._first(proof.user)
         version = max(entry.version, record.version) + 1
-        latched = record.latched or self._first(proof.user).latched
-        moved = replace(record, user=proof.user, proof=proof, proven=True, version=version, latched=latched)
+        record = self._taken_over(record, proof.user)
+        moved = replace(record, proof=proof, proven=True, version=version)
         fresh = replace(entry, id=_new_id(), version=version)
         self._put(fresh.id, self._note(fresh.id, moved))
         session[SESSION_KEY] = fresh.to_session()
@@ -258,7 +260,7 @@ class Sessions:
         """Return the ids and records of all sessions: reads every one, so for commands only."""
         raws = ((key, self._store.get(key)) for key in self._store.keys(_key("")))
         found = [(key.removeprefix(_key("")), Record.load(raw)) for key, raw in raws if raw is not None]
-        return [(session_id, record) for session_id, record in found if not record.gone]
+        return [(session_id, self._with_latch(record)) for session_id, record in found if not record.gone]
 
     def revoke(self, session_id: str, *, latches: bool) -> None:
         """End a session's grant; with ``latches`` also its latch, and the evidence behind it."""
@@ -268,7 +270,8 @@ class Sessions:
             if not latches:
                 return ended
             state = RiskState(at=record.state.at)
-            return replace(ended, latched=False, suspect=False, noted=0, state=state)
+            answered = self._first(record.user).answered
+            return replace(ended, latched=False, suspect=False, noted=0, state=state, answered=answered)
 
         self._change(_key(session_id), step)
 
@@ -316,22 +319,37 @@ class Sessions:
         """Return the record that a session starts with: the user's latch goes with the user."""
         held = self.ledger(user) if user is not None else Ledger()
         latched = held.latched or held.strikes >= MAX_STRIKES
-        return Record(user=user, latched=latched, noted=2 if latched else 0)
+        return Record(user=user, latched=latched, noted=2 if latched else 0, answered=held.latch)
+
+    def _with_latch(self, record: Record) -> Record:
+        """Return a record with the latch that another session of its user has raised since."""
+        if record.latched or record.user is None or not self.ledger(record.user).reaches(record):
+            return record
+        return replace(record, latched=True, noted=2)
+
+    def _taken_over(self, record: Record, user: str | None) -> Record:
+        """Return a record as it goes on under a new id of a user, with what is held against the user."""
+        first = self._first(user)
+        if record.user != user:
+            record = replace(record, user=user, answered=first.answered)
+        if record.latched or not (first.latched or record.answered != first.answered != ""):
+            return record
+        return replace(record, latched=True, noted=2)
 
     def _note(self, session_id: str, record: Record) -> Record:
         """Bring the user's ledger up to what the record says; call it before storing the record.
 
-        Safe to repeat after a lost race: one session is one strike, claimed once.
+        Safe to repeat after a lost race: one session is one latch and one strike.
         """
         wanted = 2 if record.latched else int(record.suspect)
         if record.user is None or wanted <= record.noted or not self._counts(record):
             return record
-        strike = int(self._store.claim("strike:" + session_id, ttl_s=self._settings.latch_s))
-        latched = record.latched
 
         def step(raw: bytes | None) -> bytes:
             held = Ledger.load(raw)
-            return Ledger(held.latched or latched, held.strikes + strike).dump()
+            struck = held.struck if session_id in held.struck else (*held.struck, session_id)[:MAX_STRIKES]
+            latch = session_id if record.latched else held.latch
+            return Ledger(held.latched or record.latched, latch, struck).dump()
 
         update(
             self._store,
@@ -340,9 +358,19 @@ class Sessions:
             ttl_s=self._settings.latch_s,
             owner=_owner(record.user),
         )
-        if latched:
-            self._latch_others(record.user, session_id)
         return replace(record, noted=wanted)
+
+    def _answer(self, user: str, latch: str) -> None:
+        """Close what is held against a user, unless another session has raised a latch meanwhile."""
+        key = _ledger_key(user)
+        if self._store.get(key) is None:
+            return
+
+        def step(raw: bytes | None) -> bytes:
+            held = Ledger.load(raw)
+            return (Ledger(latch=latch) if held.latch == latch else held).dump()
+
+        update(self._store, key, step, ttl_s=self._settings.latch_s, owner=_owner(user))
 
     def _counts(self, record: Record) -> bool:
         """Return whether a session may be held against other sessions of its user.
@@ -350,13 +378,6 @@ class Sessions:
         A session that has proven nothing may be a thief's, and has to pass a factor anyway.
         """
         return record.proven or self._settings.new_browser == "movement"
-
-    def _latch_others(self, user: str, session_id: str) -> None:
-        """Latch the user's other sessions too: one opened beforehand is no way around a challenge."""
-        prefix = _key("")
-        for key in self._store.owned("user:" + user):
-            if key.startswith(prefix) and key != _key(session_id):
-                self._change(key, lambda record: replace(record, latched=True, noted=2))
 
     def _change(self, key: str, make: Callable[[Record], Record]) -> None:
         """Apply a change to a live record that is there."""
@@ -373,8 +394,7 @@ class Sessions:
         before = self._bury(old_id)
         if not keep or before is None:
             return
-        latched = before.latched or self._first(user).latched
-        moved = replace(before, user=user, latched=latched, version=before.version + 1)
+        moved = replace(self._taken_over(before, user), version=before.version + 1)
         self._put(new_id, self._note(new_id, moved))
 
     def _put(self, session_id: str, record: Record) -> None:

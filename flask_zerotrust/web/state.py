@@ -177,7 +177,7 @@ class Guard(Intake):
         return self.sessions.start(session, user)
 
     def record(self, entry: Entry, user: str | None) -> Record | None:
-        """Return the store's record of this session: one store read a request, at most."""
+        """Return the store's record of this session, read once a request."""
         seen = records_read()
         if entry.id not in seen:
             seen[entry.id] = self.sessions.record(entry.id, user=user)
@@ -216,7 +216,7 @@ class Guard(Intake):
         )
 
     def standing(self, user: str) -> risk.Standing:
-        """Return what one store read says of the session of this user, who is logged in, now."""
+        """Return what the store says of the session of this user, who is logged in, now."""
         entry = self.opened(user)
         record = self.record(entry, user) if entry is not None else None
         if record is None:

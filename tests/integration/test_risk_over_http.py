@@ -206,7 +206,7 @@ class CountingStore(MemoryStore):
         return super().get(key)
 
 
-def test_a_decision_takes_one_store_read(make_site: Callable[..., Site]) -> None:
+def test_a_decision_reads_the_session_and_its_users_ledger(make_site: Callable[..., Site]) -> None:
     """Also where the view asks for the risk itself, and its page for the script."""
     site = make_site()
     page = step_up_required(lambda: render_template_string(PAGE + "{{ current_risk.value }}"))
@@ -217,7 +217,7 @@ def test_a_decision_takes_one_store_read(make_site: Callable[..., Site]) -> None
     ada = site.visitor().login().move(3)
     store.reads.clear()
     assert ada.open("/page").status_code == 200
-    assert store.reads == ["session:" + ada.entry()["id"]]
+    assert store.reads == ["session:" + ada.entry()["id"], "ledger:ada"]
 
 
 def test_unguarded_views_never_ask(ada: Visitor) -> None:

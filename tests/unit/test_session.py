@@ -183,7 +183,7 @@ def test_a_step_up_clears_latch_suspicion_and_evidence(ada: Browser) -> None:
     assert record is not None
     assert (record.latched, record.suspect, record.strokes) == (False, False, 0)
     assert record.state == RiskState(at=START)
-    assert ada.sessions.ledger("ada") == Ledger()
+    assert ada.sessions.ledger("ada") == Ledger(latch=record.answered)
     assert record.version > 1
 
 
@@ -193,6 +193,61 @@ def test_a_latch_goes_with_the_user_into_a_new_session(ada: Browser) -> None:
     record = again.change(strokes=1)
     assert record is not None
     assert record.latched
+
+
+def test_a_latch_reaches_the_sessions_that_were_there_until_each_has_passed_a_factor(ada: Browser) -> None:
+    ready, third = ada.also(), ada.also()
+    for one in (ready, third):
+        one.change(strokes=1)
+    ada.change(latched=True)
+    assert [one.record().latched for one in (ready, third)] == [True, True]  # type: ignore[union-attr]
+    ready.steps_up()
+    assert [one.record().latched for one in (ready, third)] == [False, True]  # type: ignore[union-attr]
+    record = ada.also().change(strokes=1)
+    assert record is not None
+    assert not record.latched
+
+
+def test_a_session_that_moves_keeps_a_latch_whose_life_is_over(ada: Browser) -> None:
+    ready = ada.also()
+    ready.change(strokes=1)
+    ada.change(latched=True)
+    ready.change(strokes=2)
+    ada.clock.tick(Settings().latch_s - 1)
+    ready.change(strokes=3)
+    ada.clock.tick(2)
+    record = ready.record()
+    assert record is not None
+    assert record.latched
+
+
+def test_a_latch_during_a_step_up_stays(ada: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another session goes bad between the code and the end of its step-up."""
+    ada.change(latched=True)
+    put, other = ada.store.put, ada.also()
+
+    def late(*args: Any, **keywords: Any) -> None:
+        monkeypatch.undo()
+        ada.sessions.forgive("ada")
+        other.change(latched=True)
+        put(*args, **keywords)
+
+    monkeypatch.setattr(ada.store, "put", late)
+    ada.steps_up()
+    assert ada.sessions.ledger("ada").latched
+    record = ada.record()
+    assert record is not None
+    assert record.latched
+
+
+def test_a_latch_that_was_answered_goes_into_no_later_login(ada: Browser) -> None:
+    ada.change(latched=True)
+    ada.steps_up()
+    visitor = ada.also(None)
+    visitor.change(strokes=1)
+    record = visitor.becomes("ada").record()
+    assert record is not None
+    assert not record.latched
 
 
 def test_a_latch_is_no_other_users_business(ada: Browser) -> None:
@@ -229,7 +284,7 @@ def test_one_session_is_one_strike_however_often_it_is_suspect(ada: Browser) -> 
     for _ in range(5):
         ada.change(suspect=True)
     ada.change(latched=True)
-    assert ada.sessions.ledger("ada") == Ledger(latched=True, strikes=1)
+    assert ada.sessions.ledger("ada") == Ledger(latched=True, latch=ada.entry.id, struck=(ada.entry.id,))
 
 
 def test_a_lost_race_does_not_strike_twice(ada: Browser) -> None:
