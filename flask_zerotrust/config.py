@@ -121,8 +121,8 @@ class Settings:
         86_400.0, "how long a required challenge is remembered for the user", low=60, high=2_678_400
     )
 
-    max_batch_bytes: int = _setting(65_536, "largest body the collector reads", low=1_024, high=1_048_576)
-    max_batch_events: int = _setting(4_000, "most events in one batch", low=16, high=100_000)
+    max_batch_bytes: int = _setting(16_384, "largest body the collector reads", low=1_024, high=1_048_576)
+    max_batch_events: int = _setting(1_500, "most events in one batch", low=16, high=100_000)
     token_s: float = _setting(3_600.0, "how long a page token is good for", low=30, high=86_400)
 
     record_dir: str | None = _setting(

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from flask_zerotrust.config import Settings
+
+# The most fields of a form that is kept, characters of a name, and characters of different names together.
+# Looking for secrets costs time by name. Large forms of real sites have 300 fields.
+MAX_FIELDS = 500
+MAX_NAME_CHARS = 200
+MAX_NAMES_CHARS = 4_096
 
 # A part this long is unlikely to occur in an innocent word, so it need not stand alone.
 _LONG = 6
@@ -52,7 +58,7 @@ class Parked:
     files : tuple of str
         Names of file fields: to be chosen again.
     too_large : bool
-        True when the form was over the limit: then nothing of it is kept.
+        True if the form was over a limit. Then nothing of it is kept.
     """
 
     path: str
@@ -67,6 +73,8 @@ def park(
 ) -> Parked:
     """Return what is kept of a form: all but secrets and files, or nothing if it is too large.
 
+    Sizes are looked at before anything else.
+
     Parameters
     ----------
     path : str
@@ -79,16 +87,28 @@ def park(
         ``never_park`` and ``park_bytes``.
     """
     items, files = list(items), list(dict.fromkeys(files))
-    texts = [*files, *(text for item in items for text in item)]
-    if sum(map(_size, texts)) > settings.park_bytes:
+    names = {name for name, _ in items}
+    if not _fits(items, names, files, settings.park_bytes):
         return Parked(path, too_large=True)
-    secret = {name for name, _ in items if is_secret(name, settings.never_park)}
+    secret = {name for name in names if is_secret(name, settings.never_park)}
     return Parked(
         path=path,
         fields=tuple((name, value) for name, value in items if name not in secret),
         left_out=tuple(dict.fromkeys(name for name, _ in items if name in secret)),
         files=tuple(files),
     )
+
+
+def _fits(
+    items: Sequence[tuple[str, str]], names: Collection[str], files: Sequence[str], most_bytes: int
+) -> bool:
+    """Return whether a form is small enough to be kept."""
+    if len(items) > MAX_FIELDS or len(files) > MAX_FIELDS:
+        return False
+    sizes = [len(name) for name in (*names, *files)]
+    if max(sizes, default=0) > MAX_NAME_CHARS or sum(sizes) > MAX_NAMES_CHARS:
+        return False
+    return sum(_size(text) for item in items for text in item) + sum(map(_size, files)) <= most_bytes
 
 
 def is_secret(name: str, parts: tuple[str, ...]) -> bool:
@@ -101,49 +121,70 @@ def is_secret(name: str, parts: tuple[str, ...]) -> bool:
       ``pin2`` and ``pins``, not in ``shipping``; ``passcode`` in ``pass-code``);
     - and, from six letters, any stretch of the name (``password`` in ``mypassword2``).
 
+    A name that is longer than ``MAX_NAME_CHARS`` without its ligatures counts as secret.
+
     ``code`` does not count after a word such as *country* or *zip*, and the name of an anti-CSRF
     token is never a secret here.
     """
-    words = _split(name)
+    plain = _plain(name)
+    if len(plain) > MAX_NAME_CHARS:
+        return True
+    words = _split(plain)
     whole = "".join(words)
     if any(token in whole for token in _CSRF):
         return False
-    wanted = _squeezed(parts)
-    return _inside(whole, wanted) or any(
-        not _plain_code(run, words, start)
-        for start in range(len(words))
-        for run in _runs(words, start, longest=max(map(len, wanted), default=0) + 1)
-        if run in wanted or run.removesuffix("s") in wanted
+    secrets = _secrets(parts)
+    return _inside(whole, secrets.long) or any(
+        run in secrets.whole and not _plain_code(run, words, start)
+        for start, word in enumerate(words)
+        if word in secrets.beginnings
+        for run in _runs(words, start, secrets.beginnings)
     )
 
 
-def _inside(whole: str, wanted: Iterable[str]) -> bool:
+def _inside(whole: str, long: Iterable[str]) -> bool:
     innocent = any(word in whole for word in _INNOCENT)
-    return not innocent and any(len(part) >= _LONG and part in whole for part in wanted)
+    return not innocent and any(part in whole for part in long)
 
 
 def _plain_code(run: str, words: Sequence[str], start: int) -> bool:
     return run in ("code", "codes") and start > 0 and words[start - 1] in _PLAIN_CODES
 
 
-def _runs(words: Sequence[str], start: int, *, longest: int) -> Iterator[str]:
-    """Yield a word, that word and the next joined, and so on, up to a length in letters."""
+def _runs(words: Sequence[str], start: int, beginnings: frozenset[str]) -> Iterator[str]:
+    """Yield a word, that word and the next joined, and so on, as long as a part can begin like that."""
     run = ""
-    for word in words[start : start + longest]:
-        run += word
-        if len(run) > longest:
+    for i in range(start, len(words)):
+        run += words[i]
+        if run not in beginnings:
             return
         yield run
 
 
+def _plain(name: str) -> str:
+    return name if name.isascii() else unicodedata.normalize("NFKC", name)
+
+
 def _split(name: str) -> list[str]:
-    plain = _SEAMS.sub(" ", unicodedata.normalize("NFKC", name))
-    return [word.casefold() for word in _WORDS.findall(plain)]
+    return [word.casefold() for word in _WORDS.findall(_SEAMS.sub(" ", name))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Secrets:
+    """Parts of secret names: words on their own, also in the plural, how they begin, and the long ones."""
+
+    whole: frozenset[str]
+    beginnings: frozenset[str]
+    long: tuple[str, ...]
 
 
 @lru_cache(maxsize=16)
-def _squeezed(parts: tuple[str, ...]) -> frozenset[str]:
-    return frozenset("".join(_split(part)) for part in parts)
+def _secrets(parts: tuple[str, ...]) -> _Secrets:
+    squeezed = {"".join(_split(_plain(part))) for part in parts} - {""}
+    whole = squeezed | {part + "s" for part in squeezed}
+    beginnings = {part[: i + 1] for part in whole for i in range(len(part))}
+    long = tuple(sorted(part for part in squeezed if len(part) >= _LONG))
+    return _Secrets(frozenset(whole), frozenset(beginnings), long)
 
 
 def _size(text: str) -> int:

@@ -42,6 +42,13 @@ class Strokes:
     def __len__(self) -> int:
         return int(self.offsets.size) - 1
 
+    def first(self, most: int) -> Strokes:
+        """Return the first strokes, at most so many."""
+        if len(self) <= most:
+            return self
+        end = int(self.offsets[most])
+        return Strokes(self.t_ms[:end], self.x[:end], self.y[:end], self.offsets[: most + 1])
+
     @property
     def start_ms(self) -> NDArray[np.float64]:
         """Times of the first events, shape (n,)."""

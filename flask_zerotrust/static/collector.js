@@ -4,7 +4,7 @@
 // reads a field, a value or a text of the page, and never changes what the page does with an event.
 // The wire format is described in flask_zerotrust/events.py.
 
-const MAX_EVENTS = 4000; // kept altogether, the oldest go first; the server's cap on a batch
+const MAX_EVENTS = 4000; // kept altogether, the oldest go first
 const MAX_ROWS = 1400; // in one batch, so that it fits the 16 KiB which a form post may carry
 const MAX_FORM_CHARS = 16384;
 const SAMPLE_TICKS = 40; // between kept samples: 250 a second

@@ -16,6 +16,7 @@ from flask_zerotrust.errors import StoreError
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.web import browsers, first_run, observe, responses
+from flask_zerotrust.web.form_movement import is_readable
 from flask_zerotrust.web.state import Guard, log, this_app
 
 # What may stand in a path and in a query as it is (RFC 3986, sections 3.3 and 3.4); a query keeps
@@ -215,5 +216,7 @@ def _parked(guard: Guard) -> Parked | None:
     is_form = request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data")
     if request.method != "POST" or not is_form or not responses.same_origin():
         return None
+    if not is_readable():
+        return Parked(_own_path(), too_large=True)
     items = list(request.form.items(multi=True))
     return park(_own_path(), items, list(request.files), settings=guard.settings)

@@ -19,6 +19,8 @@ PROOF_FIELD = "zerotrust_proof"
 
 # The collector puts at most this much into a form, so that no form limit of the app is hit.
 MAX_FIELD_BYTES = 16_384
+# Fields of a form that is parsed before the app asks for it. Forms of real sites have up to 1,000.
+MAX_FORM_FIELDS = 2_000
 # The batch still in flight and the tail, each of which may have been cut in two.
 MAX_BATCHES = 4
 
@@ -55,9 +57,24 @@ class _Stripper:
         return stream, form, files
 
 
+def is_readable() -> bool:
+    """Return whether the form is parsed before the app asks for it: it has few fields and a fair length.
+
+    Werkzeug takes forms of 250,000 empty fields, which take it 100 times as long as an ordinary one.
+    """
+    if request.mimetype != "application/x-www-form-urlencoded":
+        return True
+    length, limit = request.content_length, request.max_form_memory_size
+    if length is None:
+        return not request.environ.get("wsgi.input_terminated")
+    if limit is not None and length > limit:
+        return False
+    return request.get_data(parse_form_data=False).count(b"&") < MAX_FORM_FIELDS
+
+
 def form_batches() -> tuple[str, ...]:
     """Return the batches that ride in this form post, oldest first; nothing where they are too many."""
-    if request.method != "POST":
+    if request.method != "POST" or not is_readable():
         return ()
     request.form  # noqa: B018 - parses the form, which takes the batches out
     found: tuple[str, ...] = getattr(request, "zerotrust_batches", ())
@@ -67,7 +84,7 @@ def form_batches() -> tuple[str, ...]:
 
 def form_proof() -> str:
     """Return the proof by the browser's key that rides in this form post; empty without one."""
-    if request.method != "POST":
+    if request.method != "POST" or not is_readable():
         return ""
     request.form  # noqa: B018 - parses the form, which takes the proof out
     return getattr(request, "zerotrust_proof", "")

@@ -32,6 +32,9 @@ from flask_zerotrust.web.users import Loaders
 
 log = logging.getLogger("flask_zerotrust")
 
+# Strokes of a batch that are scored, the first ones. A hand makes five in the 2 s between two batches.
+MAX_STROKES = 40
+
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
@@ -81,9 +84,10 @@ class Intake:
             page, 409 for a batch that was taken before, 429 for too many. Nothing is stored then.
         StoreError
         """
+        if entry is None:
+            raise no_session()
         envelope = wire.open_envelope(body, max_bytes=max_bytes)
         self._check_token(envelope, entry)
-        assert entry is not None
         batch = wire.decode(envelope, max_events=self.settings.max_batch_events)
         # Without the session's id, so that a batch cannot count again after the id has changed.
         claim = f"batch:{envelope.nonce}:{envelope.seq}"
@@ -106,13 +110,13 @@ class Intake:
             except PayloadError as error:
                 log.info("movement in a form post was left out: %s", error)
 
-    def _check_token(self, envelope: wire.Envelope, entry: Entry | None) -> None:
+    def _check_token(self, envelope: wire.Envelope, entry: Entry) -> None:
         try:
             said = self.page_tokens.fresh(envelope.token, max_age_s=int(self.settings.token_s))
         except BadSignature:
             said = None
-        if entry is None or said != [entry.id, envelope.nonce]:
-            raise PayloadError("token", "is not of this session and page, or too old", status=401)
+        if said != [entry.id, envelope.nonce]:
+            raise no_session()
 
     def _count(self, batch: wire.EventBatch, entry: Entry, user: str | None) -> None:
         now = self.clock()
@@ -134,7 +138,7 @@ class Intake:
         _announce(outcome, entry, user)
 
     def _see(self, batch: wire.EventBatch, entry: Entry, user: str | None, *, now: float) -> _Seen:
-        strokes, integrity = movement.split(batch), movement.inspect(batch)
+        strokes, integrity = movement.split(batch).first(MAX_STROKES), movement.inspect(batch)
         features = movement.extract(strokes)
         heard = assess.rate(features, scorer=self.scorer)
         sight = self._look(user, batch, strokes, features)
@@ -200,6 +204,11 @@ class Intake:
             self.replays.remember(moved)
         except StoreError:
             log.exception("the memory of movement could not be written; these strokes are not in it")
+
+
+def no_session() -> PayloadError:
+    """Return what a batch gets that belongs to no session of this browser."""
+    return PayloadError("token", "is not of this session and page, or too old", status=401)
 
 
 def _after(before: Record, result: assess.Assessment, timeline: Timeline, against: str | None) -> Record:

@@ -226,9 +226,9 @@ def test_any_form_is_kept_as_it_is_or_not_at_all(fields: dict[str, str]) -> None
     assert "<script>" not in page.text.replace("<script type", "")
 
 
-@pytest.mark.parametrize("depth", [10, 1_000, 16_000])
+@pytest.mark.parametrize("depth", [10, 1_000, 8_000])
 def test_nesting_costs_no_stack(depth: int) -> None:
     for opened, closed in (("[", "]"), ('{"a":', "}")):
         body = opened * depth + "1" + closed * depth
-        if len(body) <= 65_536:
+        if len(body) <= 16_384:
             assert guarded(lambda body=body: ada().send(body)).status_code == 400

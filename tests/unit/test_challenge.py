@@ -372,9 +372,38 @@ def test_names_of_fields_and_files_count_as_well():
     )
 
 
-def test_a_name_made_of_thousands_of_words_is_read_to_its_end():
-    assert park("/", [("a_" * 16_000, "")], [], settings=SETTINGS).left_out == ()
-    assert park("/", [("a_" * 16_000 + "pin", "")], [], settings=SETTINGS).left_out
+def test_a_name_made_of_many_words_is_read_to_its_end():
+    assert park("/", [("a_" * 98, "")], [], settings=SETTINGS).left_out == ()
+    assert park("/", [("a_" * 98 + "pin", "")], [], settings=SETTINGS).left_out
+
+
+def numbered(count, chars):
+    return [(f"{i:0{chars}}", "") for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("items", "files", "kept"),
+    [
+        (numbered(1, 200), [], True),
+        (numbered(1, 201), [], False),
+        ([], ["f" * 201], False),
+        (numbered(500, 8), [], True),
+        (numbered(501, 8), [], False),
+        ([("tag", "x")] * 501, [], False),
+        (numbered(32, 128), [], True),
+        (numbered(33, 128), [], False),
+        (numbered(31, 128), ["f" * 129], False),
+    ],
+)
+def test_a_form_with_many_or_long_names_is_not_kept(items, files, kept):
+    """Looking for secrets costs time by name."""
+    assert park("/", items, files, settings=SETTINGS).too_large is not kept
+
+
+def test_a_name_of_ligatures_that_stand_for_many_letters_is_left_out():
+    """One of these characters is eighteen letters."""
+    assert park("/", [("\ufdfa" * 12, "")], [], settings=SETTINGS).left_out == ("\ufdfa" * 12,)
+    assert park("/", [("\ufdfa" * 11, "")], [], settings=SETTINGS).left_out == ()
 
 
 # Enrolment

@@ -56,7 +56,7 @@ def test_the_defaults_of_the_security_promises():
     assert (settings.grant_s, settings.keyless_s) == (300, 1_800)
     assert (settings.new_browser, settings.browser_days) == ("challenge", 30)
     assert (settings.code_s, settings.code_tries) == (300, 5)
-    assert (settings.max_batch_bytes, settings.max_batch_events) == (65_536, 4_000)
+    assert (settings.max_batch_bytes, settings.max_batch_events) == (16_384, 1_500)
     assert settings.store.startswith("sqlite:///")
 
 

@@ -11,9 +11,13 @@ from flask_zerotrust.challenge import Parked
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.web import responses
 from flask_zerotrust.web.enforce import path_before
+from flask_zerotrust.web.form_movement import is_readable
 from flask_zerotrust.web.state import Guard
 
 CSRF_FIELD = "_zerotrust_csrf"
+
+# Bytes of a form of the extension itself. The largest one brings a batch of 16 KiB along.
+MAX_BYTES = 65_536
 
 # Fields that a site's own forms carry against forgery; shown to nobody, returned as they were. Every
 # other value is shown, hidden ones too: what the person confirms must be what is sent.
@@ -32,6 +36,7 @@ def check_form(guard: Guard, purpose: str) -> None:
     if responses.same_origin() is False and not unnamed:
         back = (gettext("Back"), request.script_root + "/")
         _refuse(403, gettext("This form was posted from another site."), back)
+    check_size()
     try:
         said = guard.form_tokens.loads(
             request.form.get(CSRF_FIELD, ""), max_age=int(guard.settings.challenge_s)
@@ -41,6 +46,13 @@ def check_form(guard: Guard, purpose: str) -> None:
     if said != [guard.user(), purpose]:
         again = (gettext("Load the page again"), path_before() or request.script_root + "/")
         _refuse(400, gettext("This form is too old. Load the page again and repeat the last step."), again)
+
+
+def check_size() -> None:
+    """Refuse a form that is larger than any of the extension's, with 413, before it is parsed."""
+    if (request.content_length or 0) > MAX_BYTES or not is_readable():
+        back = (gettext("Back"), request.script_root + "/")
+        _refuse(413, gettext("This form is too large."), back)
 
 
 def _refuse(status: int, text: str, link: tuple[str, str]) -> NoReturn:

@@ -22,6 +22,7 @@ from flask_zerotrust.errors import PayloadError, StoreError
 from flask_zerotrust.movement import wire
 from flask_zerotrust.web import responses
 from flask_zerotrust.web.browsers import offers_key, user_names
+from flask_zerotrust.web.ingest import no_session
 from flask_zerotrust.web.state import CurrentRisk, Guard, log, this_guard
 
 _NAMES = ("events", "token", "status")
@@ -66,10 +67,19 @@ def _answered(view: Callable[[Guard], Response]) -> Response:
 def _take_events(guard: Guard) -> Response:
     if responses.same_origin() is False:
         return responses.problem(403, "Other origin", "Batches are taken from this site's own pages only.")
-    limit = guard.settings.max_batch_bytes
-    body, user = _body(limit), guard.user()
-    guard.ingest(body, entry=guard.entry_of(user), user=user, max_bytes=limit)
+    limit, user = guard.settings.max_batch_bytes, guard.user()
+    _check_length(limit)
+    entry = guard.entry_of(user)
+    if entry is None:  # before its body, which may come a byte at a time
+        raise no_session()
+    guard.ingest(_body(limit), entry=entry, user=user, max_bytes=limit)
     return Response(status=204)
+
+
+def _check_length(limit: int) -> None:
+    """Refuse a body by the length that its sender declares, unread."""
+    if request.content_length is not None and request.content_length > limit:
+        raise PayloadError("body", f"must be at most {limit} bytes", status=413)
 
 
 def _body(limit: int) -> bytes:
@@ -77,8 +87,6 @@ def _body(limit: int) -> bytes:
 
     A compressed body is not unpacked: it fails as JSON.
     """
-    if request.content_length is not None and request.content_length > limit:
-        raise PayloadError("body", f"must be at most {limit} bytes", status=413)
     parts, left = [], limit + 1
     try:
         while left > 0 and (part := request.stream.read(left)):
