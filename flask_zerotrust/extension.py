@@ -27,6 +27,8 @@ from flask_zerotrust.web import audit_log, browsers, responses, translations
 from flask_zerotrust.web.build import assemble
 from flask_zerotrust.web.first_run import warn_without_factors
 from flask_zerotrust.web.form_movement import StrippingRequest
+from flask_zerotrust.web.logins import came_without_user, follow_changes
+from flask_zerotrust.web.pairing import set_pair
 from flask_zerotrust.web.placement import find_misplaced
 from flask_zerotrust.web.script_tag import zerotrust_script
 from flask_zerotrust.web.state import CurrentRisk, Guard, log, this_app, this_guard
@@ -195,6 +197,29 @@ class ZeroTrust:
         guard.store.disown("user:" + user)
         guard.profiles.forget(user)
 
+    def reset_factors(self, user: str) -> None:
+        """Remove the factors that a user enrolled here, and end what they opened.
+
+        The user counts as one who never had a factor. With ``ZEROTRUST_ENROL = "first-use"`` their next
+        login may enrol one. Check first that you talk to the user.
+
+        Parameters
+        ----------
+        user : str
+
+        Raises
+        ------
+        StoreError
+            If the store does not answer.
+
+        Examples
+        --------
+        >>> with app.app_context():
+        ...     zt.reset_factors("ada")
+        """
+        this_guard().enrolled.reset(user)
+        _end_trust(user)
+
     def unlock(self, user: str) -> None:
         """Open an account that is locked after too many wrong codes in a row, in all browsers.
 
@@ -312,6 +337,7 @@ def check_complete() -> None:
         return
     check_source(guard.loaders.user_id)
     _follow_logins(this_app())
+    follow_changes(this_app())
     _follow_passwords(this_app())
     _check_consent(guard)
     if not isinstance(request, StrippingRequest):
@@ -396,12 +422,17 @@ def _end_trust(user: str) -> None:
 
 def _settle(response: Response) -> Response:
     """Follow logins and logouts without Flask-Login: look at a session that the app has written."""
-    if not session.modified or seals(request.environ):
+    if seals(request.environ):
         return response
     try:
-        this_guard().settle()
+        if session.modified:
+            guard = this_guard()
+            guard.settle()
+            if came_without_user():
+                guard.note_change()
     except Exception:  # the app's own loader: an answer that is ready stays what it is
         log.exception("who is logged in could not be told at the end of a request")
+    set_pair(response)
     return response
 
 

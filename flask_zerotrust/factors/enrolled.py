@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Collection
 from typing import Any
 
-from flask_zerotrust.errors import ChallengeError, ConfigError, StoreError
+from flask_zerotrust.errors import ChallengeError, ConfigError, StoreError, ZeroTrustError
 from flask_zerotrust.factors import enrolled_rows, recovery, webauthn
 from flask_zerotrust.factors.base import Factor, Mailer, Sender, Verifier
 from flask_zerotrust.factors.email import canonical_address
@@ -36,6 +36,10 @@ _Record = dict[str, Any]
 
 class NoRoomError(ConfigError):
     """The user has as many factors as there may be."""
+
+
+class NotFirstError(ZeroTrustError):
+    """A first factor was to be added, and the user has had one."""
 
 
 class Enrolled:
@@ -74,31 +78,85 @@ class Enrolled:
         """Return how many factors are kept for the user, also those that :meth:`factors` leaves out."""
         return len(self._kept(user)["factors"])
 
+    def had(self, user: str) -> bool:
+        """Return whether the user ever had a factor, here or with the app."""
+        return _had(self._kept(user))
+
+    def note_had(self, user: str) -> None:
+        """Keep that the user has a factor with the app, for when the app cannot tell any more."""
+        if not self.had(user):
+            self._change(user, lambda record: {**record, "had": True})
+
+    def reset(self, user: str) -> None:
+        """Remove the user's factors and forget that there were any. Their ids are not given out again."""
+        self._change(user, lambda record: {**record, "factors": [], "had": False})
+
     def add_totp(
-        self, user: str, secret: str, label: str = N_("Authenticator app"), *, avoid: Collection[str] = ()
+        self,
+        user: str,
+        secret: str,
+        label: str = N_("Authenticator app"),
+        *,
+        avoid: Collection[str] = (),
+        first: bool = False,
     ) -> str:
         """Add an authenticator app whose secret the person has shown to share; return the factor's id.
 
-        ``avoid`` holds the ids of factors that the app itself keeps for this person.
+        ``avoid`` holds the ids of factors that the app itself keeps for this person. ``first`` says that
+        the user may add it only as one who never had a factor.
+
+        Raises
+        ------
+        NotFirstError
+            If ``first`` is set and the user has had a factor, also if two are added at once.
         """
-        return self._add(user, "totp", {"secret": TotpFactor(secret).secret, "label": label}, avoid)
+        members = {"secret": TotpFactor(secret).secret, "label": label}
+        return self._add(user, "totp", members, avoid, first=first)
 
     def add_sms(
-        self, user: str, number: str, label: str | None = None, *, avoid: Collection[str] = ()
+        self,
+        user: str,
+        number: str,
+        label: str | None = None,
+        *,
+        avoid: Collection[str] = (),
+        first: bool = False,
     ) -> str:
-        """Add a number that the app has verified to be this person's; return the factor's id."""
-        return self._add(user, "sms", {"number": canonical_number(number), "label": label}, avoid)
+        """Add a number that the app has verified to be this person's; return the factor's id.
+
+        ``first`` is as for :meth:`add_totp`.
+        """
+        members = {"number": canonical_number(number), "label": label}
+        return self._add(user, "sms", members, avoid, first=first)
 
     def add_email(
-        self, user: str, address: str, label: str | None = None, *, avoid: Collection[str] = ()
+        self,
+        user: str,
+        address: str,
+        label: str | None = None,
+        *,
+        avoid: Collection[str] = (),
+        first: bool = False,
     ) -> str:
-        """Add an address that the app has verified to be this person's; return the factor's id."""
-        return self._add(user, "email", {"address": canonical_address(address), "label": label}, avoid)
+        """Add an address that the app has verified to be this person's; return the factor's id.
+
+        ``first`` is as for :meth:`add_totp`.
+        """
+        members = {"address": canonical_address(address), "label": label}
+        return self._add(user, "email", members, avoid, first=first)
 
     def add_passkey(
-        self, user: str, key: Credential, label: str = N_("Passkey"), *, avoid: Collection[str] = ()
+        self,
+        user: str,
+        key: Credential,
+        label: str = N_("Passkey"),
+        *,
+        avoid: Collection[str] = (),
+        first: bool = False,
     ) -> str:
         """Add a passkey or security key that has just been made; return the factor's id.
+
+        ``first`` is as for :meth:`add_totp`.
 
         Raises
         ------
@@ -107,7 +165,8 @@ class Enrolled:
         """
         if any(one.id == key.id for one in self.passkeys(user)):
             raise ChallengeError("known")
-        return self._add(user, webauthn.KIND, {**enrolled_rows.members(key), "label": label}, avoid)
+        members = {**enrolled_rows.members(key), "label": label}
+        return self._add(user, webauthn.KIND, members, avoid, first=first)
 
     def passkeys(self, user: str) -> list[Credential]:
         """Return the user's passkeys and security keys."""
@@ -196,8 +255,10 @@ class Enrolled:
             again=lambda user, _: self._change(user, lambda record: record),
         )
 
-    def _add(self, user: str, kind: str, members: _Row, avoid: Collection[str] = ()) -> str:
+    def _add(self, user: str, kind: str, members: _Row, avoid: Collection[str], *, first: bool) -> str:
         def add(record: _Record) -> _Record:
+            if first and _had(record):
+                raise NotFirstError("The user has had a factor: adding another takes one.")
             if len(record["factors"]) >= MAX_FACTORS:
                 raise NoRoomError(f"A user can enrol {MAX_FACTORS} factors at most. Remove one first.")
             return _added(record, kind, members, avoid)
@@ -280,7 +341,11 @@ def _added(record: _Record, kind: str, members: _Row, avoid: Collection[str]) ->
     taken = {*avoid, *(row["id"] for row in kept)}
     number, id = _new_id(kind, record["made"].get(kind, 0), taken)
     kept = [*kept, {"id": id, "kind": kind, **members}]
-    return {**record, "factors": kept, "made": {**record["made"], kind: number}}
+    return {**record, "factors": kept, "had": True, "made": {**record["made"], kind: number}}
+
+
+def _had(record: _Record) -> bool:
+    return bool(record.get("had", record["made"] or record["factors"]))
 
 
 def _new_id(kind: str, last: int, taken: set[str]) -> tuple[int, str]:

@@ -1,6 +1,6 @@
 """The one session key and the store record behind it; works on any MutableMapping.
 
-The session's copy is what the app and its templates see. The record in the store decides.
+The session holds ids only. The record in the store decides.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from flask_zerotrust.config import Settings
+from flask_zerotrust.config import CLOCK_SLACK_S, Settings
 from flask_zerotrust.errors import PayloadError
 from flask_zerotrust.keys import KeyRing, is_among
 from flask_zerotrust.risk.level import RiskState
@@ -37,45 +37,40 @@ MAX_NEW_ANONYMOUS_A_MINUTE = 6_000
 # down at a browser left open would add their own. As long as a challenge may take (ZEROTRUST_CHALLENGE_S).
 CHANGE_S = 900.0
 
+# 128 bits in hexadecimal, of a keyed digest.
+_TAG_CHARS = 32
+
 # People whose tags a process need not make again, 200 bytes each: those at work at one time.
 _KNOWN = 1_024
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the signed session holds: ids and a copy of the risk, under 300 bytes encoded.
+    """Ids that the signed session holds, under 300 bytes encoded. They say nothing of the risk.
 
     ``id`` names the store record and changes at login, logout and step-up. ``thread`` ties
     pending challenges to this browser; it changes at login and logout and before a first factor
     is made, but not at a step-up, so that a second tab's parked form survives the first tab's.
-    ``user_tag`` is a digest of the user id.
+    ``user_tag`` is a digest of the user id, and ``pair`` one of the browser's pair cookie. ``at`` says when
+    the app last wrote the session of a visitor, in wall-clock seconds: no login in it is younger.
     """
 
     id: str
     thread: str
     user_tag: str
-    risk: float = 0.5
-    weight: float = 0.0
-    at: float = 0.0
-    version: int = 0
+    pair: str = ""
+    at: float | None = None
 
     def to_session(self) -> dict[str, Any]:
         """Return the JSON form that :meth:`from_session` reads."""
-        return {
-            "id": self.id,
-            "c": self.thread,
-            "u": self.user_tag,
-            "r": round(self.risk, 4),
-            "w": round(self.weight, 2),
-            "t": round(self.at, 1),
-            "v": self.version,
-        }
+        members: dict[str, Any] = {"id": self.id, "c": self.thread, "u": self.user_tag, "p": self.pair}
+        return members if self.at is None else {**members, "t": round(self.at, 1)}
 
     @classmethod
     def from_session(cls, data: Any) -> Entry | None:
-        """Read the session's copy; None where there is none or it is not ours."""
+        """Read the session's entry; None where there is none or it is not ours."""
         try:
-            return cls(data["id"], data["c"], data["u"], data["r"], data["w"], data["t"], data["v"])
+            return cls(data["id"], data["c"], data["u"], data["p"], data.get("t"))
         except (TypeError, KeyError):
             return None
 
@@ -95,70 +90,84 @@ class Sessions:
         self._store = store
         self._keys = keys
         self._settings = settings
-        self._tags = lru_cache(_KNOWN)(lambda user: keys.digests("user-tag", user))
+        self._tags = lru_cache(_KNOWN)(
+            lambda user: tuple(tag[:_TAG_CHARS] for tag in keys.digests("user-tag", user))
+        )
 
-    def entry(self, session: MutableMapping[str, Any], user: str | None) -> Entry | None:
-        """Return this session's entry if it belongs to this user."""
-        found = Entry.from_session(session.get(SESSION_KEY))
+    def entry(self, session: MutableMapping[str, Any], user: str | None, *, pair: str = "") -> Entry | None:
+        """Return this session's entry if it belongs to this user and browser.
+
+        ``pair`` is the digest of the pair cookie. A copied or planted session comes without the cookie.
+        """
+        found = _paired(session, pair)
         return found if found is not None and self._is_of(found, user) else None
 
-    def start(self, session: MutableMapping[str, Any], user: str | None, *, rotate: bool = False) -> Entry:
+    def start(
+        self, session: MutableMapping[str, Any], user: str | None, *, pair: str = "", rotate: bool = False
+    ) -> Entry:
         """Return this session's entry, making or rotating it where the user has changed.
 
         Movement before a login is the same hand's, so it is carried over. A logout, or another
         user, starts from nothing. ``rotate`` asks for a new id also where the user stays the same.
+        An entry of another browser is replaced, and its record stays as it is. A login that nobody told of
+        counts from the time of the visitor's entry, once.
         """
-        found = Entry.from_session(session.get(SESSION_KEY))
+        found = _paired(session, pair)
         if found is None:
-            fresh = Entry(_new_id(), _new_id(), self._tag(user))
+            fresh = Entry(_new_id(), _new_id(), self._tag(user), pair)
         elif not self._is_of(found, user):
-            fresh = Entry(_new_id(), _new_id(), self._tag(user))
-            self._move(found.id, fresh.id, user=user, keep=user is not None and self._is_of(found, None))
+            fresh = Entry(_new_id(), _new_id(), self._tag(user), pair)
+            was_visitor = user is not None and self._is_of(found, None)
+            self._move(found.id, fresh.id, user=user, keep=was_visitor)
+            if was_visitor and found.at is not None:
+                self._date_login(found, fresh, user, at=found.at)
         elif rotate:
             fresh = replace(found, id=_new_id())
             self._move(found.id, fresh.id, user=user, keep=True)
-            self._store.delete(_password_key(found.id))
+            self._store.delete(_login_key(found.id))
         else:
             return found
         session[SESSION_KEY] = fresh.to_session()
         return fresh
 
-    def part(self, session: MutableMapping[str, Any], user: str | None) -> Entry:
+    def part(self, session: MutableMapping[str, Any], user: str | None, *, pair: str = "") -> Entry:
         """Give this session an id and a thread that no copy of its cookie has; its record goes along."""
-        found = self.start(session, user)
+        found = self.start(session, user, pair=pair)
         fresh = replace(found, id=_new_id(), thread=_new_id())
         self._move(found.id, fresh.id, user=user, keep=True)
-        typed_at = self.password_at(found)
-        if typed_at is not None:
-            self.note_password(fresh, user, at=typed_at)
+        raw = self._store.get(_login_key(found.id))
+        if raw is not None:
+            self.note_login(fresh, user, at=float(raw))
         session[SESSION_KEY] = fresh.to_session()
         return fresh
 
-    def note_password(self, entry: Entry, user: str | None, *, at: float) -> None:
-        """Keep when a password was typed in this session, for as long as that may count."""
-        self._store.put(_password_key(entry.id), repr(at).encode(), ttl_s=CHANGE_S, owner=_owner(user))
+    def note_visitor(self, session: MutableMapping[str, Any], *, pair: str = "", now: float) -> None:
+        """Keep in a visitor's session when the app wrote it: its user may be another from then on."""
+        found = self.start(session, None, pair=pair)
+        session[SESSION_KEY] = replace(found, at=now).to_session()
 
-    def password_at(self, entry: Entry) -> float | None:
-        """Return when a password was last typed in this session; None where that is too long ago."""
-        raw = self._store.get(_password_key(entry.id))
-        return None if raw is None else float(raw)
+    def note_login(self, entry: Entry, user: str | None, *, at: float) -> None:
+        """Keep when this session's user logged in, for as long as that may count."""
+        self._store.put(_login_key(entry.id), repr(at).encode(), ttl_s=CHANGE_S, owner=_owner(user))
 
-    def drop(self, session: MutableMapping[str, Any]) -> None:
-        """Forget this session's entry and bury its record (at logout)."""
-        found = Entry.from_session(session.get(SESSION_KEY))
+    def is_fresh_login(self, entry: Entry, *, now: float) -> bool:
+        """Return whether this session's user logged in within the last CHANGE_S seconds.
+
+        A login that is too old, or of the future, is forgotten: it stays so if the clock is set back.
+        """
+        raw = self._store.get(_login_key(entry.id))
+        if raw is not None and -CLOCK_SLACK_S <= now - float(raw) < CHANGE_S:
+            return True
+        self._store.delete(_login_key(entry.id))
+        return False
+
+    def drop(self, session: MutableMapping[str, Any], *, pair: str = "") -> None:
+        """Forget this session's entry and, if it is this browser's, bury its record (at logout)."""
+        found = _paired(session, pair)
         if found is not None:
             self._bury(found.id)
-            self._store.delete(_password_key(found.id))
-            del session[SESSION_KEY]
-
-    def fold(self, session: MutableMapping[str, Any], entry: Entry, record: Record, risk: float) -> None:
-        """Copy a newer record into the session; an older one never overwrites a newer copy."""
-        if record.version <= entry.version:
-            return
-        copy = replace(
-            entry, risk=risk, weight=record.state.weight, at=record.state.at, version=record.version
-        )
-        session[SESSION_KEY] = copy.to_session()
+            self._store.delete(_login_key(found.id))
+        session.pop(SESSION_KEY, None)
 
     def record(self, session_id: str, *, user: str | None) -> Record | None:
         """Return the live record of a session, or None: unknown.
@@ -174,8 +183,7 @@ class Sessions:
     def change(self, entry: Entry, user: str | None, make: Callable[[Record], Record]) -> Record | None:
         """Apply a change to a session's record, atomically; a missing one starts with the user's ledger.
 
-        Returns None, and changes nothing, where the id was rotated away. The version goes up from
-        the higher of record and session, so that a record that was lost does not look older.
+        Returns None, and changes nothing, where the id was rotated away.
 
         Raises
         ------
@@ -193,8 +201,7 @@ class Sessions:
             if before.gone:
                 after = before
                 return before.dump()
-            version = max(before.version, entry.version) + 1
-            after = self._note(entry.id, replace(make(before), user=user, version=version))
+            after = self._note(entry.id, replace(make(before), user=user, version=before.version + 1))
             return after.dump()
 
         update(self._store, _key(entry.id), step, ttl_s=self._life_s(user), owner=_owner(user))
@@ -217,11 +224,10 @@ class Sessions:
         recovery code alone was used.
         """
         before = self._bury(entry.id)
-        version = max(entry.version, before.version if before else 0) + 1
-        fresh = replace(entry, id=_new_id(), risk=0.5, weight=0.0, at=now, version=version)
+        fresh = replace(entry, id=_new_id())
         latch = self.ledger(user).latch
         record = Record(
-            version=version,
+            version=before.version + 1 if before else 1,
             user=user,
             state=RiskState(at=now),
             grant=Grant(user, now, factor_id, lone_code),
@@ -244,10 +250,9 @@ class Sessions:
         if before is None and self._store.get(_key(entry.id)) is not None:
             return None
         record = before if before is not None else self._first(proof.user)
-        version = max(entry.version, record.version) + 1
         record = self._taken_over(record, proof.user)
-        moved = replace(record, proof=proof, proven=True, version=version)
-        fresh = replace(entry, id=_new_id(), version=version)
+        moved = replace(record, proof=proof, proven=True, version=record.version + 1)
+        fresh = replace(entry, id=_new_id())
         self._put(fresh.id, self._note(fresh.id, moved))
         session[SESSION_KEY] = fresh.to_session()
         return fresh
@@ -389,6 +394,11 @@ class Sessions:
                 return
             raw = self._store.get(key)
 
+    def _date_login(self, visitor: Entry, fresh: Entry, user: str | None, *, at: float) -> None:
+        """Note a login by the visitor's entry, once: a copy of the cookie dates no second one."""
+        if self._store.claim("login-of:" + visitor.id, ttl_s=2 * CHANGE_S):
+            self.note_login(fresh, user, at=at)
+
     def _move(self, old_id: str, new_id: str, *, user: str | None, keep: bool) -> None:
         """Bury the old id's record; where it is to be kept, it goes on under the new id."""
         before = self._bury(old_id)
@@ -430,7 +440,7 @@ class Sessions:
         return life_s if user is not None else min(life_s, ANONYMOUS_S)
 
     def _tag(self, user: str | None) -> str:
-        return "" if user is None else self._keys.digest("user-tag", user)
+        return "" if user is None else self._keys.digest("user-tag", user)[:_TAG_CHARS]
 
     def _is_of(self, entry: Entry, user: str | None) -> bool:
         if user is None or not entry.user_tag:
@@ -443,6 +453,11 @@ def short_id(session_id: str) -> str:
     return session_id[:8]
 
 
+def _paired(session: MutableMapping[str, Any], pair: str) -> Entry | None:
+    found = Entry.from_session(session.get(SESSION_KEY))
+    return found if found is not None and found.pair == pair else None
+
+
 def _new_id() -> str:
     return secrets.token_urlsafe(ID_BYTES)
 
@@ -451,8 +466,8 @@ def _key(session_id: str) -> str:
     return "session:" + session_id
 
 
-def _password_key(session_id: str) -> str:
-    return "password-typed:" + session_id
+def _login_key(session_id: str) -> str:
+    return "login:" + session_id
 
 
 def _ledger_key(user: str) -> str:

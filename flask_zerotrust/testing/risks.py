@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 
-from flask import session
 from flask.testing import FlaskClient
 
 from flask_zerotrust.errors import ConfigError
@@ -114,7 +113,7 @@ def risk(client: FlaskClient) -> CurrentRisk:
 
 def change(guard: Guard, user: str | None, make: Callable[[Record], Record]) -> Entry:
     """Change the record of this session, and make both where there are none."""
-    entry = guard.sessions.start(session, user)
+    entry = guard.start(user)
     records_read().pop(entry.id, None)
     guard.sessions.change(entry, user, make)
     return entry

@@ -17,6 +17,7 @@ from flask_zerotrust.i18n import gettext
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.web import browsers, first_run, observe, responses
 from flask_zerotrust.web.form_movement import is_readable
+from flask_zerotrust.web.pairing import has_session
 from flask_zerotrust.web.state import Guard, log, this_app
 
 # What may stand in a path and in a query as it is (RFC 3986, sections 3.3 and 3.4); a query keeps
@@ -150,9 +151,8 @@ def _challenge(
 def open_challenge(guard: Guard, user: str, action: str, *, provable: bool = False) -> str:
     """Remember what the person wanted, and return the id of the challenge that leads back there."""
     thread = guard.thread(user)
-    # Any browser of the user may answer what no session is bound to. A thief of the password would have the
-    # owner confirm the thief's own form; and such a client is script, which has its request itself.
-    bound = thread != guard.user_thread(user)
+    # A client without a session is script, which has its request itself and cannot prove.
+    bound = has_session(thread)
     challenge_id = guard.challenges.open(
         user=user,
         session_id=thread,

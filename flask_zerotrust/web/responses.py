@@ -238,8 +238,8 @@ def no_factor(action: str, *, may_enrol: bool, choice: bool = False, hints: Sequ
 
 def log_in_again(action: str) -> ResponseReturnValue:
     """Ask for the password of a person whose login is too old; the app may have a page for that."""
-    manager: Any = current_app.login_manager  # type: ignore[attr-defined]
-    if manager.needs_refresh_callback or (manager.refresh_view and (is_htmx() or not wants_json())):
+    manager: Any = getattr(current_app, "login_manager", None)
+    if manager is not None and _asks_again(manager):
         # Flask-Login comes without types.
         answer: ResponseReturnValue = manager.needs_refresh()
         return _to_the_page(answer) if is_htmx() else answer
@@ -250,6 +250,13 @@ def log_in_again(action: str) -> ResponseReturnValue:
         "Before you %(action)s, log out and in again: your last login was a while ago.", action=action
     )
     return message(title, text, 403, (gettext("Back"), request.script_root + "/"))
+
+
+def _asks_again(manager: Any) -> bool:
+    """Return whether the app has a way of its own to ask for the password again."""
+    return bool(
+        manager.needs_refresh_callback or (manager.refresh_view and (is_htmx() or not wants_json()))
+    )
 
 
 def unavailable() -> Response:

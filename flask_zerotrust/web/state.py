@@ -23,6 +23,7 @@ from flask_zerotrust.sessions.record import Proof, Record
 from flask_zerotrust.sessions.sessions import CHANGE_S, SESSION_KEY, Entry
 from flask_zerotrust.sessions.tokens import Tokens
 from flask_zerotrust.web.ingest import Intake, records_read, this_app
+from flask_zerotrust.web.pairing import pair_tag, pair_thread
 from flask_zerotrust.web.users import current_user_id
 
 __all__ = ["CurrentRisk", "Guard", "browser_trust", "log", "this_app", "this_guard"]
@@ -93,6 +94,8 @@ class Guard(Intake):
     def factors(self, user: str) -> list[Factor]:
         """Return the user's factors: the app's own first, then those enrolled here."""
         own = list(self.loaders.factors(user) or ()) if self.loaders.factors is not None else []
+        if own and self.settings.enrol == "first-use":
+            self.enrolled.note_had(user)
         taken = {factor.id for factor in own}
         here = self.enrolled.factors(user, sender=self.sender, mailer=self.mailer, party=self.party())
         return own + [factor for factor in here if factor.id not in taken]
@@ -133,23 +136,22 @@ class Guard(Intake):
         return RelyingParty(s.webauthn_rp_id or domain, name, origins, named=named)
 
     def first_use(self, user: str) -> bool:
-        """Say whether a login is enough to enrol, for a user for whom :meth:`factors` is empty.
+        """Return whether a login is enough to enrol, for a user for whom :meth:`factors` is empty.
 
-        It is not where a factor is kept that cannot be used now: a number without a sender, a kind
-        that this version does not know. A thief of the password would else replace it.
+        It is not if the user ever had a factor: the app's database may be away, a number may be without a
+        sender. A thief of the password would otherwise replace it. While switched off, no login is seen.
         """
-        return self.settings.enrol == "first-use" and not self.enrolled.count(user)
+        allowed = self.settings.enrol == "first-use" and self.settings.mode != "off"
+        return allowed and not self.enrolled.had(user)
 
-    def password_typed(self, user: str) -> bool:
-        """Say whether this session's user has typed their password in the last minutes.
+    def is_fresh_login(self, user: str) -> bool:
+        """Return whether this session's user logged in within the last minutes; False if unknown."""
+        entry = self.opened(user)
+        return entry is not None and self.sessions.is_fresh_login(entry, now=self.clock())
 
-        True, too, where no login would have been seen: switched off, and without Flask-Login.
-        """
-        if self.settings.mode == "off" or not hasattr(current_app, "login_manager"):
-            return True
-        entry = self.entry_of(user)
-        typed_at = None if entry is None else self.sessions.password_at(entry)
-        return typed_at is not None and abs(self.clock() - typed_at) < CHANGE_S
+    def follows_changes(self) -> bool:
+        """Return whether logins are seen by the session's change of user: Flask-Login tells of its own."""
+        return self.settings.enrol == "first-use" and self.loaders.user_id is not None
 
     def has_choice(self) -> bool:
         """Say whether people can enrol more here than an authenticator app."""
@@ -163,7 +165,7 @@ class Guard(Intake):
 
     def entry_of(self, user: str | None) -> Entry | None:
         """Return the same, where it is known already who is logged in."""
-        return self.sessions.entry(session, user)
+        return self.sessions.entry(session, user, pair=pair_tag())
 
     def opened(self, user: str | None) -> Entry | None:
         """Return the entry of who is logged in; a top-level navigation makes it where it is missing."""
@@ -173,8 +175,14 @@ class Guard(Intake):
         if SESSION_KEY not in session:
             # Never there, or cleared by the app a moment ago: then a copy of the cookie has it still.
             _recover_entry()
-            self.sessions.drop(session)
-        return self.sessions.start(session, user)
+            self.sessions.drop(session, pair=pair_tag())
+        entry = self.start(user)
+        self._note_factors(user)
+        return entry
+
+    def start(self, user: str | None, *, rotate: bool = False) -> Entry:
+        """Return this browser's entry, made or rotated where it has to be. The answer sets its cookies."""
+        return self.sessions.start(session, user, pair=pair_tag(make=True), rotate=rotate)
 
     def record(self, entry: Entry, user: str | None) -> Record | None:
         """Return the store's record of this session, read once a request."""
@@ -184,7 +192,7 @@ class Guard(Intake):
         return cast("Record | None", seen[entry.id])
 
     def current(self) -> CurrentRisk:
-        """Return the risk of this session now, and bring the session's copy up to date.
+        """Return the risk of this session now; the first page of a browser begins its session.
 
         Unprotected pages keep working when the store does not answer: the session is unknown then.
         """
@@ -199,10 +207,7 @@ class Guard(Intake):
             return CurrentRisk()
         if entry is None or record is None:
             return CurrentRisk()
-        found = assess.describe(self._faded(record), policy=self.scorer.policy)
-        if _navigating():
-            self.sessions.fold(session, entry, replace(record, state=found.state), found.value)
-        return self._shown(record, found)
+        return self._shown(record, assess.describe(self._faded(record), policy=self.scorer.policy))
 
     def _shown(self, record: Record, found: assess.Assessment) -> CurrentRisk:
         return CurrentRisk(
@@ -266,17 +271,13 @@ class Guard(Intake):
         return replace(self.terms(max_risk=None, max_age_s=age_s, always=True), changes_factors=True)
 
     def thread(self, user: str) -> str:
-        """Return what a challenge is bound to: this browser, or the user alone without a session."""
+        """Return what a challenge is bound to: this browser's session, or its pair cookie without one."""
         entry = self.opened(user)
-        return entry.thread if entry is not None else self.user_thread(user)
-
-    def user_thread(self, user: str) -> str:
-        """Return the binding of challenges for a client whose session must not be written now."""
-        return "user:" + user
+        return entry.thread if entry is not None else pair_thread(make=True)
 
     def part(self, user: str) -> None:
         """Part this browser from whoever holds a copy of its cookie."""
-        self.sessions.part(session, user)
+        self.sessions.part(session, user, pair=pair_tag(make=True))
 
     def is_confirmed(self, user: str) -> bool:
         """Return whether this session has passed any factor of the user in the last minutes."""
@@ -287,7 +288,7 @@ class Guard(Intake):
         self, *, user: str, factor_id: str, proof: Proof | None = None, lone_code: bool = False
     ) -> None:
         """Let this user's session through protected views for a while, under a new id."""
-        entry = self.sessions.start(session, user)
+        entry = self.start(user)
         fresh = self.sessions.grant(
             session,
             entry,
@@ -302,7 +303,7 @@ class Guard(Intake):
 
     def prove(self, user: str, proof: Proof) -> bool:
         """Record a proof by the browser's key under a new id. Return False if the session has moved on."""
-        entry = self.sessions.start(session, user)
+        entry = self.start(user)
         if self.sessions.prove(session, entry, proof) is None:
             return False
         _regenerate()
@@ -335,23 +336,49 @@ class Guard(Intake):
         if self.settings.mode == "off":
             return
         _recover_entry()
-        before = Entry.from_session(session.get(SESSION_KEY))
+        before = self.entry_of(None)
         try:
-            if before is not None and not before.user_tag:
+            if before is not None:
                 self.ingest_form(entry=before, user=None)
             user = self.user()
-            entry = self.sessions.start(session, user, rotate=True)
-            if self.settings.enrol == "first-use":
-                self.sessions.note_password(entry, user, at=self.clock())
+            self._note_login(self.start(user, rotate=True), user)
         except StoreError:
             log.exception("the risk store did not answer at login; this session starts unknown")
             session.pop(SESSION_KEY, None)
+
+    def _note_login(self, entry: Entry, user: str | None) -> None:
+        """Keep when the user logged in, where a login may add a first factor."""
+        if self.settings.enrol == "first-use" and user is not None:
+            self.sessions.note_login(entry, user, at=self.clock())
+            self._note_factors(user)
+
+    def _note_factors(self, user: str | None) -> None:
+        """Keep whether the user has a factor when a session begins: the app may forget it later."""
+        if self.settings.enrol != "first-use" or user is None:
+            return
+        try:
+            self.factors(user)
+        except StoreError:
+            raise
+        except Exception:  # the app's own loader: a login stays what it is
+            log.exception("the factors of a user could not be loaded at login")
+
+    def note_change(self) -> None:
+        """Note the login, or the visitor, of a request that began without a user and wrote the session."""
+        user = self.user()
+        try:
+            if user is not None:
+                self._note_login(self.start(user), user)
+            else:
+                self.sessions.note_visitor(session, pair=pair_tag(make=True), now=self.clock())
+        except StoreError:
+            log.exception("the risk store did not answer; this login counts for no first factor")
 
     def logged_out(self) -> None:
         """Forget the session of the person who has just logged out; a latch stays with the user."""
         _recover_entry()
         try:
-            self.sessions.drop(session)
+            self.sessions.drop(session, pair=pair_tag())
         except StoreError:
             log.exception("the risk store did not answer at logout")
             session.pop(SESSION_KEY, None)

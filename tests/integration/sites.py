@@ -25,6 +25,7 @@ from flask_zerotrust.replay.memory import ReplayMemory
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.sessions.browsers import Browsers
 from flask_zerotrust.sessions.sessions import Sessions
+from flask_zerotrust.web.pairing import PAIR_COOKIE
 from tests.clock import Clock
 from tests.forms import form_to, form_with
 
@@ -87,6 +88,36 @@ class Site:
         """Return the same site over the same store, restarted with another SECRET_KEY."""
         store = self.app.extensions["zerotrust"].store
         return build_app(self.clock, self.scorer, store, SECRET_KEY=key, SECRET_KEY_FALLBACKS=fallbacks)
+
+
+class Cookies(str):
+    """A session cookie, and the pair cookie that a browser sends with it."""
+
+    def __new__(cls, session: str, *, pair: str | None) -> Cookies:
+        made = super().__new__(cls, session)
+        made.pair = pair
+        return made
+
+    pair: str | None
+
+    @property
+    def header(self) -> str:
+        """Both as a request's header has them."""
+        return f"session={self}" + (f"; {PAIR_COOKIE}={self.pair}" if self.pair else "")
+
+
+def copied(client: FlaskClient, domain: str = "localhost") -> Cookies:
+    """Return the session cookie of a client with the one that it counts with."""
+    found, pair = (client.get_cookie(name, domain) for name in ("session", PAIR_COOKIE))
+    assert found is not None
+    return Cookies(found.value, pair=pair.value if pair is not None else None)
+
+
+def give(client: FlaskClient, cookie: str) -> None:
+    """Put a copied session cookie into a client, with its pair if that was copied too."""
+    client.set_cookie("session", str(cookie))
+    if isinstance(cookie, Cookies) and cookie.pair is not None:
+        client.set_cookie(PAIR_COOKIE, cookie.pair)
 
 
 @dataclass
@@ -202,14 +233,13 @@ class Visitor:
         with self.client.session_transaction() as session:
             return dict(session["_zerotrust"])
 
-    def cookie(self) -> str:
-        """Return the session cookie, to be put back later."""
-        found = self.client.get_cookie("session")
-        assert found is not None
-        return str(found.value)
+    def cookie(self) -> Cookies:
+        """Return the session cookie with the one that it counts with, to be put back later."""
+        return copied(self.client)
 
     def put_back(self, cookie: str) -> Visitor:
-        self.client.set_cookie("session", cookie)
+        """Put a copied cookie into this browser: a plain text is the session's without its pair."""
+        give(self.client, cookie)
         return self
 
 

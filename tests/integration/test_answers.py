@@ -152,7 +152,7 @@ def _raw(ada: Visitor, path: str) -> str:
 
     environ: dict[str, Any] = {
         "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-        "HTTP_COOKIE": f"session={ada.cookie()}",
+        "HTTP_COOKIE": ada.cookie().header,
         "HTTP_HOST": "localhost",
         "wsgi.input": io.BytesIO(),
     }

@@ -21,7 +21,7 @@ from werkzeug.serving import make_server
 from flask_zerotrust.movement import wire
 from tests.stored import contents, keys
 
-from .sites import Site, Visitor, movement, reads_older_sessions
+from .sites import Site, Visitor, give, movement, reads_older_sessions
 
 
 def refused(visitor: Visitor, answer: Any, status: int, field: str) -> None:
@@ -181,10 +181,9 @@ def test_a_token_ends_with_the_sessions_id(site: Site, moment: str) -> None:
 def test_an_old_cookie_cannot_speak_for_a_rotated_session(site: Site, ada: Visitor) -> None:
     """The id has a tombstone: its cookie still gets tokens, but nothing sent with them is stored."""
     ada.move(1)
-    old = ada.client.get_cookie("session")
-    assert old is not None
+    old = ada.cookie()
     ada.answer(ada.open("/admin").headers["Location"])
-    ada.client.set_cookie("session", old.value)
+    ada.put_back(old)
     body = ada.body(1)
     with nothing_stored(site):
         refused(ada, ada.send(body), 401, "token")
@@ -199,10 +198,7 @@ def test_a_new_key_leaves_open_pages_working(make_site: Callable[..., Site]) -> 
     renewed = make_site(SECRET_KEY="second-key", SECRET_KEY_FALLBACKS=["first-key"])
     renewed.app.extensions["zerotrust"].store = site.app.extensions["zerotrust"].store
     renewed.app.extensions["zerotrust"].sessions._store = site.app.extensions["zerotrust"].store
-    old = ada.client.get_cookie("session")
-    assert old is not None
-    later = replace(ada, site=renewed, client=renewed.app.test_client())
-    later.client.set_cookie("session", old.value)
+    later = replace(ada, site=renewed, client=renewed.app.test_client()).put_back(ada.cookie())
     assert later.send(body).status_code == 204
     assert later.send(later.body(1)).status_code == 204
 
@@ -226,12 +222,11 @@ def test_a_batch_counts_once(site: Site, ada: Visitor) -> None:
 
 def test_fifty_copies_at_once_count_once(site: Site, ada: Visitor) -> None:
     body = ada.body(1)
-    cookie = ada.client.get_cookie("session")
-    assert cookie is not None
+    cookie = ada.cookie()
 
     def post(_: int) -> int:
         client = site.app.test_client()
-        client.set_cookie("session", cookie.value)
+        give(client, cookie)
         return int(client.post("/zerotrust/events", data=body).status_code)
 
     with ThreadPoolExecutor(50) as pool:
@@ -378,9 +373,7 @@ def raw(site: Site) -> Iterator[Callable[[bytes], bytes]]:
 
 
 def head(ada: Visitor, *lines: str) -> bytes:
-    cookie = ada.client.get_cookie("session")
-    assert cookie is not None
-    start = ["POST /zerotrust/events HTTP/1.1", "Host: localhost", f"Cookie: session={cookie.value}"]
+    start = ["POST /zerotrust/events HTTP/1.1", "Host: localhost", f"Cookie: {ada.cookie().header}"]
     return "\r\n".join([*start, "Connection: close", *lines, "", ""]).encode()
 
 

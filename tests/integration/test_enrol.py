@@ -105,13 +105,15 @@ def test_a_remembered_login_may_not_enrol_a_first_factor(open_site: Site) -> Non
     assert bob.open(ENROL).status_code == 403
 
 
-def test_where_flask_login_does_not_tell_a_login_is_enough() -> None:
+def test_where_nothing_tells_of_a_login_nobody_enrols() -> None:
     app = Flask("own")
     app.config.update(
         SECRET_KEY="key", TESTING=True, ZEROTRUST_STORE="memory://", ZEROTRUST_ENROL="first-use"
     )
     ZeroTrust(app).user_id_loader(lambda: "bob")
-    assert app.test_client().get(ENROL).status_code == 200
+    page = app.test_client().get(ENROL)
+    assert page.status_code == 403
+    assert "log out and in again" in page.text
 
 
 def test_a_login_alone_enrols_nothing_by_default(site: Site) -> None:

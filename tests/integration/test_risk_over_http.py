@@ -228,7 +228,7 @@ def test_the_app_sees_value_age_and_reasons(ada: Visitor, site: Site) -> None:
     ada.move(3, says=4.0)
     site.clock.tick(7)
     headers = {
-        "Cookie": f"session={ada.cookie()}",
+        "Cookie": ada.cookie().header,
         "User-Agent": ada.client.environ_base["HTTP_USER_AGENT"],
     }
     with site.app.test_request_context(headers=headers):

@@ -175,7 +175,7 @@ def test_the_message_names_the_host_without_its_port(
     asked = sue.open("/secret")
     form = form_to(sue.open(asked.location).text, "/send")
     headers = {"Sec-Fetch-Site": "same-origin", "Host": host}
-    cookie = {"Cookie": f"session={sue.cookie()}"}
+    cookie = {"Cookie": sue.cookie().header}
     client = site.app.test_client(use_cookies=False)
     answer = client.post(form.action, data=form.fields, headers={**headers, **cookie})
     assert answer.status_code == 303, answer.text

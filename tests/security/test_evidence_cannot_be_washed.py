@@ -12,7 +12,7 @@ from flask import session
 from flask_login import login_user
 
 from flask_zerotrust.errors import StoreError
-from tests.integration.sites import Site, User, Visitor
+from tests.integration.sites import Site, User, Visitor, give
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def test_many_batches_at_once_are_one_strike(site: Site, ada: Visitor) -> None:
 
     def post(body: str) -> int:
         client = site.app.test_client()
-        client.set_cookie("session", cookie)
+        give(client, cookie)
         return int(client.post("/zerotrust/events", data=body).status_code)
 
     with ThreadPoolExecutor(20) as pool:

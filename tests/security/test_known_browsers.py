@@ -273,7 +273,7 @@ def test_a_signature_changed_into_another_that_verifies_proves_nothing_more(
         heard.append(reason)
 
     with signals.proof_refused.connected_to(listen, site.app):
-        with site.app.test_request_context("/", headers={"Cookie": f"session={ada.cookie()}"}):
+        with site.app.test_request_context("/", headers={"Cookie": ada.cookie().header}):
             assert browsers._checked(guard, "ada", proof, None).user == "ada"
         assert not sends(ada, zerotrust_proof=twisted(proof))
     assert heard == ["the token was used before"]
@@ -490,9 +490,8 @@ class Acts:
         self.thief.submit("/logout", {})
 
     def keep(self) -> None:
-        found = self.thief.client.get_cookie("session")
-        if found is not None:
-            self.jar.append(str(found.value))
+        if self.thief.client.get_cookie("session") is not None:
+            self.jar.append(self.thief.cookie())
 
     def rewind(self) -> None:
         self.thief.put_back(self.jar[len(self.jar) // 2])
@@ -507,7 +506,7 @@ class Acts:
         found = self.thief.client.get_cookie("session")
         before = self.owner.cookie()
         if found is not None:
-            self.owner.put_back(str(found.value))
+            self.owner.put_back(self.thief.cookie())
             token = self.owner.fetch(f"/zerotrust/token?page={self.owner.nonce}")
             if token.status_code == 200:
                 send(self.owner, zerotrust_proof=self.key.proof(token.json["token"]))

@@ -47,7 +47,7 @@ class Ada:
     def move(self, says: float) -> None:
         self.visitor.site.scorer.says = says
         self.visitor.send(self.visitor.body(2))
-        self.visitor.open("/")  # the cookie's copy follows
+        self.visitor.open("/")
 
     def log_in_again(self) -> None:
         store = self.visitor.site.app.extensions["zerotrust"].store

@@ -110,24 +110,6 @@ def test_every_change_makes_the_version_one_higher(ada: Browser) -> None:
     assert versions == [1, 2, 3]
 
 
-def test_a_record_that_was_lost_goes_on_above_the_sessions_copy(ada: Browser) -> None:
-    """Otherwise the copy of yesterday would look newer than today's record."""
-    ada.entry = replace(ada.entry, version=9)
-    record = ada.change(strokes=1)
-    assert record is not None
-    assert record.version == 10
-
-
-def test_a_newer_record_is_copied_and_an_older_one_is_not(ada: Browser) -> None:
-    newer = Record(version=3, state=RiskState(weight=2.0, at=START))
-    ada.sessions.fold(ada.session, ada.entry, newer, 0.25)
-    assert ada.session[SESSION_KEY] == {**ada.entry.to_session(), "r": 0.25, "w": 2.0, "t": START, "v": 3}
-    now = Entry.from_session(ada.session[SESSION_KEY])
-    assert now is not None
-    ada.sessions.fold(ada.session, now, replace(newer, version=3), 0.75)
-    assert ada.session[SESSION_KEY]["r"] == 0.25
-
-
 def test_movement_before_a_login_goes_with_the_person(visitor: Browser) -> None:
     visitor.change(strokes=5)
     before = visitor.entry
@@ -344,9 +326,6 @@ def test_no_cookie_of_the_past_is_worth_more_than_the_present_one(acts: list[str
         assert entry is not None
         found = ada.sessions.record(entry.id, user="ada")
         assert found == (now if entry.id == ada.entry.id else None)
-        ada.session = old
-        ada.sessions.fold(ada.session, entry, found or Record(), 0.9)
-        assert ada.session[SESSION_KEY]["v"] >= entry.version
 
 
 def _act(ada: Browser, act: str) -> None:

@@ -37,9 +37,9 @@ def register(blueprint: Blueprint) -> None:
 
 
 @owner_view(N_("add an authenticator app"), adds=True)
-def enrol(guard: Guard, user: str) -> ResponseReturnValue:
+def enrol(guard: Guard, user: str, first: bool) -> ResponseReturnValue:
     """Add an authenticator app to the account of the person who is logged in."""
-    return _take(guard, user) if request.method == "POST" else _offer(guard, user)
+    return _take(guard, user, first=first) if request.method == "POST" else _offer(guard, user)
 
 
 def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> ResponseReturnValue:
@@ -80,7 +80,7 @@ def _sentence(error: ChallengeError | None) -> str | None:
     return gettext(text)
 
 
-def _take(guard: Guard, user: str) -> ResponseReturnValue:
+def _take(guard: Guard, user: str, *, first: bool) -> ResponseReturnValue:
     check_form(guard, "enrol")
     try:
         secret = guard.challenges.enrol_confirm(
@@ -90,7 +90,8 @@ def _take(guard: Guard, user: str) -> ResponseReturnValue:
         signals.enrolment_failed.send(this_app(), user=user, kind="totp", reason=error.reason)
         return _offer(guard, user, error)
     before = guard.factors(user)
-    factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=[factor.id for factor in before])
+    avoid = [factor.id for factor in before]
+    factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=avoid, first=first)
     browsers.forget_others(guard, user)
     owner_notices.added(guard, user, "totp", before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")

@@ -19,6 +19,7 @@ from flask_zerotrust.factors.recovery import KIND as RECOVERY
 from flask_zerotrust.i18n import gettext, ngettext
 from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.form_movement import PROOF_FIELD, form_proof
+from flask_zerotrust.web.pairing import pair_thread
 from flask_zerotrust.web.state import Guard, log, this_app, this_guard
 from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token, shown_fields
@@ -248,14 +249,14 @@ def confirm(_: Guard, pending: Pending) -> ResponseReturnValue:
 
 
 def _load(guard: Guard, challenge_id: str, user: str) -> Pending:
-    """Return the pending challenge bound to this browser, or opened for this user by a script."""
+    """Return the pending challenge bound to this browser's session, or to its pair cookie alone."""
     now = guard.clock()
     try:
         return guard.challenges.load(challenge_id, user=user, session_id=guard.thread(user), now=now)
     except ChallengeError as error:
         if error.reason != "not_yours":
             raise
-    return guard.challenges.load(challenge_id, user=user, session_id=guard.user_thread(user), now=now)
+    return guard.challenges.load(challenge_id, user=user, session_id=pair_thread(), now=now)
 
 
 def _is_answered(guard: Guard, pending: Pending) -> bool:

@@ -33,7 +33,7 @@ def register(blueprint: Blueprint) -> None:
 
 
 @owner_view(ACTION, adds=True)
-def add(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
+def add(guard: Guard, user: str, _: bool, kind: str) -> ResponseReturnValue:
     """Ask for the number or address; a POST keeps it and sends the first code."""
     if request.method == "GET":
         return _form(guard, kind) if "new" in request.args else _waiting(guard, user, kind)
@@ -58,7 +58,7 @@ def add(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
 
 
 @owner_view(ACTION, adds=True)
-def send(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
+def send(guard: Guard, user: str, _: bool, kind: str) -> ResponseReturnValue:
     """Send another code to what is being added."""
     check_form(guard, "add:" + kind)
     try:
@@ -69,7 +69,7 @@ def send(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
 
 
 @owner_view(ACTION, adds=True)
-def confirm(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
+def confirm(guard: Guard, user: str, first: bool, kind: str) -> ResponseReturnValue:
     """Add what the code was sent to, if it is right."""
     check_form(guard, "add:" + kind)
     now = guard.clock()
@@ -91,7 +91,7 @@ def confirm(guard: Guard, user: str, kind: str) -> ResponseReturnValue:
     before = guard.factors(user)
     taken = [one.id for one in before]
     keep = guard.enrolled.add_sms if kind == "sms" else guard.enrolled.add_email
-    factor_id = keep(user, contact.recipient, avoid=taken)
+    factor_id = keep(user, contact.recipient, avoid=taken, first=first)
     browsers.forget_others(guard, user)
     owner_notices.added(guard, user, kind, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=kind)

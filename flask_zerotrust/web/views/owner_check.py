@@ -10,7 +10,7 @@ from flask import current_app, request
 from flask.typing import ResponseReturnValue
 
 from flask_zerotrust.errors import StoreError
-from flask_zerotrust.factors.enrolled import MAX_FACTORS, NoRoomError
+from flask_zerotrust.factors.enrolled import MAX_FACTORS, NoRoomError, NotFirstError
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.web import responses
 from flask_zerotrust.web.enforce import demand
@@ -24,7 +24,7 @@ def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., Re
 
     Someone with a factor has to use it first. Without one, only a site that says so lets a fresh
     login of the last minutes enrol: an older one may be a thief's who has the cookie. ``adds`` says
-    that there must be room.
+    that there must be room, and passes on whether only a first factor may be added.
     """
 
     def wrap(inner: Callable[..., ResponseReturnValue]) -> View:
@@ -37,8 +37,13 @@ def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., Re
             try:
                 if adds and guard.enrolled.count(user) >= MAX_FACTORS:
                     return _no_room()
-                refusal = refused(guard, user, gettext(action))
-                return inner(guard, user, **values) if refusal is None else refusal
+                first = not guard.factors(user)
+                refusal = refused(guard, user, gettext(action), first=first)
+                if refusal is not None:
+                    return refusal
+                return inner(guard, user, first, **values) if adds else inner(guard, user, **values)
+            except NotFirstError:  # another was the first while this one was added
+                return responses.go(request.url)
             except NoRoomError:  # another was added while this one was
                 return _no_room()
             except StoreError:
@@ -50,12 +55,12 @@ def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., Re
     return wrap
 
 
-def refused(guard: Guard, user: str, action: str) -> ResponseReturnValue | None:
+def refused(guard: Guard, user: str, action: str, *, first: bool) -> ResponseReturnValue | None:
     """Return what somebody gets who may not change factors now; None for who may."""
-    if guard.factors(user):
+    if not first:
         return demand(guard, guard.change_terms(), action)
     if guard.first_use(user):
-        proven = fresh_login() and guard.password_typed(user)
+        proven = fresh_login() and guard.is_fresh_login(user)
         return None if proven else responses.log_in_again(action)
     return responses.no_factor(action, may_enrol=False)
 

@@ -25,14 +25,14 @@ def register(blueprint: Blueprint) -> None:
 
 
 @owner_view(N_("add a passkey"), adds=True)
-def add(guard: Guard, user: str) -> ResponseReturnValue:
+def add(guard: Guard, user: str, first: bool) -> ResponseReturnValue:
     """Have the browser make a passkey, and keep its public half."""
     party = guard.party() or abort(404)
     if request.method == "GET":
         return _page(guard, user, party)
     check_form(guard, "add:passkey")
     try:
-        factor_id, before = _keep(guard, user, party)
+        factor_id, before = _keep(guard, user, party, first=first)
     except ChallengeError as error:
         signals.enrolment_failed.send(this_app(), user=user, kind=webauthn.KIND, reason=error.reason)
         return _page(guard, user, party, error=error)
@@ -42,13 +42,13 @@ def add(guard: Guard, user: str) -> ResponseReturnValue:
     return responses.go(url_for(".factors", news="added"))
 
 
-def _keep(guard: Guard, user: str, party: RelyingParty) -> tuple[str, list[Factor]]:
+def _keep(guard: Guard, user: str, party: RelyingParty, *, first: bool) -> tuple[str, list[Factor]]:
     asked = guard.challenges.take_new_key_question(user, guard.thread(user))
     key = webauthn.registered(request.form.get("code", ""), party, challenge=asked)
     if key is None:
         raise ChallengeError("key")
     before = guard.factors(user)
-    factor_id = guard.enrolled.add_passkey(user, key, avoid=[one.id for one in before])
+    factor_id = guard.enrolled.add_passkey(user, key, avoid=[one.id for one in before], first=first)
     return factor_id, before
 
 

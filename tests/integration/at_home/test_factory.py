@@ -10,6 +10,7 @@ from werkzeug.test import Client
 
 from flask_zerotrust import testing
 from tests.forms import form_with
+from tests.integration.sites import copied, give
 
 from .conftest import Load
 from .pages import CONFIG, logged_in
@@ -73,7 +74,5 @@ def test_apps_of_one_factory_do_not_share_a_step_up(page: ModuleType) -> None:
     )
     testing.trust(first)
     assert first.get("/money/send").status_code == 200
-    cookie = first.get_cookie("session")
-    assert cookie is not None
-    second.set_cookie("session", cookie.value)
+    give(second, copied(first))
     assert second.get("/money/send").status_code == 303

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from flask_zerotrust import ZeroTrust, testing
 from tests.clock import Clock
 from tests.integration.known import Key, pass_with_key, prove_to
-from tests.integration.sites import FixedScorer, Site, Visitor
+from tests.integration.sites import FixedScorer, Site, Visitor, copied, give
 from tests.servers import emptied
 
 from .conftest import Load
@@ -72,12 +72,11 @@ def test_a_lost_session_is_asked_for_a_code_again(ada: FlaskClient) -> None:
 def test_a_copy_of_the_cookie_from_before_a_step_up_has_not_passed(ada: FlaskClient) -> None:
     """The extension's new id lies on the server, where the cookie's id leads: that has to change too."""
     ada.get("/")
-    before = ada.get_cookie("session")
-    assert before is not None
+    before = copied(ada)
     testing.pass_challenge(ada, ada.get("/statements"))
     assert ada.get("/statements").text == "the statements"
     thief = ada.application.test_client()
-    thief.set_cookie("session", before.value)
+    give(thief, before)
     assert thief.get("/statements").text != "the statements"
 
 
@@ -92,5 +91,5 @@ def test_a_known_browser_proves_itself_and_a_copy_of_the_cookie_is_none(ada: Fla
     assert prove_to(here, key, asked.location).json == {"passed": True, "url": "/statements"}
     assert ada.get("/statements").text == "the statements"
     thief = ada.application.test_client()
-    thief.set_cookie("session", before)
+    give(thief, before)
     assert thief.get("/statements").text != "the statements"
