@@ -22,6 +22,17 @@ SmsSender = Literal["none", "console", "twilio", "twilio-verify"]
 EmailSender = Literal["none", "console", "smtp"]
 SmtpSecurity = Literal["starttls", "ssl", "none"]
 
+#: Kinds of phone numbers that ``phonenumbers`` knows.
+NUMBER_KINDS = (
+    *("mobile", "fixed_line", "fixed_line_or_mobile", "voip", "toll_free"),
+    *("premium_rate", "shared_cost", "personal_number", "pager", "uan", "voicemail"),
+)
+#: Kinds that can earn money for whoever rents them, or belong to nobody's phone.
+DENIED_KINDS = ("premium_rate", "shared_cost", "personal_number", "pager", "uan", "voicemail")
+
+# A country by its calling code or a longer prefix, or by the two letters of ISO 3166.
+_COUNTRY = re.compile(r"\+[0-9]{1,14}|[A-Z]{2}", re.ASCII)
+
 # A name without anything that ends it, and an address; no line breaks.
 _FROM = re.compile(r"[^\r\n<>,;@]*<[^\s<>,;@]+@[^\s<>,;@]+>|[^\s<>,;@]+@[^\s<>,;@]+")
 
@@ -173,7 +184,14 @@ class Settings:
     )
     issuer: str = _setting("", "name shown in authenticator apps; empty takes the app's name")
     sms_sender: SmsSender = _setting("none", "none, console (development only), twilio or twilio-verify")
-    sms_prefixes: tuple[str, ...] = _setting((), "prefixes numbers must start with, such as '+44'")
+    sms_prefixes: tuple[str, ...] = _setting(
+        (),
+        "countries that get messages: '+44' is the United Kingdom alone, '+1' the United States, "
+        "and two letters name any other, such as 'CA'",
+    )
+    sms_denied: tuple[str, ...] = _setting(
+        DENIED_KINDS, "kinds of numbers, countries ('JM') and prefixes ('+4479') that get no messages"
+    )
     sms_per_number_hour: int = _setting(
         5, "messages an hour to one number, apart for known browsers", low=1, high=1_000
     )
@@ -242,16 +260,26 @@ class Settings:
                 f"{PREFIX}KEYLESS_S ({self.keyless_s:g}) must not be shorter than {PREFIX}GRANT_S "
                 f"({self.grant_s:g}): it is the longer age for browsers that can make no key."
             )
-        for prefix in self.sms_prefixes:
-            if re.fullmatch(r"\+[0-9]{1,14}", prefix) is None:
-                raise ConfigError(
-                    f"{PREFIX}SMS_PREFIXES must hold '+' and digits, such as '+44', got {prefix!r}."
-                )
+        self._check_numbers()
         self._check_passkeys()
         if self.sms_sender.startswith("twilio"):
             self._check_twilio()
         if self.email_sender == "smtp":
             self._check_smtp()
+
+    def _check_numbers(self) -> None:
+        for entry in self.sms_prefixes:
+            if _COUNTRY.fullmatch(entry) is None:
+                raise ConfigError(
+                    f"{PREFIX}SMS_PREFIXES must hold '+' and digits, such as '+44', or countries, such as "
+                    f"'GB', got {entry!r}."
+                )
+        for entry in self.sms_denied:
+            if entry not in NUMBER_KINDS and _COUNTRY.fullmatch(entry) is None:
+                raise ConfigError(
+                    f"{PREFIX}SMS_DENIED must hold kinds ({', '.join(NUMBER_KINDS)}), '+' and digits, or "
+                    f"countries, such as 'JM', got {entry!r}."
+                )
 
     def _check_twilio(self) -> None:
         own = "twilio_from" if self.sms_sender == "twilio" else "twilio_verify_service"

@@ -15,7 +15,7 @@ from werkzeug.local import LocalProxy
 from flask_zerotrust import i18n, signals
 from flask_zerotrust.config import Settings
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.factors import webauthn
+from flask_zerotrust.factors import phone_numbers, webauthn
 from flask_zerotrust.factors.base import Mailer, Sender, Verifier
 from flask_zerotrust.factors.email import EmailFactor
 from flask_zerotrust.factors.sms import SmsFactor
@@ -100,6 +100,8 @@ class ZeroTrust:
         settings = Settings.from_mapping(app.config)
         if settings.passkeys:
             webauthn.library()  # or a ConfigError that says what to install
+        if settings.sms_sender != "none":
+            phone_numbers.check_countries(*settings.sms_prefixes, *settings.sms_denied)
         app.extensions["zerotrust"] = assemble(app, settings, self._loaders, self._clock)
         app.register_blueprint(make_blueprint(settings.url_prefix))
         app.jinja_env.globals.update(zerotrust_script=zerotrust_script, current_risk=current_risk)

@@ -7,6 +7,7 @@ import json
 from flask_zerotrust.challenge.records import Kept, pool_of
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.base import Factor
+from flask_zerotrust.factors.phone_numbers import may_get_messages
 from flask_zerotrust.stores.base import update
 
 _HOUR_S = 3_600.0
@@ -23,6 +24,10 @@ ADDING = "adding:"
 # ask for codes to it.
 KEPT_FOR_OWNERS = 2
 
+# One part in so many of the shared budgets is kept for known browsers. Accounts made for it could otherwise
+# use up the messages of all.
+_RESERVED_PART = 4
+
 # A change of factors takes a step-up each, so an hour with more of them is no person's.
 NOTICES_HOUR = 12
 
@@ -31,13 +36,15 @@ class Budgets(Kept):
     """Messages spent, by number or address (under its HMAC), user, prefix of a number and altogether.
 
     Numbers, addresses and users have two budgets each: one for browsers known to the user (``known``)
-    and one for all others. Prefixes and totals are shared.
+    and one for all others. Prefixes and totals are shared, with a quarter kept for known browsers.
     """
 
     def check_allowed(self, factor: Factor) -> None:
-        """Raise ChallengeError ``not_allowed`` for a number outside the configured prefixes."""
-        recipient, prefixes = factor.recipient or "", self._settings.sms_prefixes
-        if recipient.startswith("+") and prefixes and not recipient.startswith(prefixes):
+        """Raise ChallengeError ``not_allowed`` for a number of a country or kind that gets no messages."""
+        s, recipient = self._settings, factor.recipient or ""
+        if not recipient.startswith("+"):
+            return
+        if not may_get_messages(recipient, allowed=s.sms_prefixes, denied=s.sms_denied):
             raise ChallengeError("not_allowed")
 
     def cool_down(self, user: str, factor: Factor, *, known: bool, now: float) -> None:
@@ -63,7 +70,8 @@ class Budgets(Kept):
         recipient = factor.recipient or factor.id
         adding, pool = factor.id.startswith(ADDING), pool_of(known)
         # Anybody can add a stranger's number in a browser that is known to themselves.
-        to = pool_of(known and not adding)
+        trusted = known and not adding
+        to = pool_of(trusted)
         if adding:
             limit = s.email_per_address_hour if "@" in recipient else s.sms_per_number_hour
             self._spend("unproven", recipient.lower(), max(1, limit - KEPT_FOR_OWNERS), now)
@@ -71,13 +79,14 @@ class Budgets(Kept):
             # Case does not tell mailboxes apart anywhere that matters, and must not earn a new budget.
             self._spend(f"address-{to}", recipient.lower(), s.email_per_address_hour, now)
             self._spend(f"mail-user-{pool}", user, s.email_per_user_hour, now)
-            self._spend("mail-total", "", s.email_total_hour, now)
+            self._spend("mail-total", "", _shared(s.email_total_hour, known=trusted), now)
             return
         self._spend(f"number-{to}", recipient, s.sms_per_number_hour, now)
         self._spend(f"user-{pool}", user, s.sms_per_user_hour, now)
         if recipient.startswith("+"):
-            self._spend("prefix", recipient[: 1 + _PREFIX_DIGITS], s.sms_per_prefix_hour, now)
-        self._spend("total", "", s.sms_total_hour, now)
+            prefix = recipient[: 1 + _PREFIX_DIGITS]
+            self._spend("prefix", prefix, _shared(s.sms_per_prefix_hour, known=trusted), now)
+        self._spend("total", "", _shared(s.sms_total_hour, known=trusted), now)
 
     def spend_notice(self, factor: Factor, *, now: float) -> None:
         """Count one message without a code, or raise ChallengeError ``budget``.
@@ -99,3 +108,8 @@ class Budgets(Kept):
             return json.dumps(spent).encode()
 
         update(self._store, key, step, ttl_s=_HOUR_S + _SLOT_S)
+
+
+def _shared(limit: int, *, known: bool) -> int:
+    """Return how much of a shared budget a browser may use up."""
+    return limit if known else limit - limit // _RESERVED_PART

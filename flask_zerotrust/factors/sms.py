@@ -66,14 +66,15 @@ class SmsFactor(NumberFactor):
 def message(code: str, *, action: str, host: str) -> str:
     """Return the text: action, code, a warning, and a last line from which browsers fill the code in.
 
-    The last line follows WebOTP (origin-bound one-time codes): a host without a port.
+    The last line follows WebOTP (origin-bound one-time codes): a host without a port. Without a host it
+    is the code alone.
     """
     text = gettext(
         'Your code for "%(action)s" is %(code)s. Never share it: we never ask for it.',
         action=one_line(action),
         code=code,
     )
-    return f"{text}\n\n@{_without_port(host)} #{code}"
+    return f"{text}\n\n@{_without_port(host)} #{code}" if host else f"{text}\n\n{code}"
 
 
 def canonical_number(number: str) -> str:

@@ -165,13 +165,8 @@ def test_nobody_is_told_of_a_code_that_never_went_out(site: Site, sue: Visitor) 
     assert "A code was asked for a moment ago" in again.text
 
 
-@pytest.mark.parametrize(
-    ("host", "shown"),
-    [("bank.example:8443", "@bank.example #"), ("[::1]:5000", "@[::1] #"), ("[::1]", "@[::1] #")],
-)
-def test_the_message_names_the_host_without_its_port(
-    site: Site, sue: Visitor, host: str, shown: str
-) -> None:
+def press_at(site: Site, sue: Visitor, host: str) -> str:
+    """Ask for a code with this Host header, and return the message."""
     asked = sue.open("/secret")
     form = form_to(sue.open(asked.location).text, "/send")
     headers = {"Sec-Fetch-Site": "same-origin", "Host": host}
@@ -179,4 +174,30 @@ def test_the_message_names_the_host_without_its_port(
     client = site.app.test_client(use_cookies=False)
     answer = client.post(form.action, data=form.fields, headers={**headers, **cookie})
     assert answer.status_code == 303, answer.text
-    assert shown in outbox(site)[-1].text
+    return str(outbox(site)[-1].text)
+
+
+@pytest.mark.parametrize(("host", "shown"), [("localhost:8443", "localhost"), ("[::1]:5000", "[::1]")])
+def test_the_message_names_the_host_without_its_port(
+    site: Site, sue: Visitor, host: str, shown: str
+) -> None:
+    assert f"@{shown} #" in press_at(site, sue, host)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"TRUSTED_HOSTS": ["bank.example"]},
+        {"ZEROTRUST_WEBAUTHN_ORIGINS": ["https://bank.example:8443"]},
+        {"ZEROTRUST_WEBAUTHN_ORIGINS": ["https://bank.example"]},
+    ],
+    ids=str,
+)
+def test_the_message_names_a_host_that_the_site_has_named(
+    make_site: Callable[..., Site], named: dict[str, list[str]]
+) -> None:
+    site = make_site(ZEROTRUST_SMS_SENDER="console", **named)
+    if "TRUSTED_HOSTS" in named:
+        site.app.config["TRUSTED_HOSTS"].append("localhost")
+    sue = site.visitor().login("sue")
+    assert "@bank.example #" in press_at(site, sue, "bank.example:8443")

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from flask_zerotrust.config import PREFIX, Settings
 from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.factors.phone_numbers import check_countries
 
 FIELDS = {PREFIX + f.name.upper(): f for f in dataclasses.fields(Settings)}
 RANGED = [key for key, f in FIELDS.items() if f.metadata["low"] is not None]
 WHOLE = [key for key in RANGED if isinstance(FIELDS[key].default, int)]
-LISTS = ["ZEROTRUST_NEVER_PARK", "ZEROTRUST_SMS_PREFIXES"]
+LISTS = ["ZEROTRUST_NEVER_PARK", "ZEROTRUST_SMS_PREFIXES", "ZEROTRUST_SMS_DENIED"]
 # Longer than the longest grant, so that grants can be tried over their whole range.
 LONG = {"ZEROTRUST_KEYLESS_S": 86_400}
 
@@ -203,9 +204,34 @@ def test_twilio_names_what_is_missing(key):
     assert said.startswith(f"ZEROTRUST_SMS_SENDER = 'twilio' also needs {key}.")
 
 
-@pytest.mark.parametrize("prefix", ["44", "+", "+44 7", "0044", "+4 4", "+٤٤", "+44\n"])
-def test_a_prefix_that_no_number_starts_with_is_refused(prefix):
-    assert refusal(ZEROTRUST_SMS_PREFIXES=[prefix]).startswith("ZEROTRUST_SMS_PREFIXES must hold '+'")
+@pytest.mark.parametrize(
+    "entry", ["44", "+", "+44 7", "0044", "+4 4", "+٤٤", "+44\n", "gb", "GBR", "G", "mobile"]
+)
+def test_what_is_neither_a_prefix_nor_a_country_is_refused(entry):
+    assert refusal(ZEROTRUST_SMS_PREFIXES=[entry]).startswith("ZEROTRUST_SMS_PREFIXES must hold '+'")
+
+
+@pytest.mark.parametrize("entry", ["44", "gb", "premium", "PAGER"])
+def test_what_is_no_kind_of_numbers_is_refused(entry):
+    assert refusal(ZEROTRUST_SMS_DENIED=[entry]).startswith("ZEROTRUST_SMS_DENIED must hold kinds")
+
+
+def test_numbers_may_be_allowed_and_denied_by_country_prefix_and_kind():
+    settings = read(ZEROTRUST_SMS_PREFIXES=["GB", "+353"], ZEROTRUST_SMS_DENIED=["voip", "JE", "+3538"])
+    assert settings.sms_prefixes == ("GB", "+353")
+    assert settings.sms_denied == ("voip", "JE", "+3538")
+
+
+def test_without_the_package_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="pip install"):
+        check_countries("+44")
+
+
+@pytest.mark.parametrize(("entry", "word"), [("UK", "is 'GB'"), ("+999", "begin with '\\+999'")])
+def test_a_country_that_there_is_not_is_refused(entry, word):
+    with pytest.raises(ConfigError, match=word):
+        check_countries("+44", "CA", "pager", entry)
 
 
 # --- secrets --------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, current_app, make_response, request, url_for
 from flask.typing import ResponseReturnValue
@@ -427,10 +428,24 @@ def _tell(signal: Any, pending: Pending, factor: Factor, **members: Any) -> None
 
 
 def host_name() -> str:
-    """Return the host without its port, as WebOTP wants it.
+    """Return the host without its port, as WebOTP wants it, or an empty text if nothing vouches for it.
 
-    The site's configured name comes first: whoever knows a password could otherwise write another
-    host into the message, and phones offer the code to the host it names.
+    Phones offer a code to the host that the message names, and the Host header is the client's word. So the
+    site has to name its host: by ``SERVER_NAME``, ``TRUSTED_HOSTS`` or ``ZEROTRUST_WEBAUTHN_ORIGINS``.
     """
-    host = current_app.config["SERVER_NAME"] or request.host
+    host = current_app.config["SERVER_NAME"]
+    if host is None and _is_vouched_for(request.host):
+        host = request.host
+    return _without_port(host or "")
+
+
+def _is_vouched_for(host: str) -> bool:
+    """Return whether the host of a request is one that the site has named, or this machine itself."""
+    origins = this_guard().settings.webauthn_origins
+    named = {urlsplit(origin).netloc for origin in origins} | {"localhost", "127.0.0.1", "[::1]"}
+    # Werkzeug refuses every other host where trusted ones are set.
+    return bool(request.trusted_hosts) or host in named or _without_port(host) in named
+
+
+def _without_port(host: str) -> str:
     return host.rsplit(":", 1)[0] if not host.endswith("]") else host
