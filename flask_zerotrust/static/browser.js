@@ -8,8 +8,7 @@ const CURVE = { name: "ECDSA", namedCurve: "P-256" };
 const SIGN = { name: "ECDSA", hash: "SHA-256" };
 const MAKE = "flask-zerotrust browser key v1"; // what a key signs, as the server reads it
 const PROVE = "flask-zerotrust browser proof v1";
-const PROOF_MS = 1000; // a storage that is silent for so long counts as none
-const MAKE_MS = 10000; // a page waits for a proof, but nobody waits for a new key: the code works without it
+const PROOF_MS = 1000; // a page waits so long for a proof, and a storage that is silent for longer counts as none
 
 const encoder = new TextEncoder();
 
@@ -18,11 +17,7 @@ function base64url(buffer) {
   return btoa(plain).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 }
 
-// What a promise gives, or null where it fails or is silent for too long.
-function patiently(promise, ms) {
-  const late = new Promise((resolve) => setTimeout(resolve, ms, null));
-  return Promise.race([promise.catch(() => null), late]);
-}
+const can = () => globalThis.crypto?.subtle && globalThis.indexedDB;
 
 function opened() {
   return new Promise((resolve, reject) => {
@@ -98,15 +93,14 @@ export function proofFor(user, token) {
     const { key, signature } = await signed(pair, PROVE, token);
     return [token, key, signature].join(" ");
   }
-  return globalThis.crypto?.subtle && globalThis.indexedDB ? patiently(prove(), PROOF_MS) : Promise.resolve(null);
+  const late = new Promise((resolve) => setTimeout(resolve, PROOF_MS, null));
+  return can() ? Promise.race([prove().catch(() => null), late]) : Promise.resolve(null);
 }
 
-// A key of this user with a signature over a challenge, or null. Made where there is none.
-function keyFor(user, challenge) {
-  async function make() {
-    return signed(await pairOf(user, true), MAKE, challenge, user.split(" ")[0]);
-  }
-  return globalThis.crypto?.subtle && globalThis.indexedDB ? patiently(make(), MAKE_MS) : Promise.resolve(null);
+// A key of this user with a signature over a challenge, or null. Made if there is none, however long that takes:
+// nobody waits for it, because the code works without a key.
+async function keyFor(user, challenge) {
+  return can() ? signed(await pairOf(user, true), MAKE, challenge, user.split(" ")[0]) : null;
 }
 
 /** Let the forms in a part of a page carry a key, and offer to remember the browser. */
@@ -114,7 +108,7 @@ export async function serveKeys(root) {
   const place = root.querySelector("[data-zt-browser]");
   if (!place) return;
   const { user, challenge, remember } = JSON.parse(place.dataset.ztBrowser);
-  const made = await keyFor(user, challenge);
+  const made = await keyFor(user, challenge).catch(() => null);
   if (!made) return;
   for (const form of root.querySelectorAll("form[data-zt-answer]")) {
     form.addEventListener("submit", () => note(null));
