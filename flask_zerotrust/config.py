@@ -89,6 +89,9 @@ class Settings:
         "sqlite:///FILE (relative: in the instance folder), redis://HOST:PORT/DB or memory:// (tests only)",
         secret=True,  # it may hold a password
     )
+    logout_url: str | None = _setting(
+        None, "address of the app's logout, such as '/logout', which every page of the extension links to"
+    )
     expose_risk: bool = _setting(False, "serve the live status endpoint; a shown score is an oracle")
 
     model: str | None = _setting(None, "folder of a model bundle; None is the one that ships")
@@ -254,6 +257,10 @@ class Settings:
         if not self.url_prefix.startswith("/") or self.url_prefix.endswith("/"):
             raise ConfigError(
                 f"{PREFIX}URL_PREFIX must start with '/' and not end with it, got {self.url_prefix!r}."
+            )
+        if self.logout_url is not None and not self.logout_url.startswith(("/", "https://", "http://")):
+            raise ConfigError(
+                f"{PREFIX}LOGOUT_URL must be a path or a URL, such as '/logout', got {self.logout_url!r}."
             )
         if self.keyless_s < self.grant_s:
             raise ConfigError(

@@ -25,6 +25,7 @@ from flask_zerotrust.recordings.recorder import Consent
 from flask_zerotrust.sessions.sessions import short_id
 from flask_zerotrust.web import audit_log, browsers, responses, translations
 from flask_zerotrust.web.build import assemble
+from flask_zerotrust.web.endings import log_out_ended, tell
 from flask_zerotrust.web.first_run import warn_without_factors
 from flask_zerotrust.web.form_movement import StrippingRequest
 from flask_zerotrust.web.logins import came_without_user, follow_changes
@@ -36,6 +37,7 @@ from flask_zerotrust.web.users import (
     FactorsLoader,
     IdentityConsent,
     Loaders,
+    LogoutHandler,
     Notify,
     UserIdLoader,
     check_source,
@@ -105,11 +107,13 @@ class ZeroTrust:
         app.extensions["zerotrust"] = assemble(app, settings, self._loaders, self._clock)
         app.register_blueprint(make_blueprint(settings.url_prefix))
         app.jinja_env.globals.update(zerotrust_script=zerotrust_script, current_risk=current_risk)
-        app.jinja_env.globals.update(TEXTS)
+        app.jinja_env.globals.update(TEXTS, zt_logout_url=settings.logout_url)
         translations.connect()
         app.request_class = type("ZeroTrustRequest", (StrippingRequest, app.request_class), {})
-        # Ahead of what the app registered before, so that nothing runs in an app that is not complete.
-        app.before_request_funcs.setdefault(None, []).insert(0, check_complete)
+        # Ahead of what the app registered before, so that nothing runs in an app that is not complete, or
+        # for a session that was ended. The blueprint has put the first of them there.
+        before = app.before_request_funcs.setdefault(None, [])
+        before[:1] = [check_complete, *before[:1], _log_out_ended]
         # The first of these is called last, after what the app itself does.
         app.after_request_funcs.setdefault(None, [])[:0] = [responses.protect, _settle]
         _follow_logins(app)
@@ -154,6 +158,49 @@ class ZeroTrust:
         """
         self._loaders.notify = notify
         return notify
+
+    def logout_handler(self, handler: LogoutHandler) -> LogoutHandler:
+        """Register a function () that ends the app's own login in the current request.
+
+        It is called at the next request of a session that was ended, by its user on the page of sessions
+        or by an operator. Without it Flask-Login's ``logout_user()`` is called, and in an app without
+        Flask-Login the session is cleared.
+
+        Parameters
+        ----------
+        handler : callable
+
+        Examples
+        --------
+        >>> @zt.logout_handler
+        ... def log_out():
+        ...     session.pop("user", None)
+        """
+        self._loaders.logout = handler
+        return handler
+
+    def end_sessions(self, user: str) -> None:
+        """End all sessions of a user. Call it when an account is disabled.
+
+        Grants and proofs end at once, and each session is logged out at its next request. Remembered
+        browsers stay remembered: they open nothing before a login.
+
+        Parameters
+        ----------
+        user : str
+
+        Raises
+        ------
+        StoreError
+            If the store does not answer.
+
+        Examples
+        --------
+        >>> with app.app_context():
+        ...     zt.end_sessions("ada")
+        """
+        this_guard().sessions.end_all(user)
+        tell(this_app(), user, None, "app")
 
     def profile(self, user: str) -> Progress:
         """Return how far a user's movement profile is; without ``ZEROTRUST_IDENTITY`` it never begins."""
@@ -420,6 +467,14 @@ def _end_trust(user: str) -> None:
             reason="password_changed",
             latch_lifted=False,
         )
+
+
+def _log_out_ended() -> None:
+    """End the login of a session that was ended: but not for files, or where no session is saved."""
+    guard = this_guard()
+    is_file = (request.endpoint or "").rpartition(".")[2] == "static"
+    if guard.settings.mode != "off" and not is_file and not seals(request.environ):
+        log_out_ended(guard)
 
 
 def _settle(response: Response) -> Response:

@@ -25,6 +25,7 @@ __all__ = [
     "proof_refused",
     "request_refused",
     "risk_assessed",
+    "session_ended",
     "session_latched",
 ]
 
@@ -65,6 +66,10 @@ enrolment_failed = _signals.signal("enrolment-failed")
 #: A grant was ended early. ``user``, ``session`` (short id), ``reason`` ("operator", "password_changed",
 #: "different_person" or "replayed_movement"), ``latch_lifted``.
 grant_revoked = _signals.signal("grant-revoked")
+
+#: A session was ended before its time. ``user``, ``session`` (short id, or None: all of the user's, or all
+#: others), ``reason`` ("user", "operator" or "app").
+session_ended = _signals.signal("session-ended")
 
 #: A browser was remembered with a passed factor. ``user``, ``browser`` (its id), ``name``.
 browser_remembered = _signals.signal("browser-remembered")

@@ -14,6 +14,7 @@ from flask_zerotrust.risk import assess
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.sessions.record import Record
 from flask_zerotrust.sessions.sessions import short_id
+from flask_zerotrust.web.endings import tell
 from flask_zerotrust.web.state import Guard, browser_trust
 
 # So many characters of an id tell sessions apart; fewer could name somebody else's.
@@ -39,36 +40,74 @@ def sessions(user: str | None, as_json: bool) -> None:
 
 # The name of a session may begin with a dash, and is no option then.
 @group.command(context_settings={"ignore_unknown_options": True})
-@click.argument("who", metavar="USER|SESSION")
-@click.option("--latches", is_flag=True, help="Also lift challenges that are required: for the innocent.")
-def revoke(who: str, latches: bool) -> None:
-    """End the step-ups of a user or of one session: the next protected view asks again.
+@click.argument("who", metavar="[USER|SESSION]", required=False)
+@click.option(
+    "--all", "everybody", is_flag=True, help="End the step-ups of all users. Nobody is logged out."
+)
+@click.option(
+    "--latches",
+    is_flag=True,
+    help="For the innocent: lift required challenges and end step-ups, and log nobody out.",
+)
+def revoke(who: str | None, everybody: bool, latches: bool) -> None:
+    """End the sessions of a user, or one session: step-ups at once, the login at the next request.
 
-    SESSION is what `sessions` shows. Nobody is logged out, and challenges that are required stay
-    required unless --latches says otherwise. Needs `flask zerotrust`.
+    SESSION is what `sessions` shows. Challenges that are required stay required unless --latches says
+    otherwise. Needs `flask zerotrust`.
     """
-    guard, app = sharing_guard(), the_app()
+    if everybody == (who is not None) or (everybody and latches):
+        raise ConfigError("Name a user or a session, or use --all alone.")
+    guard = sharing_guard()
+    if everybody:
+        guard.sessions.endings.begin_epoch()
+        with the_app().app_context():
+            signals.grant_revoked.send(
+                the_app(), user=None, session=None, reason="operator", latch_lifted=False
+            )
+        click.echo("All step-ups and proofs of all users, ended. Nobody is logged out.")
+    elif who is not None:
+        _revoke(guard, who, latches=latches)
+
+
+def _revoke(guard: Guard, who: str, *, latches: bool) -> None:
     chosen = _chosen(guard, who)
-    ended = 0
+    if latches:
+        _pardon(guard, who, chosen)
+    else:
+        _end(guard, who, chosen)
     for session_id, record in chosen:
-        guard.sessions.revoke(session_id, latches=latches)
-        ended += record.grant is not None
         if record.grant is not None or (latches and record.latched):
             signals.grant_revoked.send(
-                app,
+                the_app(),
                 user=record.user,
                 session=short_id(session_id),
                 reason="operator",
                 latch_lifted=latches and record.latched,
             )
-    users = {record.user for _, record in chosen if record.user is not None}
-    if latches:
-        for user in users or {who}:
-            guard.sessions.forgive(user)
+    granted = sum(record.grant is not None for _, record in chosen)
     lifted = ", latches lifted" if latches else ""
-    click.echo(
-        f"{len(chosen)} session{'' if len(chosen) == 1 else 's'}, {ended} with a grant, ended{lifted}."
-    )
+    count = f"{len(chosen)} session{'' if len(chosen) == 1 else 's'}"
+    click.echo(f"{count}, {granted} with a grant, ended{lifted}.")
+
+
+def _end(guard: Guard, who: str, chosen: list[tuple[str, Record]]) -> None:
+    """End a user's sessions, also those without a record, or the one session that is meant."""
+    by_id = [(session_id, record) for session_id, record in chosen if record.user != who]
+    for session_id, record in by_id:
+        if record.user is not None:
+            guard.sessions.end_one(record.user, session_id, record)
+            tell(the_app(), record.user, short_id(session_id), "operator")
+    if not by_id:
+        guard.sessions.end_all(who)
+        tell(the_app(), who, None, "operator")
+
+
+def _pardon(guard: Guard, who: str, chosen: list[tuple[str, Record]]) -> None:
+    """End step-ups, and lift what is held against the user."""
+    for session_id, _ in chosen:
+        guard.sessions.revoke(session_id, latches=True)
+    for user in {record.user for _, record in chosen if record.user is not None} or {who}:
+        guard.sessions.forgive(user)
 
 
 def _chosen(guard: Guard, who: str) -> list[tuple[str, Record]]:
@@ -81,9 +120,8 @@ def _chosen(guard: Guard, who: str) -> list[tuple[str, Record]]:
     if len(by_id) > 1:
         raise ConfigError(f"{len(by_id)} sessions begin with {who!r}. Revoke the user instead.")
     found = of_user or by_id
-    # Of a user who is away, what earlier sessions have left may latch the next.
-    held = guard.sessions.ledger(who)
-    if not found and not (held.latched or held.strikes):
+    # Of a user who is away, what earlier sessions have left may latch the next, or log in without a record.
+    if not found and not guard.store.owned("user:" + who):
         raise ConfigError(f"{who!r} is neither a user with a live session nor the id of one.")
     return found
 
@@ -102,7 +140,7 @@ def _row(guard: Guard, session_id: str, record: Record) -> dict[str, Any]:
         "browser": browser_trust(record),
         "grant_age_s": None if grant_age_s is None else round(grant_age_s),
         "factor": record.grant.factor_id if record.grant is not None else None,
-        "idle_s": round(max(0.0, now - record.state.at)),
+        "idle_s": round(max(0.0, now - record.seen_at)),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from flask_zerotrust.config import CLOCK_SLACK_S
@@ -69,7 +69,9 @@ class Record:
     ``noted`` how much of that the user's ledger knows (0 nothing, 1 suspect, 2 latched). ``gone``
     marks the tombstone of an id that was rotated away. ``proof`` is the newest proof by the browser's key,
     ``proven`` says that a factor was passed or a browser proven since the login. ``answered`` is the newest
-    latch of the user when the session began or last passed a factor: a newer one latches it.
+    latch of the user when the session began or last passed a factor: a newer one latches it. ``thread`` is
+    that of the session, ``begun_at`` says when it began, and ``epoch`` is the one in which grant and proof
+    count.
     """
 
     version: int = 0
@@ -85,6 +87,9 @@ class Record:
     proof: Proof | None = None
     proven: bool = False
     answered: str = ""
+    thread: str = ""
+    begun_at: float = 0.0
+    epoch: str = ""
 
     def dump(self) -> bytes:
         """Return the bytes that :meth:`load` reads."""
@@ -105,6 +110,9 @@ class Record:
             "p": proof,
             "y": self.proven,
             "a": self.answered,
+            "c": self.thread,
+            "i": self.begun_at,
+            "e": self.epoch,
         }
         return _JSON.encode(row).encode()
 
@@ -134,6 +142,9 @@ class Record:
                 proof=Proof(*row["p"]) if row["p"] else None,
                 proven=row["y"],
                 answered=row["a"],
+                thread=row["c"],
+                begun_at=row["i"],
+                epoch=row["e"],
             )
         except (ValueError, TypeError, KeyError) as error:
             raise StoreError(
@@ -148,6 +159,18 @@ class Record:
     def proof_age_s(self, *, user: str, now: float) -> float | None:
         """Return the age of this user's proof, or None without one that counts."""
         return _age_s(self.proof, user, now)
+
+    def trusted_in(self, epoch: str) -> Record:
+        """Return the record without the grant and the proof of another epoch."""
+        if self.epoch == epoch:
+            return self
+        return replace(self, grant=None, proof=None, proven=False, epoch=epoch)
+
+    @property
+    def seen_at(self) -> float:
+        """When the session last did something that is kept: it began, moved, passed a factor or proved."""
+        events = [event.at for event in (self.grant, self.proof) if event is not None]
+        return max(self.begun_at, self.state.at, *events)
 
     @property
     def keyless(self) -> bool:

@@ -15,6 +15,7 @@ from flask_zerotrust.config import CLOCK_SLACK_S, Settings
 from flask_zerotrust.errors import PayloadError
 from flask_zerotrust.keys import KeyRing, is_among
 from flask_zerotrust.risk.level import RiskState
+from flask_zerotrust.sessions.endings import Endings
 from flask_zerotrust.sessions.record import Grant, Ledger, Proof, Record
 from flask_zerotrust.stores.base import Store, update
 
@@ -53,6 +54,7 @@ class Entry:
     is made, but not at a step-up, so that a second tab's parked form survives the first tab's.
     ``user_tag`` is a digest of the user id, and ``pair`` one of the browser's pair cookie. ``at`` says when
     the app last wrote the session of a visitor, in wall-clock seconds: no login in it is younger.
+    ``epoch`` is the user's when the session began.
     """
 
     id: str
@@ -60,17 +62,19 @@ class Entry:
     user_tag: str
     pair: str = ""
     at: float | None = None
+    epoch: str = ""
 
     def to_session(self) -> dict[str, Any]:
         """Return the JSON form that :meth:`from_session` reads."""
         members: dict[str, Any] = {"id": self.id, "c": self.thread, "u": self.user_tag, "p": self.pair}
+        members |= {"e": self.epoch} if self.epoch else {}
         return members if self.at is None else {**members, "t": round(self.at, 1)}
 
     @classmethod
     def from_session(cls, data: Any) -> Entry | None:
         """Read the session's entry; None where there is none or it is not ours."""
         try:
-            return cls(data["id"], data["c"], data["u"], data["p"], data.get("t"))
+            return cls(data["id"], data["c"], data["u"], data["p"], data.get("t"), data.get("e", ""))
         except (TypeError, KeyError):
             return None
 
@@ -93,6 +97,7 @@ class Sessions:
         self._tags = lru_cache(_KNOWN)(
             lambda user: tuple(tag[:_TAG_CHARS] for tag in keys.digests("user-tag", user))
         )
+        self.endings = Endings(store)
 
     def entry(self, session: MutableMapping[str, Any], user: str | None, *, pair: str = "") -> Entry | None:
         """Return this session's entry if it belongs to this user and browser.
@@ -114,16 +119,16 @@ class Sessions:
         """
         found = _paired(session, pair)
         if found is None:
-            fresh = Entry(_new_id(), _new_id(), self._tag(user), pair)
+            fresh = self._new_entry(user, pair)
         elif not self._is_of(found, user):
-            fresh = Entry(_new_id(), _new_id(), self._tag(user), pair)
+            fresh = self._new_entry(user, pair)
             was_visitor = user is not None and self._is_of(found, None)
-            self._move(found.id, fresh.id, user=user, keep=was_visitor)
+            self._move(found.id, fresh, user=user, keep=was_visitor)
             if was_visitor and found.at is not None:
                 self._date_login(found, fresh, user, at=found.at)
         elif rotate:
-            fresh = replace(found, id=_new_id())
-            self._move(found.id, fresh.id, user=user, keep=True)
+            fresh = replace(found, id=_new_id(), epoch=self._epoch(user))
+            self._move(found.id, fresh, user=user, keep=True)
             self._store.delete(_login_key(found.id))
         else:
             return found
@@ -133,8 +138,8 @@ class Sessions:
     def part(self, session: MutableMapping[str, Any], user: str | None, *, pair: str = "") -> Entry:
         """Give this session an id and a thread that no copy of its cookie has; its record goes along."""
         found = self.start(session, user, pair=pair)
-        fresh = replace(found, id=_new_id(), thread=_new_id())
-        self._move(found.id, fresh.id, user=user, keep=True)
+        fresh = replace(found, id=_new_id(), thread=_new_id(), epoch=self._epoch(user))
+        self._move(found.id, fresh, user=user, keep=True)
         raw = self._store.get(_login_key(found.id))
         if raw is not None:
             self.note_login(fresh, user, at=float(raw))
@@ -145,6 +150,10 @@ class Sessions:
         """Keep in a visitor's session when the app wrote it: its user may be another from then on."""
         found = self.start(session, None, pair=pair)
         session[SESSION_KEY] = replace(found, at=now).to_session()
+
+    def begin(self, entry: Entry, user: str, *, now: float) -> None:
+        """Note a login in the session's record, so that its user sees the session among theirs."""
+        self.change(entry, user, lambda record: replace(record, begun_at=now))
 
     def note_login(self, entry: Entry, user: str | None, *, at: float) -> None:
         """Keep when this session's user logged in, for as long as that may count."""
@@ -178,7 +187,41 @@ class Sessions:
         found = Record.load(raw) if raw is not None else None
         if found is None or found.gone or (found.user is not None and found.user != user):
             return None
-        return self._with_latch(found)
+        return self._as_now(found)
+
+    def is_ended(self, session: MutableMapping[str, Any]) -> bool:
+        """Return whether this session was ended before its time, by its user or an operator.
+
+        It asks nobody who is logged in, so that it can be asked before the app knows.
+        """
+        found = Entry.from_session(session.get(SESSION_KEY))
+        if found is None or not found.user_tag:
+            return False
+        return self.endings.of(found.user_tag).reaches(epoch=found.epoch, thread=found.thread)
+
+    def of(self, user: str) -> list[tuple[str, Record]]:
+        """Return the ids and records of a user's live sessions."""
+        prefix = _key("")
+        keys = [key for key in self._store.owned("user:" + user) if key.startswith(prefix)]
+        ids = [key.removeprefix(prefix) for key in keys]
+        read = [(session_id, self.record(session_id, user=user)) for session_id in ids]
+        return [(session_id, record) for session_id, record in read if record is not None]
+
+    def end_one(self, user: str, session_id: str, record: Record) -> None:
+        """End a session, with every copy of its cookie since the login."""
+        self.endings.end_one(self._tags(user), "user:" + user, record.thread)
+        self._bury(session_id)
+
+    def end_all(self, user: str, *, keep: MutableMapping[str, Any] | None = None, pair: str = "") -> None:
+        """End all sessions of a user, also those that have no record.
+
+        ``keep`` is one that goes on, under an id that no copy of its cookie has.
+        """
+        self.endings.end_all(self._tags(user), "user:" + user)
+        kept = self.part(keep, user, pair=pair).id if keep is not None else None
+        for session_id, _ in self.of(user):
+            if session_id != kept:
+                self._bury(session_id)
 
     def change(self, entry: Entry, user: str | None, make: Callable[[Record], Record]) -> Record | None:
         """Apply a change to a session's record, atomically; a missing one starts with the user's ledger.
@@ -197,11 +240,13 @@ class Sessions:
             nonlocal after
             if raw is None and user is None:
                 self._admit()
-            before = self._with_latch(Record.load(raw)) if raw is not None else self._first(user)
+            before = self._as_now(Record.load(raw)) if raw is not None else self._first(user)
             if before.gone:
                 after = before
                 return before.dump()
-            after = self._note(entry.id, replace(make(before), user=user, version=before.version + 1))
+            version = before.version + 1
+            made = replace(make(before), user=user, version=version, thread=entry.thread)
+            after = self._note(entry.id, replace(made, begun_at=made.begun_at or made.state.at))
             return after.dump()
 
         update(self._store, _key(entry.id), step, ttl_s=self._life_s(user), owner=_owner(user))
@@ -234,6 +279,9 @@ class Sessions:
             proof=proof,
             proven=True,
             answered=latch,
+            thread=entry.thread,
+            begun_at=(before.begun_at if before else 0.0) or now,
+            epoch=self.endings.epoch(),
         )
         self._put(fresh.id, record)
         self._answer(user, latch)
@@ -252,6 +300,8 @@ class Sessions:
         record = before if before is not None else self._first(proof.user)
         record = self._taken_over(record, proof.user)
         moved = replace(record, proof=proof, proven=True, version=record.version + 1)
+        begun_at, epoch = record.begun_at or proof.at, self.endings.epoch()
+        moved = replace(moved, thread=entry.thread, begun_at=begun_at, epoch=epoch)
         fresh = replace(entry, id=_new_id())
         self._put(fresh.id, self._note(fresh.id, moved))
         session[SESSION_KEY] = fresh.to_session()
@@ -265,7 +315,7 @@ class Sessions:
         """Return the ids and records of all sessions: reads every one, so for commands only."""
         raws = ((key, self._store.get(key)) for key in self._store.keys(_key("")))
         found = [(key.removeprefix(_key("")), Record.load(raw)) for key, raw in raws if raw is not None]
-        return [(session_id, self._with_latch(record)) for session_id, record in found if not record.gone]
+        return [(session_id, self._as_now(record)) for session_id, record in found if not record.gone]
 
     def revoke(self, session_id: str, *, latches: bool) -> None:
         """End a session's grant; with ``latches`` also its latch, and the evidence behind it."""
@@ -326,8 +376,13 @@ class Sessions:
         latched = held.latched or held.strikes >= MAX_STRIKES
         return Record(user=user, latched=latched, noted=2 if latched else 0, answered=held.latch)
 
-    def _with_latch(self, record: Record) -> Record:
-        """Return a record with the latch that another session of its user has raised since."""
+    def _as_now(self, record: Record) -> Record:
+        """Return a record as it counts now.
+
+        It has the latch that another session of its user has raised since, and no grant or proof that was
+        ended for everybody.
+        """
+        record = self._trusted(record)
         if record.latched or record.user is None or not self.ledger(record.user).reaches(record):
             return record
         return replace(record, latched=True, noted=2)
@@ -340,6 +395,12 @@ class Sessions:
         if record.latched or not (first.latched or record.answered != first.answered != ""):
             return record
         return replace(record, latched=True, noted=2)
+
+    def _trusted(self, record: Record) -> Record:
+        """Return a record without what was ended for everybody since."""
+        if record.grant is None and record.proof is None:
+            return record
+        return record.trusted_in(self.endings.epoch())
 
     def _note(self, session_id: str, record: Record) -> Record:
         """Bring the user's ledger up to what the record says; call it before storing the record.
@@ -399,13 +460,14 @@ class Sessions:
         if self._store.claim("login-of:" + visitor.id, ttl_s=2 * CHANGE_S):
             self.note_login(fresh, user, at=at)
 
-    def _move(self, old_id: str, new_id: str, *, user: str | None, keep: bool) -> None:
-        """Bury the old id's record; where it is to be kept, it goes on under the new id."""
+    def _move(self, old_id: str, fresh: Entry, *, user: str | None, keep: bool) -> None:
+        """Bury the old id's record; where it is to be kept, it goes on under the new one."""
         before = self._bury(old_id)
         if not keep or before is None:
             return
-        moved = replace(self._taken_over(before, user), version=before.version + 1)
-        self._put(new_id, self._note(new_id, moved))
+        taken = self._taken_over(before, user)
+        moved = replace(taken, version=before.version + 1, thread=fresh.thread)
+        self._put(fresh.id, self._note(fresh.id, moved))
 
     def _put(self, session_id: str, record: Record) -> None:
         self._store.put(
@@ -429,7 +491,7 @@ class Sessions:
         # Longer than any page token of this id is good for.
         life_s = max(self._settings.session_s, self._settings.token_s)
         update(self._store, _key(session_id), step, ttl_s=life_s)
-        return None if found[0].gone else found[0]
+        return None if found[0].gone else self._trusted(found[0])
 
     def _admit(self) -> None:
         if self._store.increment("new-visitors", ttl_s=60) > MAX_NEW_ANONYMOUS_A_MINUTE:
@@ -438,6 +500,12 @@ class Sessions:
     def _life_s(self, user: str | None) -> float:
         life_s = self._settings.session_s
         return life_s if user is not None else min(life_s, ANONYMOUS_S)
+
+    def _epoch(self, user: str | None) -> str:
+        return "" if user is None else self.endings.of(self._tag(user)).epoch
+
+    def _new_entry(self, user: str | None, pair: str) -> Entry:
+        return Entry(_new_id(), _new_id(), self._tag(user), pair, epoch=self._epoch(user))
 
     def _tag(self, user: str | None) -> str:
         return "" if user is None else self._keys.digest("user-tag", user)[:_TAG_CHARS]

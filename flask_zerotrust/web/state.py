@@ -220,9 +220,16 @@ class Guard(Intake):
             browser=browser_trust(record),
         )
 
+    def is_ended(self) -> bool:
+        """Return whether this session was ended before its time: one store read a request, at most."""
+        seen = records_read()
+        if "ended" not in seen:
+            seen["ended"] = self.sessions.is_ended(session)
+        return bool(seen["ended"])
+
     def standing(self, user: str) -> risk.Standing:
         """Return what the store says of the session of this user, who is logged in, now."""
-        entry = self.opened(user)
+        entry = self.opened(user) if not self.is_ended() else None
         record = self.record(entry, user) if entry is not None else None
         if record is None:
             return risk.Standing()
@@ -341,7 +348,10 @@ class Guard(Intake):
             if before is not None:
                 self.ingest_form(entry=before, user=None)
             user = self.user()
-            self._note_login(self.start(user, rotate=True), user)
+            entry = self.start(user, rotate=True)
+            if user is not None:
+                self.sessions.begin(entry, user, now=self.clock())
+            self._note_login(entry, user)
         except StoreError:
             log.exception("the risk store did not answer at login; this session starts unknown")
             session.pop(SESSION_KEY, None)
@@ -384,14 +394,17 @@ class Guard(Intake):
             session.pop(SESSION_KEY, None)
 
     def settle(self) -> None:
-        """Forget the session where the app has logged its person out, or cleared it, in its own way.
+        """Follow a login or a logout that the app has made in its own way.
 
         Nothing tells of that but what is left at the end of a request. A grant would wait in the browser
-        for the next login, and in every copy of its cookie.
+        for the next login, and in every copy of its cookie. A login without an entry could not be ended.
         """
         kept = Entry.from_session(session.get(SESSION_KEY))
-        if kept is None or (kept.user_tag and self.entry() is None):
+        user = self.user()
+        if kept is None or (kept.user_tag and self.entry_of(user) is None):
             self.logged_out()
+        if user is not None and self.entry_of(user) is None and self.settings.mode != "off":
+            self.sessions.begin(self.start(user), user, now=self.clock())
 
 
 def this_guard() -> Guard:

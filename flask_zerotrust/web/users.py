@@ -22,6 +22,10 @@ IdentityConsent = Callable[[str], bool]
 Notify = Callable[[str, str, str], None]
 
 
+#: Ends the app's own login in the current request.
+LogoutHandler = Callable[[], object]
+
+
 @dataclass(slots=True)
 class Loaders:
     """Functions of the app, registered before or after ``init_app``."""
@@ -31,6 +35,7 @@ class Loaders:
     record_consent: Consent | None = None
     identity_consent: IdentityConsent | None = None
     notify: Notify | None = None
+    logout: LogoutHandler | None = None
 
 
 def current_user_id(loader: UserIdLoader | None) -> str | None:

@@ -217,7 +217,8 @@ def test_a_decision_reads_the_session_and_its_users_ledger(make_site: Callable[.
     ada = site.visitor().login().move(3)
     store.reads.clear()
     assert ada.open("/page").status_code == 200
-    assert store.reads == ["session:" + ada.entry()["id"], "ledger:ada"]
+    ended = "ended:" + ada.entry()["u"]
+    assert store.reads == [ended, "session:" + ada.entry()["id"], "ledger:ada"]
 
 
 def test_unguarded_views_never_ask(ada: Visitor) -> None:

@@ -20,7 +20,10 @@ NAMES = sorted(
 
 
 def test_the_pages_are_found() -> None:
-    pages = "challenge confirm contact enrol enrolled factor factors message no_factor passkey recovery"
+    pages = (
+        "challenge confirm contact enrol enrolled factor factors message no_factor passkey recovery "
+        "sessions"
+    )
     assert " ".join(NAMES) == pages
 
 

@@ -67,6 +67,7 @@ def test_every_kind_of_event_is_told_and_no_secret_is(
         site.clock.tick(301)
     with site.app.app_context():
         site.zt.password_changed("tess")
+        site.zt.end_sessions("tess")
     events = {line["event"] for line in lines()}
     unheard = {signal.name for signal in signals.every()} - {"factor-enrolled"}
     assert events == unheard

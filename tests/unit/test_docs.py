@@ -41,6 +41,7 @@ NAMED = {
     "kind": "KIND",
     "filename": "FILE",
     "version": "VERSION",
+    "session_id": "ID",
 }
 WRITTEN = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
 PAGES = [ROOT / "README.md", ROOT / "CHANGES.md", *WRITTEN]

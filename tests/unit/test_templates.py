@@ -62,6 +62,7 @@ ENROL: dict[str, Any] = {
     "return_url": "/factors",
 }
 RECOVERY: dict[str, Any] = {
+    "sessions_url": "/sessions",
     "codes": [],
     "left": 3,
     "zerotrust_csrf": "ours",
@@ -71,6 +72,7 @@ RECOVERY: dict[str, Any] = {
 }
 LIST = {"id": "recovery", "kind": "recovery", "label": "Recovery code", "sends": False, "digits": False}
 FACTORS: dict[str, Any] = {
+    "sessions_url": "/sessions",
     "factors": [{**TOTP, "url": "/factors/totp"}, {**SMS, "url": None}],
     "recovery_left": 3,
     "recovery_url": "/recovery",
@@ -136,6 +138,18 @@ PASSKEY: dict[str, Any] = {
     "return_url": "/factors",
 }
 NO_FACTOR = {"action": "send a transfer", "enrol_url": "/enrol", "return_url": "/"}
+ELSEWHERE = {"end_others_url": "/sessions/end", "sessions_csrf": "ours", "app_csrf": None}
+DAY = {"iso": "2027-01-15T08:00+00:00", "text": "15 January 2027, 08:00 UTC"}
+SESSION = {"browser": "Firefox on Windows", "begun": DAY, "seen": DAY, "end_url": "/sessions/a/end"}
+SESSIONS: dict[str, Any] = {
+    **ELSEWHERE,
+    "sessions": [
+        {**SESSION, "is_this": True},
+        {**SESSION, "is_this": False, "begun": {**DAY, "text": "16 January 2027, 09:00 UTC"}},
+    ],
+    "news": "That session is logged out.",
+    "return_url": "/factors",
+}
 WRONG = "That code is not right."
 OVER = {**CHALLENGE, "error": WRONG, "over": True, "again_url": "/pay"}
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -170,7 +184,9 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "confirm without files": ("confirm", {**CONFIRM, "files": ["receipt"]}),
     "enrol": ("enrol", ENROL),
     "enrol wrong": ("enrol", {**ENROL, "error": WRONG}),
-    "enrolled": ("enrolled", {"return_url": "/"}),
+    "enrolled": ("enrolled", {**ELSEWHERE, "return_url": "/"}),
+    "sessions": ("sessions", SESSIONS),
+    "factors after a change": ("factors", {**FACTORS, **ELSEWHERE}),
     "no factor": ("no_factor", {**NO_FACTOR, "enrol_url": None}),
     "no factor yet": ("no_factor", NO_FACTOR),
     "no factor, in debug mode": ("no_factor", {**NO_FACTOR, "enrol_url": None, "developer": list(WAYS)}),

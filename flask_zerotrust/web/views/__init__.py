@@ -17,6 +17,7 @@ from flask_zerotrust.web.views import (
     movement,
     passkeys,
     recovery,
+    session_list,
     static_files,
 )
 
@@ -41,6 +42,7 @@ def make_blueprint(url_prefix: str) -> Blueprint:
         passkeys,
         factors,
         browser_list,
+        session_list,
         static_files,
     ):
         module.register(blueprint)

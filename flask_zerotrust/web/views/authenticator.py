@@ -18,7 +18,7 @@ from flask_zerotrust.factors.totp import TotpFactor
 from flask_zerotrust.i18n import N_, gettext
 from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.state import Guard, this_app
-from flask_zerotrust.web.views import owner_notices
+from flask_zerotrust.web.views import owner_notices, session_list
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
 from flask_zerotrust.web.views.owner_check import owner_view
 
@@ -95,7 +95,7 @@ def _take(guard: Guard, user: str, *, first: bool) -> ResponseReturnValue:
     browsers.forget_others(guard, user)
     owner_notices.added(guard, user, "totp", before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
-    return responses.page("enrolled", return_url=_way_back(before))
+    return responses.page("enrolled", return_url=_way_back(before), **session_list.elsewhere(guard))
 
 
 def _way_back(before: Sequence[Factor]) -> str:

@@ -16,7 +16,7 @@ from flask_zerotrust.factors.enrolled import MAX_FACTORS, MAX_LABEL
 from flask_zerotrust.i18n import N_, gettext
 from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.state import Guard, this_app
-from flask_zerotrust.web.views import browser_list, owner_notices
+from flask_zerotrust.web.views import browser_list, owner_notices, session_list
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
 from flask_zerotrust.web.views.owner_check import owner_view
 
@@ -30,6 +30,8 @@ NEWS = {
     "forgotten": N_("The browser is forgotten. It has to confirm with a code again."),
     "others_forgotten": N_("All other browsers are forgotten. They have to confirm with a code again."),
 }
+# News of a change after which the page offers to log out elsewhere.
+_CHANGES = ("added", "removed")
 
 
 def register(blueprint: Blueprint) -> None:
@@ -44,6 +46,8 @@ def register(blueprint: Blueprint) -> None:
 def factors(guard: Guard, user: str) -> ResponseReturnValue:
     """List the person's factors, with a way to each and to new ones."""
     kept, left = set(guard.enrolled.ids(user)), guard.enrolled.recovery_left(user)
+    news = request.args.get("news", "")
+    context = session_list.elsewhere(guard) if news in _CHANGES else {"app_csrf": app_csrf()}
     return responses.page(
         "factors",
         factors=[_shown(one, kept) for one in guard.factors(user) if one.kind != codes_of.KIND],
@@ -51,9 +55,10 @@ def factors(guard: Guard, user: str) -> ResponseReturnValue:
         few_left=left <= codes_of.FEW_CODES,
         recovery_url=url_for(".recovery") if guard.factors(user) else None,
         ways=_ways(guard) if len(kept) < MAX_FACTORS else [],
-        news=gettext(NEWS.get(request.args.get("news", ""), "")),
+        news=gettext(NEWS.get(news, "")),
         return_url=request.script_root + "/",
-        app_csrf=app_csrf(),
+        sessions_url=url_for(".sessions"),
+        **context,
         **browser_list.context(guard, user),
     )
 

@@ -73,5 +73,6 @@ def _page(guard: Guard, user: str, codes: tuple[str, ...]) -> ResponseReturnValu
         zerotrust_csrf=form_token(guard, "recovery"),
         app_csrf=app_csrf(),
         submit_url=url_for(".recovery"),
+        sessions_url=url_for(".sessions"),
         return_url=request.script_root + "/",
     )
