@@ -52,7 +52,7 @@ def test_the_same_movement_in_its_own_time_counts(site: Site, ada: Visitor) -> N
 
 def test_what_speaks_for_a_bot_counts_however_fast_it_came(site: Site, ada: Visitor) -> None:
     site.scorer.says = 4.0
-    ada.send(batch(ada, 60))
+    ada.send(batch(ada, 40))
     assert ada.level() == "high"
 
 
