@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Flask, redirect, render_template_string, request, session
+from flask import Flask, current_app, redirect, render_template_string, request, session
 from flask.typing import ResponseReturnValue
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from flask_zerotrust import ZeroTrust, step_up_required
+from flask_zerotrust import Factor, ZeroTrust, step_up_required
 
 PAGE = """<!doctype html><html lang="en"><title>Try it</title>{{ zerotrust_script() }}
 {% if name %}<p>Hello {{ name }}. Your risk is {{ current_risk.level }}.</p>
-<p><a href="/vault">Open the vault</a>, <a href="{{ url_for('zerotrust.enrol') }}">add a factor</a>.</p>
+<p><a href="/vault">Open the vault</a>, <a href="{{ url_for('zerotrust.factors') }}">your factors</a>.</p>
 {% else %}<form method="post" action="/login"><label>Name <input name="name" required></label>
 <button>Sign in</button></form>{% endif %}"""
 
@@ -22,13 +22,24 @@ def user() -> str | None:
     return session.get("user")
 
 
+@zt.factors_loader
+def factors(user: str) -> list[Factor]:
+    """Return the factors that this app vouches for: whoever logs in first must not choose them."""
+    address = current_app.config["ADDRESSES"].get(user)
+    return [zt.email_factor(address)] if address else []
+
+
 def create_app() -> Flask:
-    """Return the app, set up by the environment: FLASK_SECRET_KEY, FLASK_ZEROTRUST_STORE and so on."""
+    """Return the app, set up by the environment: FLASK_SECRET_KEY, FLASK_ZEROTRUST_STORE and so on.
+
+    FLASK_ADDRESSES names the verified address of each user: '{"ada": "ada@bank.example"}'. Mail to them
+    needs FLASK_ZEROTRUST_EMAIL_SENDER and the keys of your mail server.
+    """
     app = Flask(__name__)
     app.config.update(
         SESSION_COOKIE_SECURE=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        ZEROTRUST_ENROL="first-use",  # this app knows no contact of anybody
+        ADDRESSES={},
     )
     app.config.from_prefixed_env()
     # One proxy in front: nginx, which replaces these headers whatever the client sent.

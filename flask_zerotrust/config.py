@@ -86,7 +86,8 @@ class Settings:
     url_prefix: str = _setting("/zerotrust", "where the extension's own pages live")
     store: str = _setting(
         "sqlite:///zerotrust.sqlite",
-        "sqlite:///FILE (relative: in the instance folder), redis://HOST:PORT/DB or memory:// (tests only)",
+        "sqlite:///FILE (relative: in the instance folder), redis://HOST:PORT/DB or memory:// (with DEBUG "
+        "or TESTING only)",
         secret=True,  # it may hold a password
     )
     logout_url: str | None = _setting(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import TypeVar
 
 from flask_zerotrust.config import CLOCK_SLACK_S
 from flask_zerotrust.errors import StoreError
@@ -32,12 +33,15 @@ class Grant:
     factor_id : str
     lone_code : bool
         One recovery code alone was used. It opens views, and changes no factors.
+    seen_age_s : float
+        Age at which it last opened nothing. It is never younger again, also if the clock is set back.
     """
 
     user: str
     at: float
     factor_id: str
     lone_code: bool = False
+    seen_age_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,18 @@ class Proof:
         Id of the browser in the user's list.
     remembered : bool
         The browser is remembered past the logout.
+    seen_age_s : float
+        Age at which it last opened nothing.
     """
 
     user: str
     at: float
     browser: str
     remembered: bool
+    seen_age_s: float = 0.0
+
+
+_Event = TypeVar("_Event", Grant, Proof)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +101,15 @@ class Record:
     begun_at: float = 0.0
     epoch: str = ""
 
+    def aged(self, *, now: float) -> Record:
+        """Return the record with the ages of its grant and proof; one of the future is dropped."""
+        return replace(self, grant=_aged(self.grant, now), proof=_aged(self.proof, now))
+
     def dump(self) -> bytes:
         """Return the bytes that :meth:`load` reads."""
-        given = self.grant
-        grant = given and [given.user, given.at, given.factor_id, given.lone_code]
-        proof = self.proof and [self.proof.user, self.proof.at, self.proof.browser, self.proof.remembered]
+        given, proven = self.grant, self.proof
+        grant = given and [given.user, given.at, given.factor_id, given.lone_code, given.seen_age_s]
+        proof = proven and [proven.user, proven.at, proven.browser, proven.remembered, proven.seen_age_s]
         row = {
             "v": self.version,
             "u": self.user,
@@ -181,7 +195,12 @@ class Record:
 def _age_s(event: Grant | Proof | None, user: str, now: float) -> float | None:
     if event is None or event.user != user or event.at > now + CLOCK_SLACK_S:
         return None
-    return max(0.0, now - event.at)
+    return max(event.seen_age_s, now - event.at)
+
+
+def _aged(event: _Event | None, now: float) -> _Event | None:
+    age_s = None if event is None else _age_s(event, event.user, now)
+    return None if event is None or age_s is None else replace(event, seen_age_s=age_s)
 
 
 @dataclass(frozen=True, slots=True)

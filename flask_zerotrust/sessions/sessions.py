@@ -330,6 +330,10 @@ class Sessions:
 
         self._change(_key(session_id), step)
 
+    def note_ages(self, session_id: str, *, now: float) -> None:
+        """Keep how old a session's grant and proof are: a clock that is set back makes them no younger."""
+        self._change(_key(session_id), lambda record: record.aged(now=now))
+
     def end_grants(
         self, user: str, *, factor_id: str | None = None, except_id: str | None = None
     ) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,22 +31,22 @@ def from_url(
     instance_path : path
         The app's instance folder.
     testing : bool
-        ``memory://`` warns unless this is set: each worker would have its own.
+        The app is run by its developer or a test. Elsewhere ``memory://`` is refused: nobody can tell how
+        many workers there are, and each would have its own.
     clock : callable
         Seconds since the epoch. A Redis has a clock of its own.
 
     Raises
     ------
     ConfigError
-        For any other URL, for a folder that cannot be written, and for a Redis without its client.
+        For ``memory://`` in production, for any other URL, for a folder that cannot be written, and for a
+        Redis without its client.
     """
     if url == "memory://":
         if not testing:
-            warnings.warn(
-                "ZEROTRUST_STORE = 'memory://' forgets grants and attempt counters at every restart and "
-                "shares them with no other worker. Use it in tests only; elsewhere 'sqlite:///FILE'.",
-                UserWarning,
-                stacklevel=2,
+            raise ConfigError(
+                "ZEROTRUST_STORE = 'memory://' works only with DEBUG or TESTING: every worker has its own, "
+                "so a code would count once in each, and all is forgotten at a restart. Use 'sqlite:///FILE'."
             )
         return MemoryStore(clock=clock)
     if url.startswith(_SQLITE) and url != _SQLITE:

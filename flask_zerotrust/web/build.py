@@ -40,9 +40,8 @@ def assemble(app: Flask, settings: Settings, loaders: Loaders, clock: Callable[[
     """
     secrets = _secret_keys(app)
     keys = KeyRing(secrets)
-    store = stores.from_url(
-        settings.store, instance_path=app.instance_path, testing=app.testing, clock=clock
-    )
+    developed = app.debug or app.testing
+    store = stores.from_url(settings.store, instance_path=app.instance_path, testing=developed, clock=clock)
     return Guard(
         settings=settings,
         store=store,

@@ -110,6 +110,8 @@ def _decide(guard: Guard, terms: risk.Terms, user: str) -> risk.Decision:
     if not decision.allowed and risk.would_prove(standing, terms) and _proves(guard, user):
         standing = guard.standing(user)
         decision = risk.decide(standing, terms)
+    if not decision.allowed:
+        guard.note_ages(user)
     signals.decision_made.send(
         this_app(),
         user=user,

@@ -316,6 +316,15 @@ class Guard(Intake):
         _regenerate()
         return True
 
+    def note_ages(self, user: str) -> None:
+        """Keep how old a step-up or proof was that opened nothing: it stays so if the clock is set back."""
+        entry = self.entry_of(user)
+        record = self.record(entry, user) if entry is not None else None
+        if entry is None or record is None or (record.grant is None and record.proof is None):
+            return
+        self.sessions.note_ages(entry.id, now=self.clock())
+        records_read().pop(entry.id, None)
+
     def is_known(self, user: str) -> bool:
         """Return whether this browser has passed a factor of the user before.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shlex
 import signal
 import subprocess
@@ -47,6 +48,22 @@ def compose() -> dict[str, Any]:
 
 
 # What is read
+
+
+def test_the_example_lets_no_login_add_a_first_factor(monkeypatch: pytest.MonkeyPatch):
+    """A copy of it would be a site on which whoever has a password chooses the factor."""
+    for name in ("app.py", "compose.yaml", "env.example", "Dockerfile"):
+        assert "first-use" not in (DEPLOY / name).read_text()
+    settings = {"SECRET_KEY": "key", "TESTING": "true", "ZEROTRUST_STORE": "memory://"}
+    addresses = {"ADDRESSES": '{"ada": "ada@bank.example"}', "ZEROTRUST_EMAIL_SENDER": "console"}
+    for name, value in {**settings, **addresses}.items():
+        monkeypatch.setenv("FLASK_" + name, value)
+    app = runpy.run_path(str(DEPLOY / "app.py"))["create_app"]()
+    for name, status in (("ada", 303), ("bob", 403)):
+        client = app.test_client()
+        client.post("/login", data={"name": name}, base_url="https://localhost")
+        assert client.get("/vault", base_url="https://localhost").status_code == status
+        assert client.get("/zerotrust/enrol", base_url="https://localhost").status_code == status
 
 
 def test_the_files_say_that_they_were_not_built_here():

@@ -161,9 +161,8 @@ def test_how_many_workers(
     assert checks.workers(environ, tmp_path) == count
 
 
-@pytest.mark.filterwarnings("ignore:ZEROTRUST_STORE")
 def test_memory_is_an_error_with_several_workers_only(make: Callable[..., Site], monkeypatch: Any) -> None:
-    site = make(ZEROTRUST_STORE="memory://")
+    site = make(ZEROTRUST_STORE="memory://", DEBUG=True)
     assert [severity for severity, _ in found(site, "store")] == ["warning"]
     monkeypatch.setenv("WEB_CONCURRENCY", "2")
     assert [severity for severity, _ in found(site, "store")] == ["error"]

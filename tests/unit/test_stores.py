@@ -810,8 +810,8 @@ def test_a_folder_that_cannot_be_written_is_a_config_error():
         assert os.listdir(folder) == []
 
 
-def test_memory_warns_outside_tests(tmp_path):
-    with pytest.warns(UserWarning, match="in tests only"):
+def test_memory_is_refused_in_production(tmp_path):
+    with pytest.raises(ConfigError, match="only with DEBUG or TESTING"):
         from_url("memory://", instance_path=tmp_path)
     assert isinstance(from_url("memory://", instance_path=tmp_path, testing=True), MemoryStore)
 
