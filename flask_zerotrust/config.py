@@ -15,6 +15,9 @@ PREFIX = "ZEROTRUST_"
 #: Seconds that two synchronised clocks can differ. A time further ahead is forged or broken.
 CLOCK_SLACK_S = 5.0
 
+#: Letters of the contact in messages to owners, which have to fit into a text message.
+MAX_SUPPORT_CHARS = 100
+
 Mode = Literal["enforce", "observe", "off"]
 NewBrowser = Literal["challenge", "movement"]
 Enrol = Literal["factor", "first-use"]
@@ -166,8 +169,9 @@ class Settings:
     code_s: float = _setting(300.0, "life of a sent code (NIST 800-63B: at most 600)", low=30, high=600)
     code_tries: int = _setting(5, "tries a challenge", low=1, high=10)
     resend_s: float = _setting(30.0, "pause between two sent codes", low=0, high=600)
-    factor_failures: int = _setting(10, "wrong codes after which that factor pauses", low=3, high=100)
-    factor_pause_s: float = _setting(900.0, "how long a factor pauses", low=60, high=86_400)
+    factor_failures: int = _setting(
+        10, "wrong codes after which that factor pauses, longer each time", low=3, high=100
+    )
     park_bytes: int = _setting(65_536, "largest form kept through a step-up", low=0, high=262_144)
     never_park: tuple[str, ...] = _setting(
         NEVER_PARK, "parts of field names whose values are never kept through a step-up"
@@ -178,6 +182,9 @@ class Settings:
     )
     tell_owner: bool = _setting(
         True, "send the person's numbers and addresses a message when a factor is added or removed"
+    )
+    support: str = _setting(
+        "", "how users reach your support, such as 'help@bank.example'; named in messages to owners"
     )
     passkeys: bool = _setting(False, "offer passkeys and security keys; needs the extra [webauthn]")
     webauthn_rp_id: str | None = _setting(
@@ -267,6 +274,11 @@ class Settings:
             raise ConfigError(
                 f"{PREFIX}KEYLESS_S ({self.keyless_s:g}) must not be shorter than {PREFIX}GRANT_S "
                 f"({self.grant_s:g}): it is the longer age for browsers that can make no key."
+            )
+        if len(self.support) > MAX_SUPPORT_CHARS or not self.support.isprintable():
+            raise ConfigError(
+                f"{PREFIX}SUPPORT must be one line of at most {MAX_SUPPORT_CHARS} characters, such as "
+                f"'help@bank.example', got {self.support!r}."
             )
         self._check_numbers()
         self._check_passkeys()

@@ -53,12 +53,18 @@ class ChallengeError(ZeroTrustError):
         One of the words in :data:`flask_zerotrust.challenge.MESSAGES`; stable, for programs.
     retry_after_s : float or None
         Seconds until another try makes sense; None where waiting does not help.
+
+    Attributes
+    ----------
+    alarming : bool
+        True for a wrong code in a new browser that is not the first few: the owner should be told.
     """
 
     def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after_s = retry_after_s
+        self.alarming = False
 
 
 class StoreError(ZeroTrustError):

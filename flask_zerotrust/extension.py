@@ -42,7 +42,7 @@ from flask_zerotrust.web.users import (
     UserIdLoader,
     check_source,
 )
-from flask_zerotrust.web.views import CSRF_EXEMPT, make_blueprint
+from flask_zerotrust.web.views import CSRF_EXEMPT, make_blueprint, owner_notices
 from flask_zerotrust.web.views.movement import seals
 
 # Apps of this process, so that a view guarded in one may be plain in another.
@@ -118,6 +118,7 @@ class ZeroTrust:
         app.after_request_funcs.setdefault(None, [])[:0] = [responses.protect, _settle]
         _follow_logins(app)
         _follow_passwords(app)
+        owner_notices.connect(app)
         if settings.audit_log:
             audit_log.connect(app)
         _apps.add(app)
@@ -150,11 +151,12 @@ class ZeroTrust:
         return consent
 
     def notify(self, notify: Notify) -> Notify:
-        """Register a function (user id, event, text) that tells a user of changed factors and new browsers.
+        """Register a function (user id, event, text) that tells a user what has happened to the account.
 
         It takes the place of the messages that the extension sends by itself. ``event`` is
-        ``"factor-added"``, ``"factor-removed"``, ``"recovery-codes-made"`` or ``"browser-remembered"``,
-        and ``text`` says so in words. What it raises is logged, and the change stands.
+        ``"factor-added"``, ``"factor-removed"``, ``"recovery-codes-made"``, ``"recovery-code-used"``,
+        ``"browser-remembered"``, ``"wrong-codes"`` or ``"latched"``, and ``text`` says so in words. The
+        last two come once a day at most. What it raises is logged, and the change stands.
         """
         self._loaders.notify = notify
         return notify
@@ -270,7 +272,7 @@ class ZeroTrust:
         _end_trust(user)
 
     def unlock(self, user: str) -> None:
-        """Open an account that is locked after too many wrong codes in a row, in all browsers.
+        """Open an account that is locked or paused after too many wrong codes in a row, in all browsers.
 
         Check first that you talk to the user: whoever typed the wrong codes may type more.
 

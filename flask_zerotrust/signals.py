@@ -22,6 +22,7 @@ __all__ = [
     "factor_removed",
     "factor_renamed",
     "grant_revoked",
+    "owner_told",
     "proof_refused",
     "request_refused",
     "risk_assessed",
@@ -86,6 +87,9 @@ browser_forgotten = _signals.signal("browser-forgotten")
 #: A factor was added through the extension. ``user``, ``factor_id``, ``kind``. Tell the owner.
 factor_enrolled = _signals.signal("factor-enrolled")
 
+#: The owner was told. ``user``, ``notice`` (the event of ``@zt.notify``), ``ways``: how many ways took the
+#: message, 0 if there was none.
+owner_told = _signals.signal("owner-told")
 
 #: A factor was removed, or given another name, by its person. ``user``, ``factor_id``, ``kind``.
 factor_removed = _signals.signal("factor-removed")

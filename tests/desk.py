@@ -88,7 +88,6 @@ class Desk:
         self,
         pending: Pending,
         factor: Factor | None = None,
-        address: str = ADDRESS,
         *,
         known: bool = False,
     ) -> Pending:
@@ -99,7 +98,6 @@ class Desk:
             known=known,
             now=self.clock(),
             host="bank.example",
-            address=address,
         )
 
     def check(

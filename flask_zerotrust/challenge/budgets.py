@@ -11,6 +11,7 @@ from flask_zerotrust.factors.phone_numbers import may_get_messages
 from flask_zerotrust.stores.base import update
 
 _HOUR_S = 3_600.0
+_DAY_S = 86_400.0
 # Messages are added up by five minutes, so a budget looks back 60 to 65 minutes.
 _SLOT_S = 300.0
 _SLOTS = int(_HOUR_S / _SLOT_S)
@@ -94,6 +95,10 @@ class Budgets(Kept):
         Apart from codes: whoever spends those budgets must not keep the owner from being told.
         """
         self._spend("told", (factor.recipient or factor.id).lower(), NOTICES_HOUR, now)
+
+    def first_today(self, user: str, notice: str) -> bool:
+        """Return True to the first caller within 24 hours."""
+        return self._store.claim(f"told:{notice}:{user}", ttl_s=_DAY_S)
 
     def _spend(self, kind: str, name: str, limit: int, now: float) -> None:
         key = f"budget:{kind}:{self._keys.digest('budget', kind, name)}"

@@ -91,9 +91,7 @@ class Challenges:
             raise ChallengeError("not_yours")
         return pending
 
-    def send(
-        self, pending: Pending, factor: Factor, *, known: bool, now: float, host: str, address: str | None
-    ) -> Pending:
+    def send(self, pending: Pending, factor: Factor, *, known: bool, now: float, host: str) -> Pending:
         """Send a new code, which voids the one before, and return the challenge as it is then.
 
         ``known`` says that the browser is known to the user, and chooses the budgets.
@@ -101,8 +99,8 @@ class Challenges:
         Raises
         ------
         ChallengeError
-            ``not_sending``, ``factor_paused``, ``not_allowed``, ``slow_down``, ``too_soon``,
-            ``budget`` (worth an alert), ``used`` (passed already) or ``gone``.
+            ``not_sending``, ``factor_paused``, ``not_allowed``, ``too_soon``, ``budget`` (worth an
+            alert), ``used`` (passed already) or ``gone``.
         SenderError
             When the message could not be handed over; its code is void.
         """
@@ -112,10 +110,8 @@ class Challenges:
             raise ChallengeError("used")
         self._attempts.check_open(pending.user, factor, known=known, now=now)
         self._budgets.check_allowed(factor)
-        self._attempts.slow(pending.user, address, known=known)
         self._budgets.cool_down(pending.user, factor, known=known, now=now)
         self._budgets.spend(pending.user, factor, known=known, now=now)
-        self._attempts.note(address)
         if isinstance(factor, ProviderCodes):
             self._codes.make_there(pending, factor, factor, now=now)
         else:
@@ -148,7 +144,7 @@ class Challenges:
         self._attempts.check_open(pending.user, factor, known=known, now=now)
         sent = self._codes.find(pending, factor, now=now) if factor.sends else None
         asked = self._asked(pending, factor)
-        self._attempts.slow(pending.user, address, known=known)
+        self._attempts.slow(pending.user, factor, address, known=known)
         one = self._attempts.count(pending, factor, known=known, now=now)
         if sent is not None:
             use = self._codes.use_of(sent, pending, factor, code)
@@ -157,11 +153,10 @@ class Challenges:
         else:
             use = factor.check(code, now=now)
         if use is None:
-            self._attempts.note(address)
-            raise self._attempts.failed(one, pending.user, factor, known=known, now=now)
+            raise self._attempts.failed(one, pending.user, factor, known=known, now=now, address=address)
         claim_use(self._store, pending.user, factor.kind, use)
         self._codes.void(pending)
-        self._attempts.succeeded(pending.user, factor, known=known)
+        self._attempts.succeeded(pending.user, factor, known=known, now=now)
 
     def passed(self, pending: Pending, *, session_id: str, now: float) -> Pending:
         """Bind an answered challenge to the session's new id, for the page that confirms its form."""
@@ -253,6 +248,10 @@ class Challenges:
             return False
         factor.tell(text)
         return True
+
+    def first_today(self, user: str, notice: str) -> bool:
+        """Return True once a day for a notice that a thief can cause again and again."""
+        return self._budgets.first_today(user, notice)
 
     def question(self, pending: Pending, factor: Factor) -> str | None:
         """Return what the browser is asked, as JSON; None for a factor that answers no questions."""

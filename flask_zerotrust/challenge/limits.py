@@ -6,27 +6,40 @@ Factors and accounts have two counters each: one for browsers known to the user 
 from __future__ import annotations
 
 import ipaddress
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from flask_zerotrust.challenge.pending import Pending
-from flask_zerotrust.challenge.records import Kept, pool_of
+from flask_zerotrust.challenge.records import Kept, owner_of, pool_of
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.base import Factor, Unguessable
+from flask_zerotrust.stores.base import update
 
-# NIST SP 800-63B, 5.2.2: at most 100 consecutive failed attempts on one account. Half of them for known
+# NIST SP 800-63B-4, 3.2.2: at most 100 consecutive failed attempts on one account. Half of them for known
 # browsers, half for all others.
 ACCOUNT_FAILURES = 50
-# Failures this long ago are no longer "consecutive" with today's; a month of a hundred guesses at
-# six digits, three valid at a time, succeeds once in three thousand.
-_ACCOUNT_S = 30 * 86_400.0
+# Wrong codes of an account, and the pauses of its factors, are forgotten after 30 days. The page on
+# security says how likely a guess is then.
+ACCOUNT_S = 30 * 86_400.0
 # Wrong codes of one factor are added up for a day.
 _FACTOR_S = 86_400.0
-# An address that did more than this lately gets one try every few seconds. A script behind it can take all
-# of these turns, so each user's known browsers have one of their own.
-ADDRESS_TRIES = 30
+#: How long a factor pauses in seconds: the first time, the second time, and from then on.
+PAUSES_S = (900.0, 3_600.0, 86_400.0)
+#: Wrong codes in new browsers of which the owner is told.
+ALARM_FAILURES = 3
+# If codes of so many accounts were wrong behind an address lately, new browsers there take turns: one try
+# a second altogether, and one in half a minute for each user. So it takes thirty accounts to fill all
+# turns, and the factors of each of them soon pause.
+ADDRESS_ACCOUNTS = 30
 ADDRESS_WINDOW_S = 300.0
-ADDRESS_PAUSE_S = 3.0
+ADDRESS_TURN_S = 1.0
+USER_TURN_S = 30.0
+
+
+#: By factor: how many pauses there were in a row, and when the newest ends.
+Pauses = dict[str, tuple[int, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +60,9 @@ class Attempts(Kept):
         """Raise ChallengeError ``factor_paused`` while the factor pauses."""
         if isinstance(factor, Unguessable):
             return
-        until = self._store.get(_pause(user, factor, known=known))
-        if until is not None:
-            raise ChallengeError("factor_paused", retry_after_s=max(0.0, float(until) - now))
+        _, until = _pauses(self._store.get(_paused(user, known=known)), now).get(factor.id, (0, now))
+        if until > now:
+            raise ChallengeError("factor_paused", retry_after_s=until - now)
 
     def count(self, pending: Pending, factor: Factor, *, known: bool, now: float) -> Try:
         """Count one try and return its numbers, or raise if it must not be compared any more.
@@ -63,61 +76,117 @@ class Attempts(Kept):
         if isinstance(factor, Unguessable):
             return Try(of_challenge=of_challenge, of_factor=0)
         account = _account(pending.user, known=known)
-        if self._store.increment(account, ttl_s=_ACCOUNT_S) > ACCOUNT_FAILURES:
+        if self._add(account, ttl_s=ACCOUNT_S) > ACCOUNT_FAILURES:
             raise ChallengeError("locked")
-        of_factor = self._store.increment(_failures(pending.user, factor, known=known), ttl_s=_FACTOR_S)
+        of_factor = self._add(_failures(pending.user, factor, known=known), ttl_s=_FACTOR_S)
         # A pause that another request began a moment ago has set the counter back already.
         self.check_open(pending.user, factor, known=known, now=now)
         if of_factor > s.factor_failures:
             raise self._pause(pending.user, factor, known=known, now=now)
         return Try(of_challenge=of_challenge, of_factor=of_factor)
 
-    def failed(self, one: Try, user: str, factor: Factor, *, known: bool, now: float) -> ChallengeError:
-        """Return what to tell the person about a wrong code: also that it was the last one."""
+    def failed(
+        self, one: Try, user: str, factor: Factor, *, known: bool, now: float, address: str | None
+    ) -> ChallengeError:
+        """Count a wrong code against its address and return what to tell the user about it."""
+        error = self._refusal(one, user, factor, known=known, now=now)
+        if not known:
+            wrong = self._store.increment(_elsewhere(user), ttl_s=ACCOUNT_S)
+            error.alarming = wrong >= ALARM_FAILURES
+            self._note(user, factor, address)
+        return error
+
+    def succeeded(self, user: str, factor: Factor, *, known: bool, now: float) -> None:
+        """Set the counters of the user's known browsers back: failures are counted only in a row.
+
+        A code passed in another browser makes that one known, and takes back its own try only. Otherwise
+        an owner who steps up in new browsers would give a thief new guesses each time.
+        """
+        failures, account = _failures(user, factor, known=known), _account(user, known=known)
+        if known:
+            self._store.delete(failures)
+            self._store.delete(account)
+            self._shorten_pauses(user, factor, known=known, now=now)
+        elif not isinstance(factor, Unguessable):
+            self._store.increment(_taken_back(failures), ttl_s=_FACTOR_S)
+            self._store.increment(_taken_back(account), ttl_s=ACCOUNT_S)
+
+    def unlock(self, user: str) -> None:
+        """Open an account that had too many failures in a row, in known and in other browsers."""
+        for known in (True, False):
+            self._store.delete(_account(user, known=known))
+            self._store.delete(_paused(user, known=known))
+
+    def slow(self, user: str, factor: Factor, address: str | None, *, known: bool) -> None:
+        """Raise ChallengeError ``slow_down`` for all but one try in a while from a busy address.
+
+        One account never makes an address busy. Known browsers and answers that nobody guesses wait for
+        no turn, and a user who has had one lately lets others go first.
+        """
+        if known or not address or isinstance(factor, Unguessable):
+            return
+        name = self._address(address)
+        if _number(self._store.get(f"accounts-from:{name}")) < ADDRESS_ACCOUNTS:
+            return
+        own = f"turn-of:{name}:{self._keys.digest('turn', user)}"
+        if self._store.get(own) is not None:
+            raise ChallengeError("slow_down", retry_after_s=USER_TURN_S)
+        if not self._store.claim(f"turn-of:{name}", ttl_s=ADDRESS_TURN_S):
+            raise ChallengeError("slow_down", retry_after_s=ADDRESS_TURN_S)
+        self._store.claim(own, ttl_s=USER_TURN_S)
+
+    def _note(self, user: str, factor: Factor, address: str | None) -> None:
+        """Count an account whose code was wrong, once in a while, against the address."""
+        if not address or isinstance(factor, Unguessable):
+            return
+        name = self._address(address)
+        account = f"failed-from:{name}:{self._keys.digest('turn', user)}"
+        if self._store.claim(account, ttl_s=ADDRESS_WINDOW_S):
+            self._store.increment(f"accounts-from:{name}", ttl_s=ADDRESS_WINDOW_S)
+
+    def _add(self, key: str, *, ttl_s: float) -> int:
+        """Add one try to a counter and return how many there are without those taken back as right."""
+        total = self._store.increment(key, ttl_s=ttl_s)
+        if total == 1:
+            self._store.delete(_taken_back(key))
+            return 1
+        return total - _number(self._store.get(_taken_back(key)))
+
+    def _refusal(self, one: Try, user: str, factor: Factor, *, known: bool, now: float) -> ChallengeError:
         if one.of_factor >= self._settings.factor_failures:
             return self._pause(user, factor, known=known, now=now)
         if one.of_challenge >= self._settings.code_tries:
             return ChallengeError("too_many")
         return ChallengeError("wrong")
 
-    def succeeded(self, user: str, factor: Factor, *, known: bool) -> None:
-        """Set the user's counters back: failures are counted only in a row.
-
-        Those of the other browsers stay, or an owner's daily code would give a thief new guesses every day.
-        """
-        self._store.delete(_failures(user, factor, known=known))
-        self._store.delete(_account(user, known=known))
-
-    def unlock(self, user: str) -> None:
-        """Open an account that had too many failures in a row, in known and in other browsers."""
-        for known in (True, False):
-            self._store.delete(_account(user, known=known))
-
-    def slow(self, user: str, address: str | None, *, known: bool) -> None:
-        """Raise ChallengeError ``slow_down`` for all but one try in a while from a busy address.
-
-        Known browsers of one user have a turn of their own, which nobody else behind the address can take.
-        """
-        if not address:
-            return
-        name = self._address(address)
-        if _number(self._store.get(f"tries-from:{name}")) < ADDRESS_TRIES:
-            return
-        turn = f"{name}:{self._keys.digest('turn', user)}" if known else name
-        if not self._store.claim(f"turn-of:{turn}", ttl_s=ADDRESS_PAUSE_S):
-            raise ChallengeError("slow_down", retry_after_s=ADDRESS_PAUSE_S)
-
-    def note(self, address: str | None) -> None:
-        """Count a wrong code or a sent message against its address."""
-        if address:
-            self._store.increment(f"tries-from:{self._address(address)}", ttl_s=ADDRESS_WINDOW_S)
-
     def _pause(self, user: str, factor: Factor, *, known: bool, now: float) -> ChallengeError:
-        pause_s = self._settings.factor_pause_s
-        until = repr(now + pause_s).encode()
-        self._store.put(_pause(user, factor, known=known), until, ttl_s=pause_s)
+        """Begin a pause, longer than the one before. Many tries at once begin one."""
+
+        def begin(pauses: Pauses) -> None:
+            level, until = pauses.get(factor.id, (0, now))
+            if until <= now:
+                pauses[factor.id] = (level + 1, now + PAUSES_S[min(level, len(PAUSES_S) - 1)])
+
+        pauses = self._change_pauses(user, begin, known=known, now=now)
         self._store.delete(_failures(user, factor, known=known))
-        return ChallengeError("factor_paused", retry_after_s=pause_s)
+        return ChallengeError("factor_paused", retry_after_s=pauses[factor.id][1] - now)
+
+    def _shorten_pauses(self, user: str, factor: Factor, *, known: bool, now: float) -> None:
+        """Let the next pause of a factor be the shortest again."""
+        if factor.id in _pauses(self._store.get(_paused(user, known=known)), now):
+            self._change_pauses(user, lambda pauses: pauses.pop(factor.id, None), known=known, now=now)
+
+    def _change_pauses(
+        self, user: str, change: Callable[[Pauses], object], *, known: bool, now: float
+    ) -> Pauses:
+        def step(raw: bytes | None) -> bytes:
+            pauses = _pauses(raw, now)
+            change(pauses)
+            return json.dumps(pauses).encode()
+
+        life_s = PAUSES_S[-1] + ACCOUNT_S
+        raw = update(self._store, _paused(user, known=known), step, ttl_s=life_s, owner=owner_of(user))
+        return _pauses(raw, now)
 
     def _address(self, address: str) -> str:
         return self._keys.digest("address", _network(address))
@@ -150,5 +219,19 @@ def _failures(user: str, factor: Factor, *, known: bool) -> str:
     return f"failures:{pool_of(known)}:{quote(factor.id, safe='')}:{user}"
 
 
-def _pause(user: str, factor: Factor, *, known: bool) -> str:
-    return f"pause:{pool_of(known)}:{quote(factor.id, safe='')}:{user}"
+def _taken_back(counter: str) -> str:
+    return "taken-back:" + counter
+
+
+def _paused(user: str, *, known: bool) -> str:
+    return f"pauses:{pool_of(known)}:{user}"
+
+
+def _elsewhere(user: str) -> str:
+    return f"wrong-elsewhere:{user}"
+
+
+def _pauses(raw: bytes | None, now: float) -> Pauses:
+    """Return the pauses of a user's factors that are not long over."""
+    listed = json.loads(raw or b"{}").items()
+    return {factor_id: (level, until) for factor_id, (level, until) in listed if now - until < ACCOUNT_S}

@@ -23,7 +23,9 @@ MESSAGES: dict[str, str] = {
     "factor_paused": N_(
         "Too many wrong codes. This way is closed for a while: choose another or try later."
     ),
-    "locked": N_("Too many wrong codes for this account. Ask the site's support to open it again."),
+    "locked": N_(
+        "Too many wrong codes for this account. Choose another way, or ask the site's support to open it."
+    ),
     "slow_down": N_("Many tries came from your network. Wait a few seconds and try again."),
     "too_soon": N_("A code was asked for a moment ago. Wait a little before you ask for another."),
     "budget": N_("Too many codes were sent. Choose another way, or try again later."),

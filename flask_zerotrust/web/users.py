@@ -17,8 +17,9 @@ FactorsLoader = Callable[[str], Iterable[Factor]]
 IdentityConsent = Callable[[str], bool]
 
 
-#: Tells a user what has changed: (user id, what happened, in words). What happened is "factor-added",
-#: "factor-removed", "recovery-codes-made" or "browser-remembered".
+#: Tells a user what has happened: (user id, event, in words). The event is "factor-added",
+#: "factor-removed", "recovery-codes-made", "recovery-code-used", "browser-remembered", "wrong-codes" or
+#: "latched".
 Notify = Callable[[str, str, str], None]
 
 

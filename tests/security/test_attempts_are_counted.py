@@ -13,9 +13,12 @@ import pytest
 from flask_zerotrust.challenge import Challenges
 from flask_zerotrust.challenge.limits import (
     ACCOUNT_FAILURES,
-    ADDRESS_PAUSE_S,
-    ADDRESS_TRIES,
+    ACCOUNT_S,
+    ADDRESS_ACCOUNTS,
+    ADDRESS_TURN_S,
     ADDRESS_WINDOW_S,
+    PAUSES_S,
+    USER_TURN_S,
 )
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.totp import TotpFactor
@@ -165,13 +168,16 @@ def test_a_code_that_was_not_sent_or_is_too_old_burns_no_try(desk):
 # A factor
 
 
-def exhaust(desk: Desk, factor: object | None = None, times: int = 10) -> list[str | None]:
+def exhaust(
+    desk: Desk, factor: object | None = None, times: int = 10, *, known: bool = False
+) -> list[str | None]:
     """Type wrong codes, in a new challenge after every other one."""
     answers: list[str | None] = []
     pending = desk.open()
     for n in range(times):
         pending = desk.open(session_id=f"e{n}") if n % 2 else pending
-        answers.append(desk.reason(desk.check, pending, "111111", factor or Watched(), addresses()[n]))
+        wrong = (pending, "111111", factor or Watched(), addresses()[n])
+        answers.append(desk.reason(desk.check, *wrong, known=known))
     return answers
 
 
@@ -180,14 +186,93 @@ def test_ten_wrong_codes_pause_a_factor_over_all_challenges(desk):
     assert exhaust(desk, factor) == ["wrong"] * 9 + ["factor_paused"]
     with pytest.raises(ChallengeError, match="factor_paused") as paused:
         desk.check(desk.open(user="ada", session_id="other"), factor.right, factor)
-    assert paused.value.retry_after_s == desk.settings.factor_pause_s
+    assert paused.value.retry_after_s == PAUSES_S[0]
     assert len(factor.judged) == 10
+
+
+def pauses(desk: Desk, factor: Watched, times: int, *, known: bool = False) -> list[float]:
+    """Fail until the factor pauses, so many times, each time as soon as it may, and return how long."""
+    lengths = []
+    for _ in range(times):
+        exhaust(desk, factor, known=known)
+        with pytest.raises(ChallengeError, match="factor_paused") as paused:
+            desk.check(desk.open(), factor.right, factor, known=known)
+        assert paused.value.retry_after_s is not None
+        lengths.append(paused.value.retry_after_s)
+        desk.clock.tick(paused.value.retry_after_s)
+    return lengths
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_pauses_grow_while_failures_go_on(desk, known):
+    assert pauses(desk, Watched(), 4, known=known) == [900, 3_600, 86_400, 86_400]
+
+
+def test_pauses_are_short_again_after_a_success_in_a_known_browser(desk):
+    factor, other = Watched(), Watched()
+    other.id = "other"
+    pauses(desk, factor, 2, known=True)
+    pauses(desk, other, 1, known=True)
+    desk.check(desk.open(), factor.right, factor, known=True)
+    assert pauses(desk, factor, 1, known=True) == [900]
+    assert pauses(desk, other, 1, known=True) == [3_600], "of another factor nothing is known"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_pauses_of_new_browsers_stay_long_after_a_success(desk, known):
+    """Also after one in a new browser: the thief's failures are among those of new browsers."""
+    factor = Watched()
+    pauses(desk, factor, 2)
+    desk.check(desk.open(), factor.right, factor, known=known)
+    assert pauses(desk, factor, 1) == [86_400]
+
+
+def test_an_owner_who_steps_up_in_new_browsers_gives_a_thief_no_new_guesses(make_desk):
+    desk = make_desk(factor_failures=100)
+    judged = 0
+    for _ in range(20):
+        factor = Watched()
+        exhaust(desk, factor, times=9)
+        judged += len(factor.judged)
+        desk.reason(desk.check, desk.open(), factor.right, factor)
+        desk.clock.tick(86_400)
+    assert judged <= ACCOUNT_FAILURES
+
+
+def test_right_codes_in_new_browsers_are_no_failures(desk):
+    """A user who never keeps cookies is neither paused nor locked by them."""
+    for _ in range(ACCOUNT_FAILURES + 10):
+        desk.clock.tick(600)
+        desk.check(desk.open(), desk.app_code(), desk.totp)
+
+
+def test_a_right_code_of_the_last_series_earns_no_guess_in_the_next(make_desk):
+    desk, factor = make_desk(factor_failures=100), Watched()
+    desk.check(desk.open(), desk.app_code(), desk.totp)
+    desk.challenges.unlock("ada")
+    for n in range(ACCOUNT_FAILURES + 1):
+        desk.reason(desk.check, desk.open(session_id=f"s{n}"), "111111", factor, addresses()[n])
+    assert len(factor.judged) == ACCOUNT_FAILURES
+
+
+def test_pauses_are_short_again_after_thirty_quiet_days(desk):
+    factor = Watched()
+    pauses(desk, factor, 2)
+    desk.clock.tick(ACCOUNT_S)
+    assert pauses(desk, factor, 1) == [900]
+
+
+def test_support_ends_pauses(desk):
+    factor = Watched()
+    exhaust(desk, factor)
+    desk.challenges.unlock("ada")
+    desk.check(desk.open(), factor.right, factor)
 
 
 def test_a_pause_ends_by_itself_and_does_not_grow_by_trying(desk):
     factor = Watched()
     exhaust(desk, factor)
-    desk.clock.tick(desk.settings.factor_pause_s - 1)
+    desk.clock.tick(PAUSES_S[0] - 1)
     pending = desk.open()
     assert {desk.reason(desk.check, pending, factor.right, factor) for _ in range(30)} == {"factor_paused"}
     desk.clock.tick(1)
@@ -225,9 +310,9 @@ def test_a_paused_factor_sends_nothing(desk):
 def test_success_sets_the_count_of_a_factor_back(desk):
     factor = TotpFactor(SECRET)
     for _ in range(3):
-        assert exhaust(desk, factor, times=9) == ["wrong"] * 9
+        assert exhaust(desk, factor, times=9, known=True) == ["wrong"] * 9
         desk.clock.tick(30)
-        desk.check(desk.open(), desk.app_code(), factor)
+        desk.check(desk.open(), desk.app_code(), factor, known=True)
 
 
 def test_guesses_at_once_over_many_challenges_are_judged_ten_times_at_most(desk):
@@ -314,7 +399,7 @@ def test_a_guess_at_an_enrolment_that_has_ended_meanwhile_is_not_judged():
 
 
 def test_an_account_is_closed_after_fifty_failures_in_a_row_over_all_factors(make_desk):
-    desk = make_desk(factor_failures=100, factor_pause_s=60)
+    desk = make_desk(factor_failures=100)
     judged = 0
     for n in range(60):
         factor = Watched()
@@ -337,29 +422,53 @@ def test_success_begins_the_fifty_again(make_desk):
         for n in range(16):
             pending = desk.open(session_id=f"{part}-{n}")
             for _ in range(3):
-                assert desk.reason(desk.check, pending, "111111", factor, addresses()[n]) == "wrong"
+                wrong = (pending, "111111", factor, addresses()[n])
+                assert desk.reason(desk.check, *wrong, known=True) == "wrong"
         desk.clock.tick(30)
-        desk.check(desk.open(), desk.app_code(), desk.totp)
+        desk.check(desk.open(), desk.app_code(), desk.totp, known=True)
 
 
 # An address
 
 
 def busy(desk: Desk, address: str) -> None:
-    """Fail as often as an address may, each time as somebody else."""
-    for n in range(ADDRESS_TRIES):
+    """Type a wrong code for as many accounts as make an address busy."""
+    for n in range(ADDRESS_ACCOUNTS):
         assert desk.reason(desk.check, desk.open(user=f"u{n}"), "111111", Watched(), address) == "wrong"
 
 
-def test_a_busy_address_gets_one_try_in_a_while(desk):
+def wrong(desk: Desk, user: str, address: str) -> str | None:
+    """Type a wrong code as somebody behind an address."""
+    return desk.reason(desk.check, desk.open(user=user), "111111", Watched(), address)
+
+
+def test_one_accounts_wrong_codes_hold_up_nobody_behind_its_address(make_desk):
+    """Row 14: not even the account itself, which its own counters stop."""
+    desk = make_desk(factor_failures=100)
+    answers = {wrong(desk, "eve", "192.0.2.1") for _ in range(ACCOUNT_FAILURES)}
+    assert answers == {"wrong"}
+    assert {wrong(desk, f"u{n}", "192.0.2.1") for n in range(5)} == {"wrong"}
+
+
+def test_behind_a_busy_address_new_browsers_take_turns(desk):
+    """One address tries one code with many accounts, so each of them must not have a turn of its own."""
     busy(desk, "192.0.2.1")
-    pending = desk.open()
-    assert desk.reason(desk.check, pending, "111111", Watched(), "192.0.2.1") == "wrong"
+    assert wrong(desk, "v1", "192.0.2.1") == "wrong"
+    assert {wrong(desk, f"v{n}", "192.0.2.1") for n in range(2, 9)} == {"slow_down"}
+    desk.clock.tick(ADDRESS_TURN_S)
+    assert wrong(desk, "v2", "192.0.2.1") == "wrong"
+
+
+def test_a_user_who_had_a_turn_lets_others_go_first(desk):
+    busy(desk, "192.0.2.1")
+    assert wrong(desk, "eve", "192.0.2.1") == "wrong"
+    desk.clock.tick(ADDRESS_TURN_S)
     with pytest.raises(ChallengeError, match="slow_down") as slowed:
-        desk.check(pending, desk.app_code(), desk.totp, "192.0.2.1")
-    assert slowed.value.retry_after_s == ADDRESS_PAUSE_S
-    desk.clock.tick(ADDRESS_PAUSE_S)
-    desk.check(pending, desk.app_code(), desk.totp, "192.0.2.1")
+        desk.check(desk.open(user="eve"), "111111", Watched(), "192.0.2.1")
+    assert slowed.value.retry_after_s == USER_TURN_S
+    desk.check(desk.open(), desk.app_code(), desk.totp, "192.0.2.1")
+    desk.clock.tick(USER_TURN_S)
+    assert wrong(desk, "eve", "192.0.2.1") == "wrong"
 
 
 def test_slowing_down_burns_no_try_and_closes_nothing(desk):
@@ -375,27 +484,23 @@ def test_slowing_down_burns_no_try_and_closes_nothing(desk):
 def test_an_address_is_quick_again_after_a_while(desk):
     busy(desk, "192.0.2.1")
     desk.clock.tick(ADDRESS_WINDOW_S)
-    pending = desk.open()
-    assert {desk.reason(desk.check, pending, "111111", Watched(), "192.0.2.1") for _ in range(4)} == {
-        "wrong"
-    }
+    assert {wrong(desk, "ada", "192.0.2.1") for _ in range(4)} == {"wrong"}
 
 
 def test_the_addresses_of_one_ipv6_customer_are_one(desk):
-    for n in range(ADDRESS_TRIES + 1):
-        desk.reason(desk.check, desk.open(user=f"u{n}"), "111111", Watched(), f"2001:db8::{n:x}")
-    assert desk.reason(desk.check, desk.open(), "111111", Watched(), "2001:db8::ffff:1") == "slow_down"
-    assert desk.reason(desk.check, desk.open(), "111111", Watched(), "2001:db8:0:1::1") == "wrong"
+    for n in range(ADDRESS_ACCOUNTS + 1):
+        wrong(desk, f"u{n}", f"2001:db8::{n:x}")
+    assert wrong(desk, "ada", "2001:db8::ffff:1") == "slow_down"
+    assert wrong(desk, "ada", "2001:db8:0:1::1") == "wrong"
 
 
 @pytest.mark.parametrize("address", [None, ""])
 def test_a_client_without_an_address_is_counted_by_the_other_buckets(desk, address):
-    for n in range(ADDRESS_TRIES + 5):
-        assert desk.reason(desk.check, desk.open(user=f"u{n}"), "111111", Watched(), address) == "wrong"
+    assert {wrong(desk, f"u{n}", address) for n in range(ADDRESS_ACCOUNTS + 5)} == {"wrong"}
 
 
 @pytest.mark.parametrize("address", ["unix:", "fe80::1%eth0", "::ffff:192.0.2.1", "not an address"])
 def test_strange_addresses_are_addresses_too(desk, address):
     busy(desk, address)
-    desk.reason(desk.check, desk.open(), "111111", Watched(), address)
-    assert desk.reason(desk.check, desk.open(), "111111", Watched(), address) == "slow_down"
+    assert wrong(desk, "v1", address) == "wrong"
+    assert wrong(desk, "v2", address) == "slow_down"

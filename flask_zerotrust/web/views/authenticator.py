@@ -93,9 +93,12 @@ def _take(guard: Guard, user: str, *, first: bool) -> ResponseReturnValue:
     avoid = [factor.id for factor in before]
     factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=avoid, first=first)
     browsers.forget_others(guard, user)
-    owner_notices.added(guard, user, "totp", before)
+    told = owner_notices.added(guard, user, "totp", before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
-    return responses.page("enrolled", return_url=_way_back(before), **session_list.elsewhere(guard))
+    untold = None if told or before else owner_notices.warning(guard)
+    return responses.page(
+        "enrolled", return_url=_way_back(before), untold=untold, **session_list.elsewhere(guard)
+    )
 
 
 def _way_back(before: Sequence[Factor]) -> str:

@@ -118,7 +118,6 @@ def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
             known=guard.is_known(pending.user),
             now=guard.clock(),
             host=host_name(),
-            address=request.remote_addr or "",
         )
     except (ChallengeError, SenderError) as error:
         reason = error.reason if isinstance(error, ChallengeError) else "sender"
@@ -152,6 +151,8 @@ def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
         )
     except ChallengeError as error:
         _tell(signals.challenge_failed, pending, factor, reason=error.reason)
+        if error.alarming:
+            owner_notices.guessed(guard, pending.user)
         return _page(guard, pending, factor, error=error)
     except SenderError as error:
         log.warning("a code could not be checked: %s", error)
@@ -160,6 +161,7 @@ def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
     lone_code = factor.kind == RECOVERY and not guard.is_confirmed(pending.user)
     if factor.kind == RECOVERY:
         browsers.forget(guard, pending.user)
+        owner_notices.recovery_used(guard, pending.user)
     told = partial(owner_notices.remembered, guard, pending.user)
     proof = browsers.keep_key(guard, pending, factor, new_key, tell=told)
     guard.grant(user=pending.user, factor_id=factor.id, proof=proof, lone_code=lone_code)

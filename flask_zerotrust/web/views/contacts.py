@@ -93,15 +93,16 @@ def confirm(guard: Guard, user: str, first: bool, kind: str) -> ResponseReturnVa
     keep = guard.enrolled.add_sms if kind == "sms" else guard.enrolled.add_email
     factor_id = keep(user, contact.recipient, avoid=taken, first=first)
     browsers.forget_others(guard, user)
-    owner_notices.added(guard, user, kind, before)
+    told = owner_notices.added(guard, user, kind, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=kind)
-    return responses.go(url_for(".factors", news="added"))
+    news = "added" if told or before else "added_first"
+    return responses.go(url_for(".factors", news=news))
 
 
 def _send(guard: Guard, user: str, kind: str, factor: Factor, pending: Pending) -> ResponseReturnValue:
-    now, address, known = guard.clock(), request.remote_addr or "", guard.is_known(user)
+    now, known = guard.clock(), guard.is_known(user)
     try:
-        guard.challenges.send(pending, factor, known=known, now=now, host=host_name(), address=address)
+        guard.challenges.send(pending, factor, known=known, now=now, host=host_name())
     except (ChallengeError, SenderError) as error:
         reason = error.reason if isinstance(error, ChallengeError) else "sender"
         signals.code_refused.send(this_app(), user=user, factor_id=factor.id, kind=kind, reason=reason)

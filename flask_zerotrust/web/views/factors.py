@@ -25,6 +25,10 @@ _ACTION = N_("change your ways to confirm")
 #: What the list says at its top after a change; the word is in the query, the sentence is ours.
 NEWS = {
     "added": N_("Added. From now on we may ask for it."),
+    "added_first": N_(
+        "Added. From now on we may ask for it. We could send no message about this, because your account "
+        "had no other way to confirm."
+    ),
     "renamed": N_("The name is changed."),
     "removed": N_("Removed. It no longer works."),
     "forgotten": N_("The browser is forgotten. It has to confirm with a code again."),

@@ -1,16 +1,19 @@
-"""Telling the owner what has changed, on the ways that the owner had before the change."""
+"""Tell the owner what has changed and who may be guessing, on the ways that the owner had before."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from flask import current_app
+from flask import Flask, current_app
 
+from flask_zerotrust import signals
+from flask_zerotrust.challenge import ALARM_FAILURES
 from flask_zerotrust.errors import SenderError, StoreError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.i18n import N_, gettext
 from flask_zerotrust.web.browsers import translated_name
-from flask_zerotrust.web.state import Guard, log
+from flask_zerotrust.web.state import Guard, log, this_app, this_guard
 
 _ADDED = {
     "totp": N_("An authenticator app was added to your account."),
@@ -26,13 +29,26 @@ _REMOVED = {
     "webauthn": N_("A passkey was removed from your account."),
     "recovery": N_("A list of recovery codes was removed from your account."),
 }
+_FIRST = N_("It is the first way to confirm there.")
 _WARNING = N_("If that was not you, change your password and tell our support.")
+_WARNING_TO = N_("If that was not you, change your password and tell our support: %(support)s.")
 
 
-def added(guard: Guard, user: str, kind: str, before: Sequence[Factor]) -> None:
-    """Tell of a new factor; the new one is not among those that are told."""
+def warning(guard: Guard) -> str:
+    """Return what to do if it was not the owner, with the site's contact if it has named one."""
+    support = guard.settings.support
+    return gettext(_WARNING_TO, support=support) if support else gettext(_WARNING)
+
+
+def added(guard: Guard, user: str, kind: str, before: Sequence[Factor]) -> bool:
+    """Tell of a new factor, and return whether that is known to have reached somebody.
+
+    The new one is not among those that are told. Before the first there was none: then only a function
+    registered with ``@zt.notify`` tells, and the page has to say so.
+    """
     event = "recovery-codes-made" if kind == "recovery" else "factor-added"
-    _tell(guard, user, event, gettext(_ADDED[kind]), before)
+    what = gettext(_ADDED[kind]) if before else f"{gettext(_ADDED[kind])} {gettext(_FIRST)}"
+    return _tell(guard, user, event, what, before) > 0
 
 
 def removed(guard: Guard, user: str, kind: str, before: Sequence[Factor]) -> None:
@@ -46,32 +62,83 @@ def remembered(guard: Guard, user: str, name: str) -> None:
     _tell(guard, user, "browser-remembered", text, _factors(guard, user))
 
 
+def recovery_used(guard: Guard, user: str) -> None:
+    """Tell that a recovery code was used."""
+    text = gettext("A recovery code was used for your account.")
+    _tell(guard, user, "recovery-code-used", text, _factors(guard, user))
+
+
+def guessed(guard: Guard, user: str) -> None:
+    """Tell of wrong codes in a new browser in which the right password was typed, once a day."""
+    if _is_due(guard, user, "wrong-codes"):
+        text = gettext(
+            "Somebody signed in with your password and typed %(num)s or more wrong codes.",
+            num=ALARM_FAILURES,
+        )
+        _tell(guard, user, "wrong-codes", text, _factors(guard, user))
+
+
+def connect(app: Flask) -> None:
+    """Tell the owners of an app's accounts of latches from now on, each of them once a day."""
+    signals.session_latched.connect(_latched, app)
+
+
+def _latched(_: Flask, *, user: str | None, **__: Any) -> None:
+    guard = this_guard()
+    if user is not None and _is_due(guard, user, "latched"):
+        text = gettext("The mouse moved in an unusual way in your account. We ask for a code again there.")
+        _tell(guard, user, "latched", text, _factors(guard, user))
+
+
+def _is_due(guard: Guard, user: str, event: str) -> bool:
+    """Return True once a day, since a thief can cause these events again and again.
+
+    A latch also has to reach the account: an unproven session, which may be a thief's, latches itself only.
+    """
+    try:
+        reaches = event != "latched" or guard.sessions.ledger(user).latched
+        return reaches and guard.challenges.first_today(user, event)
+    except StoreError:
+        log.exception("the risk store did not answer; an owner is not told: %s", event)
+        return False
+
+
 def _factors(guard: Guard, user: str) -> Sequence[Factor]:
     try:
         return guard.factors(user)
     except Exception:  # the app's own loader: the code was passed, so the user goes on
-        log.exception("the factors of a user could not be loaded; the owner is not told of a browser")
+        log.exception("the factors of a user could not be loaded; the owner is not told")
         return ()
 
 
-def _tell(guard: Guard, user: str, event: str, what: str, before: Sequence[Factor]) -> None:
-    """Hand the message over; whatever goes wrong is logged, since the change has happened."""
+def _tell(guard: Guard, user: str, event: str, what: str, before: Sequence[Factor]) -> int:
+    """Hand the message over and return on how many ways. What fails is logged: the change stands."""
     site = guard.settings.issuer or current_app.name
-    text = f"{site}: {what} {gettext(_WARNING)}"
+    text = f"{site}: {what} {warning(guard)}"
     if guard.loaders.notify is not None:
-        try:
-            current_app.ensure_sync(guard.loaders.notify)(user, event, text)
-        except Exception:  # the app's own function: whatever it raises, the change stands
-            log.exception("the function registered with @zt.notify failed")
-        return
-    for factor in before if guard.settings.tell_owner else ():
-        _tell_by(guard, factor, text)
+        ways = int(_notify(guard, user, event, text))
+    else:
+        told = before if guard.settings.tell_owner else ()
+        ways = sum(_tell_by(guard, factor, text) for factor in told)
+    signals.owner_told.send(this_app(), user=user, notice=event, ways=ways)
+    return ways
 
 
-def _tell_by(guard: Guard, factor: Factor, text: str) -> None:
+def _notify(guard: Guard, user: str, event: str, text: str) -> bool:
+    assert guard.loaders.notify is not None
     try:
-        guard.challenges.tell(factor, text, now=guard.clock())
+        current_app.ensure_sync(guard.loaders.notify)(user, event, text)
+    except Exception:  # the app's own function: whatever it raises, the change stands
+        log.exception("the function registered with @zt.notify failed")
+        return False
+    return True
+
+
+def _tell_by(guard: Guard, factor: Factor, text: str) -> bool:
+    try:
+        return guard.challenges.tell(factor, text, now=guard.clock())
     except (SenderError, StoreError) as error:
         log.warning("an owner could not be told of a change: %s", error)
     except Exception as error:  # a factor of the app's own: the others are told all the same
         log.warning("an owner could not be told of a change: %s", type(error).__name__)
+    return False

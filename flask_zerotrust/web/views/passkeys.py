@@ -37,9 +37,10 @@ def add(guard: Guard, user: str, first: bool) -> ResponseReturnValue:
         signals.enrolment_failed.send(this_app(), user=user, kind=webauthn.KIND, reason=error.reason)
         return _page(guard, user, party, error=error)
     browsers.forget_others(guard, user)
-    owner_notices.added(guard, user, webauthn.KIND, before)
+    told = owner_notices.added(guard, user, webauthn.KIND, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=webauthn.KIND)
-    return responses.go(url_for(".factors", news="added"))
+    news = "added" if told or before else "added_first"
+    return responses.go(url_for(".factors", news=news))
 
 
 def _keep(guard: Guard, user: str, party: RelyingParty, *, first: bool) -> tuple[str, list[Factor]]:
