@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
-from flask_zerotrust.cli.common import group, json_option, sharing_guard, the_app
+from flask_zerotrust.cli.common import group, json_option, sharing_guard, the_app, utc_minute
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.sessions.browsers import Browser
 from flask_zerotrust.web import browsers as known
@@ -60,9 +59,9 @@ def _row(browser: Browser) -> dict[str, Any]:
         "id": browser.id,
         "name": browser.name,
         "remembered": browser.remembered,
-        "since": _time(browser.made_at),
-        "used": _time(browser.used_at),
-        "ends": _time(browser.ends_at),
+        "since": utc_minute(browser.made_at),
+        "used": utc_minute(browser.used_at),
+        "ends": utc_minute(browser.ends_at),
     }
 
 
@@ -72,9 +71,3 @@ def _line(row: dict[str, Any]) -> str:
         f"{row['id']}  {row['name']:22}  {kind:12}  since {row['since']}  used {row['used']}  "
         f"ends {row['ends']}"
     )
-
-
-def _time(at: float) -> str:
-    """Return a time in UTC as ISO 8601, to the minute."""
-    when = datetime.fromtimestamp(0, UTC) + timedelta(seconds=at)
-    return when.strftime("%Y-%m-%dT%H:%MZ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +178,9 @@ def sharing_guard() -> Guard:
             "ZEROTRUST_STORE = 'memory://' is not shared with this command: use sqlite:/// or redis://."
         )
     return guard
+
+
+def utc_minute(at: float) -> str:
+    """Return a time in UTC as ISO 8601, to the minute."""
+    when = datetime.fromtimestamp(0, UTC) + timedelta(seconds=at)
+    return when.strftime("%Y-%m-%dT%H:%MZ")

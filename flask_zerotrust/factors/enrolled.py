@@ -6,14 +6,16 @@ import functools
 import itertools
 import json
 import secrets
+import time
 from collections.abc import Callable, Collection
 from typing import Any
 
 from flask_zerotrust.errors import ChallengeError, ConfigError, StoreError, ZeroTrustError
-from flask_zerotrust.factors import enrolled_rows, recovery, webauthn
+from flask_zerotrust.factors import enrolled_rows, history, recovery, webauthn
 from flask_zerotrust.factors.base import Factor, Mailer, Sender, Verifier
 from flask_zerotrust.factors.email import canonical_address
 from flask_zerotrust.factors.enrolled_rows import Changes, Means
+from flask_zerotrust.factors.history import FactorDates, History
 from flask_zerotrust.factors.sms import canonical_number
 from flask_zerotrust.factors.totp import TotpFactor
 from flask_zerotrust.factors.webauthn import Credential, RelyingParty
@@ -30,7 +32,7 @@ MAX_LABEL = 60
 
 _PURPOSE = "enrolled-factors"
 _Row = dict[str, Any]
-# "user", "factors" (rows) and "made" (how many ids of each kind were ever given out).
+# "user", "factors" (rows), "made" (how many ids of each kind were ever given out) and "history" (dates).
 _Record = dict[str, Any]
 
 
@@ -49,11 +51,14 @@ class Enrolled:
     ----------
     store : Store
     keys : KeyRing
+    clock : callable
+        Wall-clock seconds, for the dates of factors.
     """
 
-    def __init__(self, store: Store, keys: KeyRing) -> None:
+    def __init__(self, store: Store, keys: KeyRing, *, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._keys = keys
+        self._clock = clock
 
     def factors(
         self,
@@ -89,7 +94,11 @@ class Enrolled:
 
     def reset(self, user: str) -> None:
         """Remove the user's factors and forget that there were any. Their ids are not given out again."""
-        self._change(user, lambda record: {**record, "factors": [], "had": False})
+
+        def reset(record: _Record) -> _Record:
+            return {**self._without(record, [row["id"] for row in record["factors"]]), "had": False}
+
+        self._change(user, reset)
 
     def add_totp(
         self,
@@ -192,8 +201,8 @@ class Enrolled:
         members = {"label": N_("Recovery code"), "key": new.key, "digests": list(new.digests)}
 
         def replace(record: _Record) -> _Record:
-            kept = [row for row in record["factors"] if row["kind"] != recovery.KIND]
-            return _added({**record, "factors": kept}, recovery.KIND, members, avoid)
+            former = [row["id"] for row in record["factors"] if row["kind"] == recovery.KIND]
+            return self._added(self._without(record, former), recovery.KIND, members, avoid)
 
         self._change(user, replace)
         return new.codes
@@ -238,12 +247,20 @@ class Enrolled:
         """
 
         def remove(record: _Record) -> _Record:
-            kept = [row for row in record["factors"] if row["id"] != id]
-            if spare is not None and not any(row["id"] in spare for row in kept):
+            record = self._without(record, [id])
+            if spare is not None and not any(row["id"] in spare for row in record["factors"]):
                 raise ChallengeError("last_factor")
-            return {**record, "factors": kept}
+            return record
 
         self._change(user, remove)
+
+    def note_use(self, user: str, id: str, kind: str) -> None:
+        """Note that a factor has passed a challenge now, also one of the app's own."""
+        self._change(user, lambda record: self._dated(record, history.used, id, kind))
+
+    def history(self, user: str) -> list[FactorDates]:
+        """Return the dates of the user's factors, also of those that were removed, the oldest first."""
+        return list(_history(self._kept(user)))
 
     def rekey(self) -> Rekeyed:
         """Encrypt every record anew that is not under the newest key; the rest stays as it is."""
@@ -261,9 +278,29 @@ class Enrolled:
                 raise NotFirstError("The user has had a factor: adding another takes one.")
             if len(record["factors"]) >= MAX_FACTORS:
                 raise NoRoomError(f"A user can enrol {MAX_FACTORS} factors at most. Remove one first.")
-            return _added(record, kind, members, avoid)
+            return self._added(record, kind, members, avoid)
 
         return str(self._change(user, add)["factors"][-1]["id"])
+
+    def _added(self, record: _Record, kind: str, members: _Row, avoid: Collection[str]) -> _Record:
+        kept = record["factors"]
+        taken = {*avoid, *(row["id"] for row in kept)}
+        number, id = _new_id(kind, record["made"].get(kind, 0), taken)
+        kept = [*kept, {"id": id, "kind": kind, **members}]
+        record = {**record, "factors": kept, "had": True, "made": {**record["made"], kind: number}}
+        return self._dated(record, history.added, id, kind)
+
+    def _without(self, record: _Record, ids: Collection[str]) -> _Record:
+        """Return a record without some of its factors."""
+        kept = [row for row in record["factors"] if row["id"] not in ids]
+        for id in ids:
+            record = self._dated(record, history.removed, id)
+        return {**record, "factors": kept}
+
+    def _dated(self, record: _Record, change: Callable[..., History], *of: str) -> _Record:
+        """Return a record after a change of its dates."""
+        dates = change(_history(record), *of, now=self._clock())
+        return {**record, "history": [one.dump() for one in dates]}
 
     def _changes(self, user: str, id: str) -> Changes:
         return Changes(
@@ -336,12 +373,8 @@ def _key(user: str) -> str:
     return f"factors:{user}"
 
 
-def _added(record: _Record, kind: str, members: _Row, avoid: Collection[str]) -> _Record:
-    kept = record["factors"]
-    taken = {*avoid, *(row["id"] for row in kept)}
-    number, id = _new_id(kind, record["made"].get(kind, 0), taken)
-    kept = [*kept, {"id": id, "kind": kind, **members}]
-    return {**record, "factors": kept, "had": True, "made": {**record["made"], kind: number}}
+def _history(record: _Record) -> History:
+    return tuple(FactorDates(**row) for row in record.get("history", ()))
 
 
 def _had(record: _Record) -> bool:

@@ -49,7 +49,7 @@ def assemble(app: Flask, settings: Settings, loaders: Loaders, clock: Callable[[
         scorer=load_bundle(settings.model, settings.model_sha256),
         sessions=Sessions(store, keys, settings),
         challenges=Challenges(store, keys, settings, totp=TotpFactor),
-        enrolled=Enrolled(store, keys),
+        enrolled=Enrolled(store, keys, clock=clock),
         browsers=Browsers(store, keys, settings),
         sender=_sender(app, settings, clock),
         mailer=_mailer(app, settings, clock),

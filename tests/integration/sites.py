@@ -297,7 +297,7 @@ def use_store(app: Flask, store: Store) -> None:
     guard.store = store
     guard.sessions = Sessions(store, guard.keys, guard.settings)
     guard.challenges = Challenges(store, guard.keys, guard.settings, totp=TotpFactor)
-    guard.enrolled = Enrolled(store, guard.keys)
+    guard.enrolled = Enrolled(store, guard.keys, clock=guard.clock)
     guard.browsers = Browsers(store, guard.keys, guard.settings)
     if guard.replays is not None:
         guard.replays = ReplayMemory(

@@ -84,13 +84,14 @@ def _remembered(guard: Guard, user: str) -> list[Browser]:
 def _row(browser: Browser, this: str | None) -> Row:
     return Row(
         name=browsers.translated_name(browser.name),
-        since=_day(browser.made_at),
-        used=_day(browser.used_at),
+        since=day(browser.made_at),
+        used=day(browser.used_at),
         is_this=browser.id == this,
         forget_url=url_for(".forget_browser", browser_id=browser.id),
     )
 
 
-def _day(at: float) -> Day:
+def day(at: float) -> Day:
+    """Return the date of a time (wall-clock seconds), in UTC."""
     when = datetime.fromtimestamp(0, UTC) + timedelta(seconds=at)
     return Day(when.date().isoformat(), format_date(when))

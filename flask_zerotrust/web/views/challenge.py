@@ -165,6 +165,7 @@ def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
     told = partial(owner_notices.remembered, guard, pending.user)
     proof = browsers.keep_key(guard, pending, factor, new_key, tell=told)
     guard.grant(user=pending.user, factor_id=factor.id, proof=proof, lone_code=lone_code)
+    guard.enrolled.note_use(pending.user, factor.id, factor.kind)
     _tell(signals.challenge_passed, pending, factor, action=pending.action)
     response = make_response(_onward(guard, pending))
     if factor.kind == RECOVERY:

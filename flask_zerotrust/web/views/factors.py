@@ -13,6 +13,7 @@ from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors import recovery as codes_of
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.enrolled import MAX_FACTORS, MAX_LABEL
+from flask_zerotrust.factors.history import FactorDates
 from flask_zerotrust.i18n import N_, gettext
 from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.state import Guard, this_app
@@ -38,6 +39,16 @@ NEWS = {
 _CHANGES = ("added", "removed")
 
 
+# What the list calls a factor that was removed: its own name went with it.
+_KINDS = {
+    "totp": N_("Authenticator app"),
+    "sms": N_("Mobile number"),
+    "email": N_("E-mail address"),
+    "webauthn": N_("Passkey or security key"),
+    "recovery": N_("Recovery codes"),
+}
+
+
 def register(blueprint: Blueprint) -> None:
     """Add the list of factors and the page of each."""
     blueprint.add_url_rule("/factors", "factors", factors, methods=["GET"])
@@ -52,9 +63,11 @@ def factors(guard: Guard, user: str) -> ResponseReturnValue:
     kept, left = set(guard.enrolled.ids(user)), guard.enrolled.recovery_left(user)
     news = request.args.get("news", "")
     context = session_list.elsewhere(guard) if news in _CHANGES else {"app_csrf": app_csrf()}
+    dates = guard.enrolled.history(user)
     return responses.page(
         "factors",
-        factors=[_shown(one, kept) for one in guard.factors(user) if one.kind != codes_of.KIND],
+        factors=[_shown(one, kept, dates) for one in guard.factors(user) if one.kind != codes_of.KIND],
+        removed=[_gone(one) for one in reversed(dates) if one.removed_at is not None],
         recovery_left=left,
         few_left=left <= codes_of.FEW_CODES,
         recovery_url=url_for(".recovery") if guard.factors(user) else None,
@@ -138,9 +151,28 @@ def _page(
     )
 
 
-def _shown(one: Factor, kept: set[str]) -> dict[str, Any]:
+def _shown(one: Factor, kept: set[str], dates: list[FactorDates]) -> dict[str, Any]:
     url = url_for(".factor", factor_id=one.id) if one.id in kept else None
-    return {"id": one.id, "kind": one.kind, "label": gettext(one.label), "url": url}
+    live = [row for row in dates if row.id == one.id and row.removed_at is None]
+    found = live[-1] if live else FactorDates(one.id, one.kind)
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "label": gettext(one.label),
+        "url": url,
+        "added": _day(found.added_at),
+        "used": _day(found.used_at),
+    }
+
+
+def _gone(dates: FactorDates) -> dict[str, Any]:
+    """Return what the list shows of a factor that was removed."""
+    name = gettext(_KINDS.get(dates.kind, dates.kind))
+    return {"label": name, "added": _day(dates.added_at), "removed": _day(dates.removed_at)}
+
+
+def _day(at: float | None) -> browser_list.Day | None:
+    return None if at is None else browser_list.day(at)
 
 
 def _ways(guard: Guard) -> list[dict[str, str]]:
