@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 CHANGED = .ci/when-changed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all coverage lint types contracts unit browser screenshots docs docs-html texts evaluate measure identity replay tools engines friction mutants fuzz bench load soak page-time format clean
+.PHONY: help demo test test-all coverage lint types contracts unit browser screenshots docs docs-html texts evaluate measure identity replay tools engines friction mutants fuzz audit sbom bench load soak page-time format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -203,6 +203,28 @@ friction: system-engines $(VENV)/.dev ## count the codes of ten visits in three 
 	@$(BIN)/python -m tests.browser.friction
 	@$(BIN)/python -m tests.browser.friction_attackers
 	@$(DOCS)/make_friction.py
+
+# What users install, with every extra, and none of the development tools. Auditors have an environment apart.
+SHIPPED = build/shipped
+AUDITORS = build/auditors
+
+.PHONY: $(SHIPPED)
+$(SHIPPED): $(BIN)/python
+	@rm -rf $(SHIPPED) && $(PYTHON) -m venv $(SHIPPED)
+	@$(SHIPPED)/bin/python -m pip -qq --disable-pip-version-check --no-input install '.[train,sms,webauthn,redis,async]'
+
+$(AUDITORS)/bin/python:
+	@$(PYTHON) -m venv $(AUDITORS)
+	@$(AUDITORS)/bin/python -m pip -qq --disable-pip-version-check --no-input install "pip-audit>=2.7" "cyclonedx-bom>=5" \
+		|| { rm -rf $(AUDITORS); echo "not audited: pip-audit cannot be installed" >&2; exit 1; }
+
+audit: $(SHIPPED) $(AUDITORS)/bin/python ## look what the package needs up in a database of vulnerabilities; fails if that cannot be done
+	@.ci/audit $(AUDITORS)/bin/pip-audit "$$($(SHIPPED)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+
+sbom: $(SHIPPED) $(AUDITORS)/bin/python ## write build/sbom.json (CycloneDX): what the package needs, with versions
+	@$(AUDITORS)/bin/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml \
+		--output-file build/sbom.json $(SHIPPED)/bin/python
+	@echo "Wrote build/sbom.json"
 
 format: $(VENV)/.dev ## let ruff mend what it can
 	@$(BIN)/ruff check --quiet --fix . && $(BIN)/ruff format --quiet .
