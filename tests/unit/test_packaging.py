@@ -104,7 +104,7 @@ def test_bounds_are_lower_bounds_only(metadata):
 
 def test_learning_and_sms_are_extras(metadata):
     assert "scikit-learn" in requirements(metadata, extra="train")
-    assert requirements(metadata, extra="sms").keys() == {"twilio"}
+    assert requirements(metadata, extra="sms").keys() == {"phonenumbers", "twilio"}
     assert {"train", "sms", "async", "demo", "dev"} <= set(metadata.get_all("Provides-Extra"))
 
 
