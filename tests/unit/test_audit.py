@@ -38,10 +38,13 @@ def report(*found: dict[str, Any]) -> str:
 
 def test_what_was_looked_up_and_is_clean_ends_with_0(tmp_path: Path) -> None:
     said = audit(tmp_path, report(FINE, OWN))
-    assert (said.returncode, said.stdout.splitlines()) == (
-        0,
-        ["left out: flask-zerotrust: not found on PyPI", "Audited: nothing is known of 1 packages."],
-    )
+    assert (said.returncode, said.stdout) == (0, "Audited: nothing is known of 1 packages.\n")
+
+
+def test_a_package_that_could_not_be_looked_up_is_no_clean_audit(tmp_path: Path) -> None:
+    said = audit(tmp_path, report(FINE, {"name": "other", "skip_reason": "not found on PyPI"}))
+    assert said.returncode == 3
+    assert said.stderr == "not audited: 1 of 2 packages could not be looked up\n"
 
 
 def test_a_known_vulnerability_is_named_and_ends_with_1(tmp_path: Path) -> None:
