@@ -137,6 +137,17 @@ def test_a_thief_elsewhere_does_not_lock_the_owners_account(make_bank: Callable[
     assert answer(ada, ada.code()) is None
 
 
+def test_the_page_of_a_locked_account_offers_the_other_ways(make_bank: Callable[..., Site]) -> None:
+    """Recovery codes and passkeys among them still open it."""
+    bank = make_bank(ZEROTRUST_FACTOR_FAILURES=100)
+    other = thief(bank)
+    guess(other, ACCOUNT_FAILURES)
+    page = other.answer(other.open("/admin").location, other.code())
+    assert page.status_code == 429
+    assert "Too many wrong codes for this account" in page.text
+    assert "Confirm another way" in page.text
+
+
 def test_wrong_codes_in_a_known_browser_do_not_pause_another(bank: Site) -> None:
     known, new = owner(bank), bank.visitor().login()
     assert guess(known, 10)[-1] == "factor_paused"
