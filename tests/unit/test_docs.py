@@ -209,6 +209,34 @@ def test_every_attack_is_on_its_page_with_a_test():
             assert test.name in "".join(rows), f"{test.name} answers a row and is not linked"
 
 
+def requirements():
+    """Return the rows of both tables of the standards: number, requirement, state, where, why not."""
+    lines = (DOCS / "standards.md").read_text().splitlines()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")
+    ]
+    return [row for row in rows if len(row) == 5 and row[0] not in ("number (level)", "section")]
+
+
+def test_every_requirement_of_the_standards_has_a_state_and_says_where_or_why_not():
+    rows = requirements()
+    assert len(rows) > 80
+    for number, text, state, where, why in rows:
+        assert state in ("met", "not met", "the site's"), number
+        assert text, number
+        assert where or state == "not met", number
+        assert bool(why) == (state == "not met"), number
+        assert state != "not met" or len(why.split(". ")) > 1, f"{number}: why, and what a site can do"
+
+
+def test_what_the_standards_call_met_names_tests_that_there_are():
+    for number, _, _, where, _ in requirements():
+        for test in re.findall(r"\]\(\.\./(tests/\w+/test_\w+\.py)\)", where):
+            assert "def test_" in (ROOT / test).read_text(), number
+    for word in re.findall(r"`(ZEROTRUST_\w+)", (DOCS / "standards.md").read_text()):
+        assert word.removeprefix("ZEROTRUST_").lower() in Settings.__dataclass_fields__, word
+
+
 def test_every_page_is_in_the_index_of_its_folder():
     missing = []
     for page in WRITTEN:
