@@ -108,7 +108,10 @@ class Settings:
     )
 
     replay_memory: int = _setting(
-        0, "strokes of all visits kept to know replays by (try 100_000); 0 keeps none", low=0, high=500_000
+        0,
+        "strokes of users kept to know replays by (try 100_000), a quarter as many of visitors; 0: none",
+        low=0,
+        high=500_000,
     )
     replay_days: float = _setting(30.0, "how many days they are kept at most", low=1, high=365)
 

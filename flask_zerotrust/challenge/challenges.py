@@ -11,7 +11,15 @@ from flask_zerotrust.challenge.contacts import Contact, Contacts
 from flask_zerotrust.challenge.enrolment import Enrolment
 from flask_zerotrust.challenge.limits import Attempts
 from flask_zerotrust.challenge.parking import Parked
-from flask_zerotrust.challenge.pending import MAX_PARKED_A_USER, Pending, PendingStore, new_id
+from flask_zerotrust.challenge.pending import (
+    LARGE_BYTES,
+    MAX_PARKED,
+    MAX_PARKED_LARGE,
+    Pending,
+    PendingStore,
+    new_id,
+)
+from flask_zerotrust.challenge.records import pool_of
 from flask_zerotrust.challenge.uses import claim_use
 from flask_zerotrust.challenge.webauthn_challenges import Questions
 from flask_zerotrust.config import Settings
@@ -19,6 +27,10 @@ from flask_zerotrust.errors import ChallengeError, SenderError
 from flask_zerotrust.factors.base import Factor, ProviderCodes, Questioned, Tells
 from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.stores.base import Store
+from flask_zerotrust.stores.quotas import network
+
+# Characters of a digest that names a network.
+_PLACE_CHARS = 10
 
 
 class Challenges:
@@ -42,6 +54,7 @@ class Challenges:
         totp: Callable[[str], Factor] | None = None,
     ) -> None:
         self._store = store
+        self._keys = keys
         self._settings = settings
         self._pending = PendingStore(store, keys, settings)
         self._codes = SentCodes(store, keys, settings)
@@ -62,8 +75,20 @@ class Challenges:
         parked: Parked | None,
         now: float,
         provable: bool = False,
+        known: bool = False,
+        address: str = "",
     ) -> str:
-        """Keep what the person wanted and return the challenge's id; nothing is sent."""
+        """Keep what the person wanted and return the challenge's id; nothing is sent.
+
+        ``known`` says that the browser is known to the user. It chooses the bounds. In other browsers the
+        network of the address does, too.
+
+        Raises
+        ------
+        ChallengeError
+            ``slow_down`` when too many begin in a minute.
+        """
+        pool = pool_of(known)
         pending = Pending(
             id=new_id(),
             user=user,
@@ -71,11 +96,12 @@ class Challenges:
             action=action,
             return_path=return_path,
             method=method,
-            parked=self._affordable(user, parked),
+            parked=self._affordable(f"{pool}:{user}", parked),
             opened_at=now,
             provable=provable,
         )
-        self._pending.add(pending)
+        place = "" if known else self._keys.digest("network", network(address))[:_PLACE_CHARS]
+        self._pending.add(pending, pool=pool, place=place)
         return pending.id
 
     def load(self, challenge_id: str, *, user: str, session_id: str, now: float) -> Pending:
@@ -204,6 +230,8 @@ class Challenges:
         action: str,
         return_path: str,
         now: float,
+        known: bool = False,
+        address: str = "",
     ) -> Pending:
         """Keep a number or an address that somebody wants to add, and return what codes to it go by.
 
@@ -217,6 +245,8 @@ class Challenges:
             method="GET",
             parked=None,
             now=now,
+            known=known,
+            address=address,
         )
         self._contacts.put(Contact(user, kind, recipient, challenge_id, now), session_id)
         return self.load(challenge_id, user=user, session_id=session_id, now=now)
@@ -286,12 +316,13 @@ class Challenges:
             self._codes.void(pending)
             raise
 
-    def _affordable(self, user: str, parked: Parked | None) -> Parked | None:
-        """Leave a form out when this user's sessions keep too many already."""
+    def _affordable(self, name: str, parked: Parked | None) -> Parked | None:
+        """Leave a form out when too many of its size are kept."""
         if parked is None or parked.too_large:
             return parked
-        kept = self._store.increment("parked-of:" + user, ttl_s=self._settings.challenge_s)
-        return parked if kept <= MAX_PARKED_A_USER else Parked(parked.path, too_large=True)
+        size, most = ("large", MAX_PARKED_LARGE) if parked.size > LARGE_BYTES else ("small", MAX_PARKED)
+        kept = self._store.increment(f"parked:{size}:{name}", ttl_s=self._settings.challenge_s)
+        return parked if kept <= most else Parked(parked.path, too_large=True)
 
 
 def _place(pending: Pending, factor: Factor) -> str:

@@ -5,7 +5,6 @@ Factors and accounts have two counters each: one for browsers known to the user 
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from flask_zerotrust.challenge.records import Kept, owner_of, pool_of
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.base import Factor, Unguessable
 from flask_zerotrust.stores.base import update
+from flask_zerotrust.stores.quotas import network
 
 # NIST SP 800-63B-4, 3.2.2: at most 100 consecutive failed attempts on one account. Half of them for known
 # browsers, half for all others.
@@ -189,18 +189,7 @@ class Attempts(Kept):
         return _pauses(raw, now)
 
     def _address(self, address: str) -> str:
-        return self._keys.digest("address", _network(address))
-
-
-def _network(address: str) -> str:
-    """Return what one customer holds: an IPv4 address, or the first 64 bits of an IPv6 one."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:  # a Unix socket, or what a proxy calls its client
-        return address
-    if parsed.version == 4:
-        return str(parsed)
-    return str(parsed.ipv4_mapped or ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
+        return self._keys.digest("address", network(address))
 
 
 def _number(value: bytes | None) -> int:

@@ -12,7 +12,7 @@ from flask_zerotrust.config import Settings
 
 # The most fields of a form that is kept, characters of a name, and characters of different names together.
 # Looking for secrets costs time by name. Large forms of real sites have 300 fields.
-MAX_FIELDS = 500
+MAX_FIELDS = 300
 MAX_NAME_CHARS = 200
 MAX_NAMES_CHARS = 4_096
 
@@ -66,6 +66,12 @@ class Parked:
     left_out: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     too_large: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of names and values."""
+        texts = (text for item in self.fields for text in item)
+        return sum(map(_size, (*texts, *self.left_out, *self.files)))
 
 
 def park(

@@ -14,11 +14,17 @@ from flask_zerotrust.challenge.parking import Parked
 from flask_zerotrust.challenge.records import Sealed, owner_of
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.stores.base import update
+from flask_zerotrust.stores.quotas import enlist
 
 # Eight tabs asking at once is a lot; the ninth drops an older one (decisions.md).
 MAX_A_SESSION = 8
-# Forms kept for one user at a time, over all sessions: bounds what one account can write to disk.
-MAX_PARKED_A_USER = 40
+# Challenges of one user at a time in known browsers, and as many in all others.
+MAX_A_USER = 100
+# Challenges of one user that begin in a minute, in known browsers and in others from one network.
+# A page may ask every few seconds.
+MAX_NEW_A_MINUTE = 120
+# Forms of one user kept in the life of a challenge, in known browsers and in others: small and larger ones.
+MAX_PARKED, MAX_PARKED_LARGE, LARGE_BYTES = 40, 8, 4_096
 
 _ID_BYTES = 16
 _ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
@@ -78,10 +84,32 @@ class PendingStore(Sealed):
 
     purpose = "pending-challenge"
 
-    def add(self, pending: Pending) -> None:
-        """Keep a new challenge; one of the session's goes when there are too many."""
+    def add(self, pending: Pending, *, pool: str, place: str) -> None:
+        """Keep a new challenge. One of the session's or of the user's goes when there are too many.
+
+        ``pool`` names known or other browsers of the user, ``place`` the network that asks.
+
+        Raises
+        ------
+        ChallengeError
+            ``slow_down`` when too many begin in a minute.
+        """
+        name = f"{pool}:{place}:{pending.user}"
+        if self._store.increment(f"new-challenges:{name}", ttl_s=60) > MAX_NEW_A_MINUTE:
+            raise ChallengeError("slow_down", retry_after_s=60.0)
         self._put(_key(pending.id), pending, user=pending.user)
         self._index(pending)
+        dropped = enlist(
+            self._store,
+            f"challenges-in:{pool}:{pending.user}",
+            pending.id,
+            place=place,
+            most=MAX_A_USER,
+            ttl_s=self._settings.challenge_s,
+            owner=owner_of(pending.user),
+        )
+        for challenge_id in dropped:
+            self._store.delete(_key(challenge_id))
 
     def get(self, challenge_id: str, *, now: float) -> Pending:
         """Return a challenge that has not expired, or raise ChallengeError ``gone``."""

@@ -1,9 +1,9 @@
-"""Strokes that any session has shown before: a bounded log in the store, and an index in each process."""
+"""Strokes that any session has shown before: bounded logs in the store, and an index in each process."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from threading import Lock
 
 import numpy as np
@@ -16,7 +16,9 @@ from flask_zerotrust.replay.nearest import Nearest
 from flask_zerotrust.replay.pairs import Pairs
 from flask_zerotrust.stores.base import Store
 
-LOG = "movement:2"
+LOG, VISITORS_LOG = "movement:2", "movement-visitors:2"
+#: The ring of visitors is smaller by this.
+VISITORS_SHARE = 4
 #: Strokes of one batch that are kept and looked up; the first.
 MOST_STROKES = 8
 # A person does not repeat a movement, but a page may send one twice.
@@ -81,18 +83,71 @@ def _disguised(thread: str) -> tuple[int, complex]:
 class ReplayMemory:
     """The newest strokes of all sessions, searched for copies.
 
+    Strokes of visitors who are not logged in have a ring of their own, a quarter as large. Nobody without
+    an account flushes the strokes of users.
+
+    Parameters
+    ----------
+    store : Store
+        Keeps the logs that all processes share.
+    capacity : int
+        Strokes of users; the oldest go first.
+    keep_s : float
+        Strokes older than this are forgotten.
+    """
+
+    def __init__(self, store: Store, *, capacity: int, keep_s: float) -> None:
+        self._users = Ring(store, LOG, capacity=capacity, keep_s=keep_s)
+        visitors = max(1, capacity // VISITORS_SHARE)
+        self._visitors = Ring(store, VISITORS_LOG, capacity=visitors, keep_s=keep_s)
+
+    def __len__(self) -> int:
+        return len(self._users) + len(self._visitors)
+
+    def remember(self, rows: Rows, *, visitor: bool = False) -> None:
+        """Append the strokes of one batch, of a user or of a visitor who is not logged in.
+
+        Raises
+        ------
+        StoreError
+        """
+        (self._visitors if visitor else self._users).remember(rows)
+
+    def look_up(
+        self, rows: Rows, *, now: float, before: Rows | None = None, visitor: bool = False
+    ) -> list[tuple[Hit, ...]]:
+        """Return, for every stroke, the stored ones that it is like, of users and visitors alike."""
+        own, other = (self._visitors, self._users) if visitor else (self._users, self._visitors)
+        found = own.look_up(rows, now=now, before=before)
+        if not rows.size:
+            return found
+        before = own.last_of(rows) if before is None else before
+        more = other.look_up(rows, now=now, before=before)
+        return [_best((*one, *two)) for one, two in zip(found, more, strict=True)]
+
+
+def _best(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    return tuple(sorted(hits, key=lambda hit: (-hit.strokes, -hit.likeness))[:HITS])
+
+
+class Ring:
+    """The newest strokes of one log, searched for copies.
+
     Parameters
     ----------
     store : Store
         Keeps the log that all processes share.
+    log : str
+        Name of the log.
     capacity : int
         Strokes; the oldest go first.
     keep_s : float
         Strokes older than this are forgotten.
     """
 
-    def __init__(self, store: Store, *, capacity: int, keep_s: float) -> None:
+    def __init__(self, store: Store, log: str, *, capacity: int, keep_s: float) -> None:
         self._store = store
+        self._log = log
         self._capacity = capacity
         self._keep_s = keep_s
         self._lock = Lock()
@@ -118,7 +173,7 @@ class ReplayMemory:
         StoreError
         """
         if rows.size:
-            self._store.append(LOG, rows.tobytes(), keep=self._capacity, ttl_s=self._keep_s)
+            self._store.append(self._log, rows.tobytes(), keep=self._capacity, ttl_s=self._keep_s)
 
     def look_up(self, rows: Rows, *, now: float, before: Rows | None = None) -> list[tuple[Hit, ...]]:
         """Return, for every stroke, the stored ones it is like, most alike first; a tuple each.
@@ -151,7 +206,12 @@ class ReplayMemory:
             for i in counts.nonzero()[0].tolist():
                 visit, at = int(stored["visit"][i]), float(stored["at"][i])
                 hits[which[i]].append(Hit(visit, at, float(alike[i]), strokes))
-        return [tuple(sorted(one, key=lambda hit: (-hit.strokes, -hit.likeness))[:HITS]) for one in hits]
+        return [_best(one) for one in hits]
+
+    def last_of(self, rows: Rows) -> Rows:
+        """Return the last stroke in memory of the visit that strokes are of, if any."""
+        with self._lock:
+            return self._last_of(int(rows["visit"][0])).copy()
 
     def _alike(self, rows: Rows, before: Rows, fresh: Places) -> Iterator[Found]:
         """Yield what strokes are like: in pairs, and the most telling one of them alone.
@@ -202,7 +262,7 @@ class ReplayMemory:
 
     def _read(self, now: float) -> Places:
         """Read what is new in the log, and return the places where it is now."""
-        new = self._store.entries_after(LOG, self._position)
+        new = self._store.entries_after(self._log, self._position)
         fresh = np.empty(0, np.intp)
         if new:
             self._position = new[-1][0]

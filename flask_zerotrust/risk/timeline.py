@@ -1,4 +1,4 @@
-"""What the server's clock says of a session's batches: how much time they cover, and how many they are.
+"""How much time a session's batches cover on the server's clock.
 
 A page's own clock is the client's word. But one hand moves one mouse, so all batches of a session
 together cannot cover more time than has passed on the server since the first of them. Those that do
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask_zerotrust.errors import PayloadError
 from flask_zerotrust.movement.wire import EventBatch
 
 # What a page may have in hand when its first batch arrives: an open stroke is held back for 3 s, and a
@@ -20,42 +19,25 @@ SLACK_S = 30.0
 # Some browsers round time stamps, to 100 ms at the coarsest (Firefox, resistFingerprinting).
 ROUNDING_MS = 250.0
 
-# The collector sends one batch every 2 s while there is movement, and one a press. Each leaves a claim
-# in the store.
-MAX_BATCHES_AN_HOUR = 5_000
-
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """Batches of one session so far, on the server's clock.
 
-    ``began_at`` is when the first one came (0 before), ``covered_s`` how much time they cover
-    together, ``hour`` the hour of the newest and ``batches`` how many came in it.
+    ``began_at`` is when the first one came (0 before), ``covered_s`` how much time they cover together.
     """
 
     began_at: float = 0.0
     covered_s: float = 0.0
-    hour: int = 0
-    batches: int = 0
 
     def to_json(self) -> list[float]:
         """Return what the constructor takes, in its order."""
-        return [self.began_at, self.covered_s, self.hour, self.batches]
+        return [self.began_at, self.covered_s]
 
     def add(self, batch: EventBatch, *, now: float) -> Timeline:
-        """Return the timeline with one more batch.
-
-        Raises
-        ------
-        PayloadError
-            429 when the session sends more than any page would.
-        """
-        hour = int(now // 3_600)
-        batches = self.batches + 1 if hour == self.hour else 1
-        if batches > MAX_BATCHES_AN_HOUR:
-            raise PayloadError("seq", f"more than {MAX_BATCHES_AN_HOUR} batches an hour", status=429)
+        """Return the timeline with one more batch."""
         span_s = float(batch.t_ms[-1] - batch.t_ms[0]) / 1_000.0
-        return Timeline(self.began_at or now, self.covered_s + span_s, hour, batches)
+        return Timeline(self.began_at or now, self.covered_s + span_s)
 
     def believable(self, batch: EventBatch, *, now: float) -> bool:
         """Say whether so much movement could have happened by now, this batch (the newest) included."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Collection, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -18,6 +19,7 @@ from flask_zerotrust.risk.level import RiskState
 from flask_zerotrust.sessions.endings import Endings
 from flask_zerotrust.sessions.record import Grant, Ledger, Proof, Record
 from flask_zerotrust.stores.base import Store, update
+from flask_zerotrust.stores.quotas import enlist, network
 
 SESSION_KEY = "_zerotrust"
 
@@ -28,11 +30,23 @@ ID_BYTES = 16
 # sessions that each stay just below *high* does not help.
 MAX_STRIKES = 3
 
-# A visitor costs nothing to invent, so records of people who have not logged in are kept for a visit
-# only, and no more than this many begin in a minute (360,000 rows at a time, about 150 MB).
-ANONYMOUS_S = 3_600.0
+# A visitor costs nothing to invent, so records of people who have not logged in are kept for a visit only:
+# movement fades to half in this time (ZEROTRUST_HALF_LIFE_S).
+ANONYMOUS_S = 900.0
+# Records that begin in a minute: of visitors altogether, of visitors from one network, which a large office
+# may share, and of one user from one network.
 MAX_NEW_ANONYMOUS_A_MINUTE = 6_000
-
+MAX_NEW_A_MINUTE_NETWORK = 300
+MAX_NEW_A_MINUTE_USER = 30
+# Records at one time: of a user's proven sessions, of a user's others, of ids that these had before, and
+# of the visitors of one network.
+MAX_PROVEN, MAX_UNPROVEN, MAX_BURIED, MAX_NETWORK = 100, 100, 100, 500
+# Batches of all sessions of a user: one hand moves one mouse. The collector sends one every 2 s while there
+# is movement, and one a press. Each leaves a claim in the store.
+MAX_BATCHES_AN_HOUR = 5_000
+# Batches of visitors: from one network an hour, and altogether a minute.
+MAX_BATCHES_AN_HOUR_NETWORK = 10_000
+MAX_ANONYMOUS_BATCHES_A_MINUTE = 20_000
 
 # A step-up or a login this old changes no factors, however long the site lets one count elsewhere: who sits
 # down at a browser left open would add their own. As long as a challenge may take (ZEROTRUST_CHALLENGE_S).
@@ -79,6 +93,10 @@ class Entry:
             return None
 
 
+# Characters of a digest that names a network: 40 bits, so that two seldom share a bound.
+_NETWORK_CHARS = 10
+
+
 class Sessions:
     """Sessions and their records, over a store.
 
@@ -88,10 +106,15 @@ class Sessions:
     keys : KeyRing
         Makes the user tags.
     settings : Settings
+    address : callable, optional
+        Returns the address of the client that asks, or an empty text.
     """
 
-    def __init__(self, store: Store, keys: KeyRing, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, keys: KeyRing, settings: Settings, *, address: Callable[[], str] = str
+    ) -> None:
         self._store = store
+        self._address = address
         self._keys = keys
         self._settings = settings
         self._tags = lru_cache(_KNOWN)(
@@ -152,8 +175,12 @@ class Sessions:
         session[SESSION_KEY] = replace(found, at=now).to_session()
 
     def begin(self, entry: Entry, user: str, *, now: float) -> None:
-        """Note a login in the session's record, so that its user sees the session among theirs."""
-        self.change(entry, user, lambda record: replace(record, begun_at=now))
+        """Note a login in the session's record, so that its user sees the session among theirs.
+
+        Nothing is noted of one that is over the bounds. The login itself goes on.
+        """
+        with suppress(PayloadError):
+            self.change(entry, user, lambda record: replace(record, begun_at=now))
 
     def note_login(self, entry: Entry, user: str | None, *, at: float) -> None:
         """Keep when this session's user logged in, for as long as that may count."""
@@ -231,15 +258,17 @@ class Sessions:
         Raises
         ------
         PayloadError
-            429 when too many new visitors come at once.
+            429 when too many new sessions come at once.
         """
+        began = False
 
         after = Record()  # what the last run of step, the one that won, has written
 
         def step(raw: bytes | None) -> bytes:
-            nonlocal after
-            if raw is None and user is None:
-                self._admit()
+            nonlocal after, began
+            if raw is None and not began:
+                self._admit(user)
+                began = True
             before = self._as_now(Record.load(raw)) if raw is not None else self._first(user)
             if before.gone:
                 after = before
@@ -250,6 +279,8 @@ class Sessions:
             return after.dump()
 
         update(self._store, _key(entry.id), step, ttl_s=self._life_s(user), owner=_owner(user))
+        if began:
+            self._enlist(entry.id, after)
         return None if after.gone else after
 
     def grant(
@@ -283,7 +314,7 @@ class Sessions:
             begun_at=(before.begun_at if before else 0.0) or now,
             epoch=self.endings.epoch(),
         )
-        self._put(fresh.id, record)
+        self._put(fresh.id, record, instead_of=entry.id)
         self._answer(user, latch)
         session[SESSION_KEY] = fresh.to_session()
         return fresh
@@ -303,7 +334,7 @@ class Sessions:
         begun_at, epoch = record.begun_at or proof.at, self.endings.epoch()
         moved = replace(moved, thread=entry.thread, begun_at=begun_at, epoch=epoch)
         fresh = replace(entry, id=_new_id())
-        self._put(fresh.id, self._note(fresh.id, moved))
+        self._put(fresh.id, self._note(fresh.id, moved), instead_of=entry.id)
         session[SESSION_KEY] = fresh.to_session()
         return fresh
 
@@ -471,12 +502,40 @@ class Sessions:
             return
         taken = self._taken_over(before, user)
         moved = replace(taken, version=before.version + 1, thread=fresh.thread)
-        self._put(fresh.id, self._note(fresh.id, moved))
+        self._put(fresh.id, self._note(fresh.id, moved), instead_of=old_id)
 
-    def _put(self, session_id: str, record: Record) -> None:
+    def _put(self, session_id: str, record: Record, *, instead_of: str) -> None:
         self._store.put(
             _key(session_id), record.dump(), ttl_s=self._life_s(record.user), owner=_owner(record.user)
         )
+        self._enlist(session_id, record, instead_of=instead_of)
+
+    def _enlist(self, session_id: str, record: Record, *, instead_of: str | None = None) -> None:
+        """Add a record to those of its user or network, and delete those that no longer fit."""
+        where = self._network()
+        if record.user is None:
+            roster, place, most = f"sessions-from:{where}", "", MAX_NETWORK
+        elif record.proven:
+            roster, place, most = f"proven-of:{record.user}", "", MAX_PROVEN
+        else:
+            roster, place, most = f"sessions-of:{record.user}", where, MAX_UNPROVEN
+        self._keep(session_id, record.user, roster, place, most, instead_of)
+
+    def _keep(
+        self, session_id: str, user: str | None, roster: str, place: str, most: int, instead_of: str | None
+    ) -> None:
+        dropped = enlist(
+            self._store,
+            roster,
+            session_id,
+            place=place,
+            instead_of=instead_of,
+            most=most,
+            ttl_s=self._life_s(user),
+            owner=_owner(user),
+        )
+        for old_id in dropped:
+            self._store.delete(_key(old_id))
 
     def _bury(self, session_id: str) -> Record | None:
         """Put a tombstone where the record was, in one step, and return the record.
@@ -495,11 +554,44 @@ class Sessions:
         # Longer than any page token of this id is good for.
         life_s = max(self._settings.session_s, self._settings.token_s)
         update(self._store, _key(session_id), step, ttl_s=life_s)
-        return None if found[0].gone else self._trusted(found[0])
+        if found[0].gone:
+            return None
+        if found[0].user is not None:
+            self._keep(session_id, found[0].user, f"buried-of:{found[0].user}", "", MAX_BURIED, None)
+        return self._trusted(found[0])
 
-    def _admit(self) -> None:
-        if self._store.increment("new-visitors", ttl_s=60) > MAX_NEW_ANONYMOUS_A_MINUTE:
-            raise PayloadError("body", "too many new visitors at once; try again in a minute", status=429)
+    def admit_batch(self, user: str | None) -> None:
+        """Count a batch of a user, or of a visitor's network.
+
+        Raises
+        ------
+        PayloadError
+            429 for more than a hand can make.
+        """
+        if user is None:
+            name, most = "from:" + self._network(), MAX_BATCHES_AN_HOUR_NETWORK
+        else:
+            name, most = "of:" + user, MAX_BATCHES_AN_HOUR
+        if self._store.increment("batches-" + name, ttl_s=3_600) > most:
+            raise PayloadError("seq", f"more than {most} batches an hour", status=429)
+        if user is None:
+            self._count("visitor-batches", MAX_ANONYMOUS_BATCHES_A_MINUTE)
+
+    def _admit(self, user: str | None) -> None:
+        """Count a record that begins, first against those nearest to it."""
+        where = self._network()
+        if user is not None:
+            self._count(f"new-sessions:{where}:{user}", MAX_NEW_A_MINUTE_USER)
+            return
+        self._count(f"new-visitors-from:{where}", MAX_NEW_A_MINUTE_NETWORK)
+        self._count("new-visitors", MAX_NEW_ANONYMOUS_A_MINUTE)
+
+    def _count(self, name: str, most: int) -> None:
+        if self._store.increment(name, ttl_s=60) > most:
+            raise PayloadError("body", "too many at once; try again in a minute", status=429)
+
+    def _network(self) -> str:
+        return self._keys.digest("network", network(self._address()))[:_NETWORK_CHARS]
 
     def _life_s(self, user: str | None) -> float:
         life_s = self._settings.session_s

@@ -27,7 +27,7 @@ from flask_zerotrust.sessions.browsers import Browsers
 from flask_zerotrust.sessions.sessions import Sessions
 from flask_zerotrust.sessions.tokens import serializer
 from flask_zerotrust.web.state import Guard
-from flask_zerotrust.web.users import Loaders
+from flask_zerotrust.web.users import Loaders, client_address
 
 
 def assemble(app: Flask, settings: Settings, loaders: Loaders, clock: Callable[[], float]) -> Guard:
@@ -47,7 +47,7 @@ def assemble(app: Flask, settings: Settings, loaders: Loaders, clock: Callable[[
         store=store,
         keys=keys,
         scorer=load_bundle(settings.model, settings.model_sha256),
-        sessions=Sessions(store, keys, settings),
+        sessions=Sessions(store, keys, settings, address=client_address),
         challenges=Challenges(store, keys, settings, totp=TotpFactor),
         enrolled=Enrolled(store, keys, clock=clock),
         browsers=Browsers(store, keys, settings),

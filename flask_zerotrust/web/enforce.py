@@ -6,19 +6,20 @@ from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
 
-from flask import request, url_for
+from flask import abort, request, url_for
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 
 from flask_zerotrust import signals
 from flask_zerotrust.challenge import Parked, park
-from flask_zerotrust.errors import StoreError
+from flask_zerotrust.errors import ChallengeError, StoreError
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.web import browsers, first_run, observe, responses
 from flask_zerotrust.web.form_movement import is_readable
 from flask_zerotrust.web.pairing import has_session
 from flask_zerotrust.web.state import Guard, log, this_app
+from flask_zerotrust.web.users import client_address
 
 # What may stand in a path and in a query as it is (RFC 3986, sections 3.3 and 3.4); a query keeps
 # its escapes.
@@ -155,16 +156,21 @@ def open_challenge(guard: Guard, user: str, action: str, *, provable: bool = Fal
     thread = guard.thread(user)
     # A client without a session is script, which has its request itself and cannot prove.
     bound = has_session(thread)
-    challenge_id = guard.challenges.open(
-        user=user,
-        session_id=thread,
-        action=action,
-        return_path=_return_path(),
-        method=request.method,
-        parked=_parked(guard) if bound else None,
-        provable=provable and bound,
-        now=guard.clock(),
-    )
+    try:
+        challenge_id = guard.challenges.open(
+            user=user,
+            session_id=thread,
+            action=action,
+            return_path=_return_path(),
+            method=request.method,
+            parked=_parked(guard) if bound else None,
+            provable=provable and bound,
+            now=guard.clock(),
+            known=guard.is_known(user) or guard.is_proven(user),
+            address=client_address(),
+        )
+    except ChallengeError as error:
+        abort(responses.too_many(error))
     signals.challenge_opened.send(this_app(), user=user, action=action, challenge_id=challenge_id)
     return challenge_id
 

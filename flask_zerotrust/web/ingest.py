@@ -23,7 +23,7 @@ from flask_zerotrust.risk import assess
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.risk.timeline import Timeline
 from flask_zerotrust.sessions.record import Record
-from flask_zerotrust.sessions.sessions import Entry, Sessions, short_id
+from flask_zerotrust.sessions.sessions import ANONYMOUS_S, Entry, Sessions, short_id
 from flask_zerotrust.sessions.tokens import Tokens
 from flask_zerotrust.stores.base import Store
 from flask_zerotrust.web import recognition
@@ -89,9 +89,12 @@ class Intake:
         envelope = wire.open_envelope(body, max_bytes=max_bytes)
         self._check_token(envelope, entry)
         batch = wire.decode(envelope, max_events=self.settings.max_batch_events)
+        self.sessions.admit_batch(user)
         # Without the session's id, so that a batch cannot count again after the id has changed.
         claim = f"batch:{envelope.nonce}:{envelope.seq}"
-        if not self.store.claim(claim, ttl_s=2 * self.settings.token_s):
+        # With a newer token it would be a batch that the client has made again, under any number.
+        life_s = self.settings.token_s if user is not None else min(self.settings.token_s, ANONYMOUS_S)
+        if not self.store.claim(claim, ttl_s=life_s):
             raise PayloadError("seq", "was used before; every batch has its own", status=409)
         try:
             self._count(batch, entry, user)
@@ -132,7 +135,7 @@ class Intake:
         if self.sessions.change(entry, user, step) is None:
             raise PayloadError("token", "is of a session that has moved on", status=401)
         assert outcome is not None
-        self._remember(seen.moved)
+        self._remember(seen.moved, visitor=user is None)
         if outcome.teaches and seen.sight is not None and self.background is not None:
             recognition.teach(self.profiles, seen.sight, now=now, background=self.background)
         _announce(outcome, entry, user)
@@ -142,7 +145,7 @@ class Intake:
         features = movement.extract(strokes)
         heard = assess.rate(features, scorer=self.scorer)
         sight = self._look(user, batch, strokes, features)
-        moved, hits = self._look_up(strokes, entry, now=now)
+        moved, hits = self._look_up(strokes, entry, visitor=user is None, now=now)
         return _Seen(batch, integrity, heard, sight, moved, hits)
 
     def _fold(self, before: Record, seen: _Seen, *, now: float) -> tuple[Record, _Outcome]:
@@ -188,20 +191,20 @@ class Intake:
         return recognition.look(self.profiles, user, batch, strokes, features, background=self.background)
 
     def _look_up(
-        self, strokes: movement.Strokes, entry: Entry, *, now: float
+        self, strokes: movement.Strokes, entry: Entry, *, visitor: bool, now: float
     ) -> tuple[Rows | None, assess.Hits]:
         """Return a batch's strokes as the memory keeps them, and what it knows of each."""
         if self.replays is None:
             return None, ()
         moved = rows_of(strokes, thread=entry.thread, now=now)
-        return moved, self.replays.look_up(moved, now=now)
+        return moved, self.replays.look_up(moved, now=now, visitor=visitor)
 
-    def _remember(self, moved: Rows | None) -> None:
+    def _remember(self, moved: Rows | None, *, visitor: bool) -> None:
         """Keep the strokes of a batch that counted; without them it counts all the same."""
         if self.replays is None or moved is None:
             return
         try:
-            self.replays.remember(moved)
+            self.replays.remember(moved, visitor=visitor)
         except StoreError:
             log.exception("the memory of movement could not be written; these strokes are not in it")
 

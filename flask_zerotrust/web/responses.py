@@ -12,6 +12,7 @@ from flask.wrappers import Response
 from markupsafe import Markup
 
 from flask_zerotrust.challenge import MESSAGES
+from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.risk.level import Terms
 
@@ -271,4 +272,17 @@ def unavailable() -> Response:
         links = [(gettext("Try again"), "")] if request.method == "GET" else []
         response = message(gettext("Please try again shortly"), text, 503, *links)
     response.headers["Retry-After"] = "60"
+    return response
+
+
+def too_many(error: ChallengeError) -> Response:
+    """Ask a client that opens challenges in bulk to wait."""
+    text = gettext(MESSAGES[error.reason])
+    if is_htmx():
+        response = _fragment(text, 429)
+    elif wants_json():
+        response = problem(429, "Too many requests", text)
+    else:
+        response = message(gettext("Please try again shortly"), text, 429)
+    response.headers["Retry-After"] = str(round(error.retry_after_s or 0.0))
     return response

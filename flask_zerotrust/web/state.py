@@ -335,6 +335,15 @@ class Guard(Intake):
             return True
         return self.mark_of(user) is not None
 
+    def is_proven(self, user: str) -> bool:
+        """Return whether a factor was passed, or the browser proven, since the login.
+
+        The cookie of known browsers is not sent to guarded views.
+        """
+        entry = self.opened(user)
+        record = self.record(entry, user) if entry is not None else None
+        return record is not None and record.proven
+
     def mark_of(self, user: str) -> str | None:
         """Return the value in this browser's cookie that was made for the user, or None."""
         now = self.clock()

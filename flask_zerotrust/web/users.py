@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from flask import current_app
+from flask import current_app, has_request_context, request
 
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.factors.base import Factor
@@ -75,3 +75,8 @@ def _flask_login_id() -> str | None:
     # The user once, and not through the proxy, which would look the user up for every attribute.
     user = current_user._get_current_object()
     return str(user.get_id()) if user.is_authenticated else None
+
+
+def client_address() -> str:
+    """Return the address of the client that asks; empty outside of a request, and where there is none."""
+    return (request.remote_addr or "") if has_request_context() else ""

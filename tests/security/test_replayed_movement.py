@@ -107,3 +107,28 @@ def test_what_is_kept_leads_to_nobody(bank: Site) -> None:
     kept = b"".join(bank.app.extensions["zerotrust"].store.entries(LOG))
     for secret in ("ada", ada.entry()["c"], ada.entry()["id"]):
         assert secret.encode() not in kept
+
+
+def test_visitors_flush_nothing_that_users_have_shown(make_site: Callable[..., Site]) -> None:
+    bank = make_site(ZEROTRUST_REPLAY_MEMORY=4)
+    show(bank.visitor().login("grace"), [1, 2])
+    visitor = bank.visitor()
+    visitor.open("/")
+    show(visitor, list(range(10, 30)))
+    assert len(bank.app.extensions["zerotrust"].replays) == 2 + 1
+    assert show(bank.visitor().login(), [1, 2]).level() == "high"
+
+
+def test_movement_that_a_visitor_has_shown_is_known_again(bank: Site) -> None:
+    visitor = bank.visitor()
+    visitor.open("/")
+    show(visitor, [1, 2, 3])
+    assert show(bank.visitor().login(), [1, 2, 3]).level() == "high"
+
+
+def test_a_visitor_cannot_replay_what_a_user_has_shown(bank: Site) -> None:
+    show(bank.visitor().login("grace"), [1, 2, 3])
+    visitor = bank.visitor()
+    visitor.open("/")
+    show(visitor, [1, 2, 3])
+    assert show(visitor.login(), [4]).level() == "high"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flask_zerotrust.risk import timeline
+from flask_zerotrust.challenge import pending
 from flask_zerotrust.sessions import sessions as sessions
 from tests.integration.sites import Site, Visitor
 from tests.stored import contents, keys
@@ -67,14 +67,16 @@ def test_forms_kept_for_one_user_are_bounded_over_all_sessions(site: Site) -> No
     assert size < 41 * 90_000
 
 
-def test_a_session_takes_so_many_batches_an_hour_and_not_one_more(
+def test_a_user_sends_so_many_batches_an_hour_and_not_one_more(
     site: Site, ada: Visitor, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(timeline, "MAX_BATCHES_AN_HOUR", 3)
+    monkeypatch.setattr(sessions, "MAX_BATCHES_AN_HOUR", 3)
     token = ada.token()
-    codes = [ada.send(ada.body(1, token=token)).status_code for _ in range(5)]
+    codes = [ada.send(ada.body(1, token=token)).status_code for _ in range(3)]
+    other = site.visitor().login()
+    codes += [one.send(one.body(1)).status_code for one in (ada, other)]
     assert codes == [204, 204, 204, 429, 429]
-    assert len(keys(store(site), "batch:")) == 3
+    site.visitor().login("grace").move(1)
     site.clock.tick(3_599)
     assert ada.send(ada.body(1)).status_code == 429
     site.clock.tick(1)
@@ -96,9 +98,9 @@ def test_new_visitors_are_bounded_and_people_who_logged_in_are_not(site: Site, m
     assert newcomer() == 204
 
 
-@pytest.mark.parametrize(("who", "life_s"), [(None, 3_600), ("ada", 86_400)])
+@pytest.mark.parametrize(("who", "life_s"), [(None, 900), ("ada", 86_400)])
 def test_records_end(site: Site, who: str | None, life_s: float) -> None:
-    """A visitor's after an hour, that of somebody who logged in after a day."""
+    """A visitor's after a quarter of an hour, that of somebody who logged in after a day."""
     visitor = site.visitor()
     visitor.open("/")
     if who is not None:
@@ -111,9 +113,173 @@ def test_records_end(site: Site, who: str | None, life_s: float) -> None:
 
 
 def test_claims_end(site: Site, ada: Visitor) -> None:
+    """A visitor's with their record, that of a user with the page's token."""
+    visitor = site.visitor()
+    visitor.open("/")
+    visitor.move(2)
     ada.move(3)
-    site.clock.tick(2 * 3_600)
+    assert len(keys(store(site), "batch:")) == 5
+    site.clock.tick(900)
+    assert len(keys(store(site), "batch:")) == 3
+    site.clock.tick(2_700)
     assert keys(store(site), "batch:") == []
+
+
+def at(visitor: Visitor, address: str) -> Visitor:
+    """Let a browser come from this address."""
+    visitor.client.environ_base["REMOTE_ADDR"] = address
+    return visitor
+
+
+def records(site: Site) -> int:
+    """Return how many records are live; the ids that were before are no records."""
+    return len(site.app.extensions["zerotrust"].sessions.live())
+
+
+def test_a_users_unproven_sessions_are_bounded_and_a_flood_ends_its_own(
+    site: Site, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(sessions, "MAX_UNPROVEN", 5)
+    owner = at(site.visitor(), "198.51.100.1").login().move(3)
+    for _ in range(12):
+        at(site.visitor(), "203.0.113.9").login().move(1)
+    assert records(site) == 5
+    assert owner.level() == "low"
+    assert store(site).get("session:" + owner.entry()["id"]) is not None
+
+
+def test_a_flood_of_unproven_sessions_ends_no_proven_one(site: Site, monkeypatch: Any) -> None:
+    monkeypatch.setattr(sessions, "MAX_UNPROVEN", 3)
+    owner = site.visitor().login().step_up()
+    for _ in range(8):
+        site.visitor().login().move(1)
+    assert not owner.asked()
+
+
+def test_a_users_proven_sessions_are_bounded(site: Site, monkeypatch: Any) -> None:
+    monkeypatch.setattr(sessions, "MAX_PROVEN", 2)
+    first, second, third = (site.visitor().login().step_up() for _ in range(3))
+    assert [one.asked() for one in (first, second, third)] == [True, False, False]
+
+
+def test_one_session_that_steps_up_often_ends_no_other(site: Site, monkeypatch: Any) -> None:
+    """Every step-up gives it another id."""
+    monkeypatch.setattr(sessions, "MAX_PROVEN", 2)
+    other = site.visitor().login().step_up()
+    ada = site.visitor().login()
+    for _ in range(4):
+        ada.step_up("/admin")
+        site.clock.tick(300)
+    assert not other.asked()
+
+
+def test_ids_that_sessions_had_before_are_bounded(site: Site, ada: Visitor, monkeypatch: Any) -> None:
+    monkeypatch.setattr(sessions, "MAX_BURIED", 3)
+    for _ in range(9):
+        ada.submit("/login", {"username": "ada"})
+        ada.move(1)
+    assert len(keys(store(site), "session:")) <= 3 + 1
+
+
+def test_new_sessions_of_a_user_are_bounded_by_minute_and_elsewhere_they_begin(
+    site: Site, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(sessions, "MAX_NEW_A_MINUTE_USER", 2)
+
+    def begins(address: str, name: str = "ada") -> int:
+        visitor = at(site.visitor(), address).login(name)
+        return int(visitor.send(visitor.body(1)).status_code)
+
+    assert [begins("203.0.113.9") for _ in range(3)] == [204, 204, 429]
+    assert begins("198.51.100.1") == 204
+    assert begins("203.0.113.9", "grace") == 204
+    at(site.visitor(), "203.0.113.9").login().step_up()
+    site.clock.tick(60)
+    assert begins("203.0.113.9") == 204
+
+
+def test_visitors_of_one_network_take_nothing_from_those_of_others(site: Site, monkeypatch: Any) -> None:
+    monkeypatch.setattr(sessions, "MAX_NEW_A_MINUTE_NETWORK", 2)
+
+    def begins(address: str) -> int:
+        visitor = at(site.visitor(), address)
+        visitor.open("/")
+        return int(visitor.send(visitor.body(1)).status_code)
+
+    addresses = ["2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1"]
+    assert [begins(address) for address in addresses] == [204, 204, 429, 204]
+
+
+def test_records_of_one_networks_visitors_are_bounded(site: Site, monkeypatch: Any) -> None:
+    monkeypatch.setattr(sessions, "MAX_NETWORK", 2)
+    for _ in range(5):
+        visitor = at(site.visitor(), "203.0.113.9")
+        visitor.open("/")
+        visitor.move(1)
+    assert len(keys(store(site), "session:")) == 2
+
+
+def test_batches_of_visitors_are_bounded_by_network_and_altogether(site: Site, monkeypatch: Any) -> None:
+    monkeypatch.setattr(sessions, "MAX_BATCHES_AN_HOUR_NETWORK", 2)
+    monkeypatch.setattr(sessions, "MAX_ANONYMOUS_BATCHES_A_MINUTE", 3)
+
+    def sends(address: str) -> int:
+        visitor = at(site.visitor(), address)
+        visitor.open("/")
+        return int(visitor.send(visitor.body(1)).status_code)
+
+    addresses = ["203.0.113.9"] * 3 + ["203.0.113.8"] * 2
+    assert [sends(address) for address in addresses] == [204, 204, 429, 204, 429]
+    site.visitor().login().move(1)
+
+
+def test_a_users_challenges_are_bounded_and_a_flood_ends_its_own(site: Site, monkeypatch: Any) -> None:
+    monkeypatch.setattr(pending, "MAX_A_USER", 4)
+    owner = at(site.visitor(), "198.51.100.1").login()
+    asked = owner.open("/secret").location
+    for _ in range(9):
+        at(site.visitor(), "203.0.113.9").login().open("/secret")
+    assert len(keys(store(site), "challenge:")) == 4
+    assert owner.answer(asked).status_code == 303
+
+
+def test_challenges_from_many_networks_end_none_of_a_known_browser(site: Site, monkeypatch: Any) -> None:
+    monkeypatch.setattr(pending, "MAX_A_USER", 4)
+    owner = site.visitor().login().step_up()
+    site.clock.tick(301)
+    asked = owner.open("/admin").location
+    for i in range(9):
+        at(site.visitor(), f"203.0.113.{i}").login().open("/secret")
+    assert owner.answer(asked).status_code == 303
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_new_challenges_are_bounded_by_minute_and_elsewhere_they_begin(
+    site: Site, monkeypatch: Any, accept: str
+) -> None:
+    monkeypatch.setattr(pending, "MAX_NEW_A_MINUTE", 2)
+    known = at(site.visitor(), "203.0.113.9").login().step_up()
+    site.clock.tick(301)
+    thief = at(site.visitor(), "203.0.113.9").login()
+    headers = {"Accept": accept}
+    codes = [thief.open("/secret", headers=headers).status_code for _ in range(3)]
+    assert codes[:2] != [429, 429]
+    refused = thief.open("/secret", headers=headers)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "60")
+    assert "Many tries came from your network" in refused.text
+    assert known.asked("/admin")
+    assert at(site.visitor(), "198.51.100.1").login().asked()
+    site.clock.tick(60)
+    assert thief.asked()
+
+
+def test_large_forms_of_a_user_are_fewer_than_small_ones(site: Site) -> None:
+    for i in range(12):
+        at(site.visitor(), f"203.0.113.{i}").login().submit("/transfer", {"text": "x" * 60_000})
+        at(site.visitor(), f"203.0.113.{i}").login().submit("/transfer", {"text": "y" * 1_000})
+    sizes = [len(raw) for key, raw in contents(store(site)).items() if key.startswith("challenge:")]
+    assert sum(size > 60_000 for size in sizes) == 8
+    assert sum(1_000 < size < 60_000 for size in sizes) >= 12
 
 
 def test_a_records_size_does_not_grow_with_what_is_sent(site: Site, ada: Visitor) -> None:

@@ -303,7 +303,7 @@ def test_an_entry_survives_a_new_secret_key_with_the_old_one_as_fallback(ada: Br
 
 def test_rows_name_the_user_they_are_about(ada: Browser) -> None:
     ada.change(latched=True)
-    assert ada.store.owned("user:ada") == ["ledger:ada", "session:" + ada.entry.id]
+    assert ada.store.owned("user:ada") == ["ledger:ada", "session:" + ada.entry.id, "sessions-of:ada"]
 
 
 acts = st.lists(

@@ -22,6 +22,7 @@ from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.form_movement import PROOF_FIELD, form_proof
 from flask_zerotrust.web.pairing import pair_thread
 from flask_zerotrust.web.state import Guard, log, this_app, this_guard
+from flask_zerotrust.web.users import client_address
 from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token, shown_fields
 
@@ -217,15 +218,20 @@ def begin_again(guard: Guard, pending: Pending) -> ResponseReturnValue:
     if _is_answered(guard, pending):
         return _onward(guard, pending)
     # The old one stays until it expires: after a second press of the button its form is still there.
-    again = guard.challenges.open(
-        user=pending.user,
-        session_id=pending.session_id,
-        action=pending.action,
-        return_path=pending.return_path,
-        method=pending.method,
-        parked=pending.parked,
-        now=guard.clock(),
-    )
+    try:
+        again = guard.challenges.open(
+            user=pending.user,
+            session_id=pending.session_id,
+            action=pending.action,
+            return_path=pending.return_path,
+            method=pending.method,
+            parked=pending.parked,
+            now=guard.clock(),
+            known=guard.is_known(pending.user),
+            address=client_address(),
+        )
+    except ChallengeError as error:
+        return responses.too_many(error)
     signals.challenge_opened.send(this_app(), user=pending.user, action=pending.action, challenge_id=again)
     return responses.go(url_for(".challenge", challenge_id=again))
 

@@ -14,6 +14,7 @@ from flask_zerotrust.factors.twilio_verify import sms_factor
 from flask_zerotrust.i18n import N_, gettext
 from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.state import Guard, log, this_app
+from flask_zerotrust.web.users import client_address
 from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.challenge import host_name, sentence, status, wait
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
@@ -45,15 +46,20 @@ def add(guard: Guard, user: str, _: bool, kind: str) -> ResponseReturnValue:
         return _form(guard, kind, typed=typed, error=ChallengeError(_SHAPE[kind]))
     if factor.recipient in [one.recipient for one in guard.factors(user)]:
         return _form(guard, kind, typed=typed, error=ChallengeError("known"))
-    pending = guard.challenges.contact_begin(
-        user,
-        guard.thread(user),
-        kind,
-        factor.recipient or "",
-        action=gettext("add this to your account"),
-        return_path=url_for(".add_contact", kind=kind),
-        now=guard.clock(),
-    )
+    try:
+        pending = guard.challenges.contact_begin(
+            user,
+            guard.thread(user),
+            kind,
+            factor.recipient or "",
+            action=gettext("add this to your account"),
+            return_path=url_for(".add_contact", kind=kind),
+            now=guard.clock(),
+            known=guard.is_known(user),
+            address=client_address(),
+        )
+    except ChallengeError as error:
+        return _form(guard, kind, typed=typed, error=error)
     return _send(guard, user, kind, factor, pending)
 
 
