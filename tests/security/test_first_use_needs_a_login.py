@@ -16,7 +16,8 @@ from flask_zerotrust.factors.totp import TotpFactor
 from flask_zerotrust.sessions.sessions import CHANGE_S
 from tests.clock import Clock
 from tests.forms import form_with
-from tests.integration.sites import SECRET, Site, copied, give, totp
+from tests.integration.sites import SECRET, Site, copied, give, totp, use_store
+from tests.integration.test_store_failure import DeadStore
 
 ENROL = "/zerotrust/enrol"
 PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
@@ -205,6 +206,17 @@ def test_a_loader_that_fails_before_a_view_dates_no_login() -> None:
     with ada.session_transaction() as kept:
         assert "t" not in kept.get("_zerotrust", {})
     assert bank.app.extensions["zerotrust"].store.keys("login:") == []
+
+
+def test_a_login_while_the_store_is_away_is_no_login_for_a_first_factor(bank: Bank) -> None:
+    store, ada = bank.app.extensions["zerotrust"].store, bank.client()
+    use_store(bank.app, DeadStore())  # type: ignore[arg-type]
+    log_in(ada)
+    use_store(bank.app, store)
+    bank.clock.tick(CHANGE_S)
+    assert status(ada) == 403
+    ada.post("/logout")
+    assert status(log_in(ada)) == 200
 
 
 def test_while_switched_off_nobody_enrols() -> None:
