@@ -8,7 +8,7 @@ from flask_zerotrust.challenge.records import Kept, pool_of
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.phone_numbers import may_get_messages
-from flask_zerotrust.stores.base import update
+from flask_zerotrust.stores.base import reading, update
 
 _HOUR_S = 3_600.0
 _DAY_S = 86_400.0
@@ -58,7 +58,8 @@ class Budgets(Kept):
         key = f"sent-lately:{pool_of(known)}:{digest}"
         until = repr(now + pause_s).encode()
         if pause_s and not self._store.swap(key, old=None, new=until, ttl_s=pause_s):
-            ends_at = float(self._store.get(key) or until)
+            with reading("sent-lately:"):
+                ends_at = float(self._store.get(key) or until)
             raise ChallengeError("too_soon", retry_after_s=max(0.0, ends_at - now))
 
     def spend(self, user: str, factor: Factor, *, known: bool, now: float) -> None:
@@ -105,7 +106,9 @@ class Budgets(Kept):
         slot = int(now // _SLOT_S)
 
         def step(raw: bytes | None) -> bytes:
-            spent = {int(at): n for at, n in json.loads(raw or b"{}").items() if int(at) >= slot - _SLOTS}
+            with reading("budget:"):
+                listed = json.loads(raw or b"{}").items()
+                spent = {int(at): int(n) for at, n in listed if int(at) >= slot - _SLOTS}
             if sum(spent.values()) >= limit:
                 frees_at = (min(spent) + _SLOTS + 1) * _SLOT_S
                 raise ChallengeError("budget", retry_after_s=max(0.0, frees_at - now))

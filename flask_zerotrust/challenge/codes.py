@@ -12,6 +12,7 @@ from flask_zerotrust.challenge.records import Kept
 from flask_zerotrust.config import CLOCK_SLACK_S
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.base import Factor, OwnShape, ProviderCodes
+from flask_zerotrust.stores.base import reading
 
 _DIGITS = 6
 _CODE = re.compile(r"[0-9]{6}", re.ASCII)
@@ -65,7 +66,8 @@ class SentCodes(Kept):
     def find(self, pending: Pending, factor: Factor, *, now: float) -> SentCode:
         """Return the code to compare with, or raise ChallengeError ``not_sent`` or ``expired``."""
         raw = self._store.get(_key(pending))
-        sent = None if raw is None else SentCode(**json.loads(raw))
+        with reading("code:"):
+            sent = None if raw is None else _sent(**json.loads(raw))
         if sent is None or sent.factor_id != factor.id:
             raise ChallengeError("not_sent")
         # A code of the future was sent before the clock was set back: nobody can say how old it is.
@@ -120,6 +122,12 @@ def normalise(code: str) -> str:
     if not _CODE.fullmatch(plain):
         raise ChallengeError("format")
     return plain
+
+
+def _sent(factor_id: str, digest: str, sent_at: float, reference: str | None) -> SentCode:
+    if not isinstance(digest, str) or not isinstance(reference, str | None):
+        raise TypeError("a digest and a reference are texts")
+    return SentCode(factor_id, digest, float(sent_at), reference)
 
 
 def _bound(pending: Pending, factor: Factor) -> tuple[str, ...]:

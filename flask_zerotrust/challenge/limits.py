@@ -14,7 +14,7 @@ from flask_zerotrust.challenge.pending import Pending
 from flask_zerotrust.challenge.records import Kept, owner_of, pool_of
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.base import Factor, Unguessable
-from flask_zerotrust.stores.base import update
+from flask_zerotrust.stores.base import reading, update
 from flask_zerotrust.stores.quotas import network
 
 # NIST SP 800-63B-4, 3.2.2: at most 100 consecutive failed attempts on one account. Half of them for known
@@ -193,7 +193,8 @@ class Attempts(Kept):
 
 
 def _number(value: bytes | None) -> int:
-    return int(value or b"0")
+    with reading("taken-back:"):
+        return int(value or b"0")
 
 
 def _tries(pending: Pending) -> str:
@@ -222,5 +223,7 @@ def _elsewhere(user: str) -> str:
 
 def _pauses(raw: bytes | None, now: float) -> Pauses:
     """Return the pauses of a user's factors that are not long over."""
-    listed = json.loads(raw or b"{}").items()
-    return {factor_id: (level, until) for factor_id, (level, until) in listed if now - until < ACCOUNT_S}
+    with reading("pauses:"):
+        listed = json.loads(raw or b"{}").items()
+        pauses = {factor_id: (int(level), float(until)) for factor_id, (level, until) in listed}
+        return {factor_id: pause for factor_id, pause in pauses.items() if now - pause[1] < ACCOUNT_S}

@@ -13,7 +13,7 @@ from typing import Any
 from flask_zerotrust.challenge.parking import Parked
 from flask_zerotrust.challenge.records import Sealed, owner_of
 from flask_zerotrust.errors import ChallengeError
-from flask_zerotrust.stores.base import update
+from flask_zerotrust.stores.base import reading, update
 from flask_zerotrust.stores.quotas import enlist
 
 # Eight tabs asking at once is a lot; the ninth drops an older one (decisions.md).
@@ -142,7 +142,8 @@ class PendingStore(Sealed):
         said = self._keys.digest("same-request", pending.action, pending.method, pending.return_path)
 
         def step(raw: bytes | None) -> bytes:
-            listed = [*json.loads(raw or b"[]"), pending.id + said[:_SAME_CHARS]]
+            with reading("challenges-of:"):
+                listed = [str(one) for one in [*json.loads(raw or b"[]"), pending.id + said[:_SAME_CHARS]]]
             dropped.clear()
             while len(listed) > MAX_A_SESSION:
                 dropped.append(listed.pop(_surplus(listed))[:_ID_LENGTH])

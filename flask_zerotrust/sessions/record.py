@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TypeVar
+from itertools import repeat
+from typing import Any, TypeVar
 
 from flask_zerotrust.config import CLOCK_SLACK_S
-from flask_zerotrust.errors import StoreError
 from flask_zerotrust.risk.level import RiskState
 from flask_zerotrust.risk.timeline import Timeline
+from flask_zerotrust.stores.base import reading
 
 # Made once: json.dumps would make one a record.
 _JSON = json.JSONEncoder(separators=(",", ":"))
@@ -140,8 +141,8 @@ class Record:
         StoreError
             For anything else: a protected view must not open because a record cannot be read.
         """
-        try:
-            row = json.loads(raw)
+        with reading("session:"):
+            row = _like(json.loads(raw), _MODEL)
             return cls(
                 version=row["v"],
                 user=row["u"],
@@ -150,21 +151,16 @@ class Record:
                 latched=row["l"],
                 suspect=row["b"],
                 noted=row["k"],
-                grant=Grant(*row["g"]) if row["g"] else None,
+                grant=Grant(*_like(row["g"], _GRANT)) if row["g"] else None,
                 timeline=Timeline(*row["t"]),
                 gone=row["x"],
-                proof=Proof(*row["p"]) if row["p"] else None,
+                proof=Proof(*_like(row["p"], _PROOF)) if row["p"] else None,
                 proven=row["y"],
                 answered=row["a"],
                 thread=row["c"],
                 begun_at=row["i"],
                 epoch=row["e"],
             )
-        except (ValueError, TypeError, KeyError) as error:
-            raise StoreError(
-                "A session's record in the store is not what this version writes. If another version "
-                "or program wrote it, delete the 'session:' rows; people are then asked for a code again."
-            ) from error
 
     def grant_age_s(self, *, user: str, now: float) -> float | None:
         """Return the age of this user's grant, or None without one that counts."""
@@ -245,11 +241,35 @@ class Ledger:
         """
         if raw is None:
             return cls()
-        try:
-            latched, latch, struck = json.loads(raw)
-            return cls(latched, latch, tuple(struck))
-        except (ValueError, TypeError) as error:
-            raise StoreError(
-                "What the store holds against a user is not what this version writes. If another version "
-                "or program wrote it, delete the 'ledger:' rows."
-            ) from error
+        with reading("ledger:"):
+            latched, latch, struck = _like(json.loads(raw), [False, "", None])
+            return cls(latched, latch, tuple(str(session_id) for session_id in struck))
+
+
+# What the rows of this version look like. None stands for a member that is checked where it is read.
+_MODEL: Any = json.loads(Record().dump())
+_MODEL["s"].update(manner=[], replay=None)
+_GRANT: Any = ["", 0.0, "", False, 0.0]
+_PROOF: Any = ["", 0.0, "", False, 0.0]
+# No number of a record is larger: seconds of the wall clock are the largest.
+_MOST = 1e12
+
+
+def _like(value: Any, model: Any) -> Any:
+    """Return a row from JSON, or raise TypeError if a member is of another kind than the model's."""
+    if isinstance(model, dict):
+        fits = isinstance(value, dict) and all(_like(value[key], model[key]) is value[key] for key in model)
+    elif isinstance(model, list):
+        # An empty list stands for any number of numbers.
+        fits = isinstance(value, list) and len(model) in (0, len(value))
+        for member, like in zip(value, model or repeat(0.0), strict=False) if fits else ():
+            _like(member, like)
+    elif isinstance(model, bool | str):
+        fits = isinstance(value, type(model))
+    elif isinstance(model, int | float):
+        fits = type(value) in (int, float) and -_MOST < value < _MOST
+    else:
+        fits = True
+    if not fits:
+        raise TypeError("a member of a row is of another kind than this version writes")
+    return value

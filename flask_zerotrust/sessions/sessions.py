@@ -18,7 +18,7 @@ from flask_zerotrust.keys import KeyRing, is_among
 from flask_zerotrust.risk.level import RiskState
 from flask_zerotrust.sessions.endings import Endings
 from flask_zerotrust.sessions.record import Grant, Ledger, Proof, Record
-from flask_zerotrust.stores.base import Store, update
+from flask_zerotrust.stores.base import Store, reading, update
 from flask_zerotrust.stores.quotas import enlist, network
 
 SESSION_KEY = "_zerotrust"
@@ -163,9 +163,9 @@ class Sessions:
         found = self.start(session, user, pair=pair)
         fresh = replace(found, id=_new_id(), thread=_new_id(), epoch=self._epoch(user))
         self._move(found.id, fresh, user=user, keep=True)
-        raw = self._store.get(_login_key(found.id))
-        if raw is not None:
-            self.note_login(fresh, user, at=float(raw))
+        at = self._login_at(found)
+        if at is not None:
+            self.note_login(fresh, user, at=at)
         session[SESSION_KEY] = fresh.to_session()
         return fresh
 
@@ -191,11 +191,16 @@ class Sessions:
 
         A login that is too old, or of the future, is forgotten: it stays so if the clock is set back.
         """
-        raw = self._store.get(_login_key(entry.id))
-        if raw is not None and -CLOCK_SLACK_S <= now - float(raw) < CHANGE_S:
+        at = self._login_at(entry)
+        if at is not None and -CLOCK_SLACK_S <= now - at < CHANGE_S:
             return True
         self._store.delete(_login_key(entry.id))
         return False
+
+    def _login_at(self, entry: Entry) -> float | None:
+        raw = self._store.get(_login_key(entry.id))
+        with reading("login:"):
+            return None if raw is None else float(raw)
 
     def drop(self, session: MutableMapping[str, Any], *, pair: str = "") -> None:
         """Forget this session's entry and, if it is this browser's, bury its record (at logout)."""

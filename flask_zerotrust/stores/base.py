@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,6 +68,24 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections; the store opens them again when it is used again."""
+
+
+@contextmanager
+def reading(rows: str) -> Iterator[None]:
+    """Raise a StoreError if a row is not what this version writes: nobody guesses what it held.
+
+    Parameters
+    ----------
+    rows : str
+        How the keys of such rows begin.
+    """
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise StoreError(
+            f"A row in the store is not what this version writes. If another version or program wrote it, "
+            f"delete the {rows!r} rows."
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

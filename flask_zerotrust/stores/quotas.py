@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from flask_zerotrust.stores.base import Store, update
+from flask_zerotrust.stores.base import Store, reading, update
 
 
 def enlist(
@@ -51,8 +51,10 @@ def enlist(
     dropped: list[str] = []
 
     def step(raw: bytes | None) -> bytes:
-        listed = [one for one in json.loads(raw or b"[]") if one[0] not in (row, instead_of)]
-        listed.append([row, place])
+        with reading(roster):
+            before = [(str(one), str(its_place)) for one, its_place in json.loads(raw or b"[]")]
+        listed = [one for one in before if one[0] not in (row, instead_of)]
+        listed.append((row, place))
         dropped.clear()
         while len(listed) > most:
             dropped.append(listed.pop(_surplus(listed))[0])
