@@ -321,6 +321,18 @@ def factors_with_browsers(page: Page, bank: Bank) -> None:
     expect(page.get_by_role("button", name="Forget all other browsers")).to_be_visible()
 
 
+@place("zerotrust.sessions")
+def sessions(page: Page, bank: Bank) -> None:
+    """Of this browser, which is remembered, and of another one."""
+    assert page.context.browser is not None
+    elsewhere = page.context.browser.new_context()
+    log_in(elsewhere.new_page(), bank)
+    elsewhere.close()
+    remember_at_factors(page, bank)
+    page.goto(bank.url + "/zerotrust/sessions")
+    expect(page.get_by_role("button", name="Log out elsewhere")).to_be_visible()
+
+
 @place("zerotrust.add_contact")
 def number(page: Page, bank: Bank) -> None:
     factors(page, bank)

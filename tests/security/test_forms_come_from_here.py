@@ -180,7 +180,13 @@ def press_send(sue: Visitor, host: str, domain: str = "localhost") -> None:
     sue.site.app.test_client(use_cookies=False).post(form.action, data=form.fields, headers=headers)
 
 
-def test_a_message_names_the_host_that_was_asked(sue: Visitor) -> None:
+def test_a_message_names_the_host_that_was_asked_if_the_site_has_named_it(
+    make_site: Callable[..., Site],
+) -> None:
+    site = make_site(
+        ZEROTRUST_SMS_SENDER="console", ZEROTRUST_WEBAUTHN_ORIGINS=("https://bank.example:8000",)
+    )
+    sue = site.visitor().login("sue")
     press_send(sue, "bank.example:8000")
     (message,) = outbox(sue)
     assert "\n@bank.example #" in message.text

@@ -56,7 +56,7 @@ def parked(client: FlaskClient, path: str) -> bool:
 def test_tries_are_counted_under_the_visitors_address(ada: FlaskClient, monkeypatch: Any) -> None:
     attempts = ada.application.extensions["zerotrust"].challenges._attempts
     seen: list[str] = []
-    monkeypatch.setattr(attempts, "slow", lambda _user, address, **_: seen.append(address))
+    monkeypatch.setattr(attempts, "slow", lambda _user, _factor, address, **_: seen.append(address))
     path = ada.get("/transfer").location.removeprefix("/bank")
     form = testing.codes._hidden_fields(ada, path)
     ada.post(path, data={**form, "code": "000000"}, headers=ORIGIN)
