@@ -57,7 +57,9 @@ def test_known_browsers_and_their_marks_are_erased(make_site: Callable[..., Site
     assert ada.asked()
 
 
-def test_the_rest_goes_within_a_day_and_counts_of_wrong_codes_within_thirty(make_site: Callable[..., Site]) -> None:
+def test_the_rest_goes_within_a_day_and_counts_of_wrong_codes_within_thirty(
+    make_site: Callable[..., Site],
+) -> None:
     site = make_site()
     lived(site)
     erase(site, "ada")
