@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from flask_zerotrust.challenge import pending
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.sessions.browsers import Browser
 from tests.clock import Clock
@@ -26,6 +28,14 @@ EXAMPLES = int(os.environ.get("ZEROTRUST_FUZZ", "30"))
 TEXTS = st.text(max_size=200) | st.binary(max_size=120).map(lambda raw: raw.decode("latin-1"))
 KEY = Key()
 ROWS = ("browsers:ada", "browser-marks:ada")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def unhurried() -> Iterator[None]:
+    """Let all examples open challenges in one minute."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pending, "MAX_NEW_A_MINUTE", 1_000_000)
+        yield
 
 
 @cache

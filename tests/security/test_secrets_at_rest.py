@@ -108,7 +108,7 @@ def test_the_same_code_lies_there_differently_for_every_challenge_and_person(on_
 
 
 def test_addresses_and_budgets_hold_no_number_and_no_address(on_disk, tmp_path):
-    pending = on_disk.send(on_disk.open(), address="192.0.2.77")
+    pending = on_disk.send(on_disk.open())
     on_disk.reason(on_disk.check, pending, on_disk.wrong_code(), address="192.0.2.77")
     assert b"192.0.2.77" not in raw(tmp_path)
     assert NUMBER[1:7].encode() not in raw(tmp_path)
