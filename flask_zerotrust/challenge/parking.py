@@ -26,7 +26,7 @@ _WORDS = re.compile(r"[^\W_]+")
 
 # Tokens against cross-site requests are spent by the browser, not typed by the person: without them
 # the form could not be submitted again.
-_CSRF = ("csrf", "xsrf", "authenticitytoken", "requestverificationtoken")
+_CSRF = re.compile("csrf|xsrf|authenticitytoken|requestverificationtoken")
 # What a code is called when it is no secret.
 _PLAIN_CODES = frozenset(
     re.findall(
@@ -137,7 +137,7 @@ def is_secret(name: str, parts: tuple[str, ...]) -> bool:
         return True
     words = _split(plain)
     whole = "".join(words)
-    if any(token in whole for token in _CSRF):
+    if _CSRF.search(whole):
         return False
     secrets = _secrets(parts)
     return _inside(whole, secrets.long) or any(
@@ -148,9 +148,8 @@ def is_secret(name: str, parts: tuple[str, ...]) -> bool:
     )
 
 
-def _inside(whole: str, long: Iterable[str]) -> bool:
-    innocent = any(word in whole for word in _INNOCENT)
-    return not innocent and any(part in whole for part in long)
+def _inside(whole: str, long: re.Pattern[str]) -> bool:
+    return long.search(whole) is not None and not any(word in whole for word in _INNOCENT)
 
 
 def _plain_code(run: str, words: Sequence[str], start: int) -> bool:
@@ -181,7 +180,7 @@ class _Secrets:
 
     whole: frozenset[str]
     beginnings: frozenset[str]
-    long: tuple[str, ...]
+    long: re.Pattern[str]
 
 
 @lru_cache(maxsize=16)
@@ -189,8 +188,9 @@ def _secrets(parts: tuple[str, ...]) -> _Secrets:
     squeezed = {"".join(_split(_plain(part))) for part in parts} - {""}
     whole = squeezed | {part + "s" for part in squeezed}
     beginnings = {part[: i + 1] for part in whole for i in range(len(part))}
-    long = tuple(sorted(part for part in squeezed if len(part) >= _LONG))
-    return _Secrets(frozenset(whole), frozenset(beginnings), long)
+    long = "|".join(sorted(re.escape(part) for part in squeezed if len(part) >= _LONG))
+    # Without a long part, a pattern that matches nothing.
+    return _Secrets(frozenset(whole), frozenset(beginnings), re.compile(long or "(?!)"))
 
 
 def _size(text: str) -> int:
