@@ -22,8 +22,8 @@ _FORM = "browsers"
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """A date on a page: for programs (ISO 8601) and in the words of the user's language."""
+class Time:
+    """A date or time on a page: for programs (ISO 8601, UTC) and in the words of the user's language."""
 
     iso: str
     text: str
@@ -34,8 +34,8 @@ class Row:
     """A remembered browser as the page shows it."""
 
     name: str
-    since: Day
-    used: Day
+    since: Time
+    used: Time
     is_this: bool
     forget_url: str
 
@@ -91,7 +91,7 @@ def _row(browser: Browser, this: str | None) -> Row:
     )
 
 
-def day(at: float) -> Day:
+def day(at: float) -> Time:
     """Return the date of a time (wall-clock seconds), in UTC."""
     when = datetime.fromtimestamp(0, UTC) + timedelta(seconds=at)
-    return Day(when.date().isoformat(), format_date(when))
+    return Time(when.date().isoformat(), format_date(when))

@@ -171,7 +171,7 @@ def _gone(dates: FactorDates) -> dict[str, Any]:
     return {"label": name, "added": _day(dates.added_at), "removed": _day(dates.removed_at)}
 
 
-def _day(at: float | None) -> browser_list.Day | None:
+def _day(at: float | None) -> browser_list.Time | None:
     return None if at is None else browser_list.day(at)
 
 

@@ -14,6 +14,7 @@ from flask_zerotrust.sessions.record import Record
 from flask_zerotrust.sessions.sessions import short_id
 from flask_zerotrust.web import browsers, endings, responses
 from flask_zerotrust.web.state import Guard
+from flask_zerotrust.web.views.browser_list import Time
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
 from flask_zerotrust.web.views.owner_check import owner_view
 
@@ -26,14 +27,6 @@ _NEWS = {
     "ended": N_("That session is logged out."),
     "others_ended": N_("You are logged out everywhere else."),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Time:
-    """A time on a page: for programs (ISO 8601, UTC) and in the words of the user's language."""
-
-    iso: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
