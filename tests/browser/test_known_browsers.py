@@ -325,7 +325,8 @@ def test_below_a_path_a_browser_is_remembered_and_proves_itself(page: Page, moun
     pass_with(page, mounted, REMEMBER)
     assert page.url == mounted.url + "/statements"
     paths = {cookie["name"]: cookie["path"] for cookie in page.context.cookies()}
-    assert paths == {"session": "/bank", "zerotrust_browser": "/bank/zerotrust"}
+    mounted_at = {"session": "/bank", "zerotrust_pair": "/bank", "zerotrust_browser": "/bank/zerotrust"}
+    assert paths == mounted_at
     log_out(page)
     log_in(page, mounted)
     send_money(page, mounted)
