@@ -234,7 +234,9 @@ def _make_private(file: Path) -> None:
         if not file.is_file():
             raise _unusable(file, "it is not a file")
         for path in _neighbours(file):
-            path.chmod(0o600)
+            # The last connection of another process takes the log away with it.
+            with suppress(FileNotFoundError):
+                path.chmod(0o600)
     except OSError as error:
         raise _unusable(file, error.strerror or "unknown reason") from error
     for path, rights in ((file, os.R_OK | os.W_OK), (file.parent, os.W_OK | os.X_OK)):

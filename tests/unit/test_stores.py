@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flask_zerotrust.errors import ConfigError, StoreError
-from flask_zerotrust.stores import MemoryStore, SQLiteStore, Store, connections, from_url, update
+from flask_zerotrust.stores import MemoryStore, SQLiteStore, Store, connections, from_url, sqlite, update
 from tests.clock import Clock
 from tests.conftest import every_store
 from tests.servers import emptied
@@ -500,6 +500,26 @@ def test_a_file_that_others_could_read_is_made_private(tmp_path):
     (tmp_path / "s.sqlite").chmod(0o644)
     SQLiteStore(tmp_path / "s.sqlite").close()
     assert modes(tmp_path) == {"s.sqlite": 0o600}
+
+
+def test_a_log_that_another_process_takes_away_stops_no_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last connection closes between the look at the folder and the change of rights."""
+    log = tmp_path / "s.sqlite-wal"
+    log.touch()
+    neighbours = sqlite._neighbours
+
+    def look(file: Path) -> list[Path]:
+        seen = list(neighbours(file))
+        log.unlink(missing_ok=True)
+        return seen
+
+    monkeypatch.setattr(sqlite, "_neighbours", look)
+    store = SQLiteStore(tmp_path / "s.sqlite")
+    store.put("key", b"value", ttl_s=60)
+    assert store.get("key") == b"value"
+    store.close()
 
 
 def test_values_outlive_the_store_object(tmp_path):
