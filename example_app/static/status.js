@@ -47,4 +47,6 @@ async function refresh() {
 
 document.addEventListener("zerotrust:sent", refresh);
 setInterval(refresh, POLL_MS);
-refresh();
+// A page that only passes on, such as that of a proof, is left before it has loaded.
+if (document.readyState === "complete") refresh();
+else addEventListener("load", refresh);

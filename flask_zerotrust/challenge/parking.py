@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -18,11 +18,8 @@ MAX_NAMES_CHARS = 4_096
 
 # A part this long is unlikely to occur in an innocent word, so it need not stand alone.
 _LONG = 6
-# A place between two words inside a name: newPassword, CVVCode, card2.
-_SEAMS = re.compile(
-    r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])"
-)
-_WORDS = re.compile(r"[^\W_]+")
+# A word of a name: digits, or letters up to the next capital (newPassword, CVVCode).
+_WORDS = re.compile(r"[A-Z]+(?=[A-Z][^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\d+")
 
 # Tokens against cross-site requests are spent by the browser, not typed by the person: without them
 # the form could not be submitted again.
@@ -140,12 +137,7 @@ def is_secret(name: str, parts: tuple[str, ...]) -> bool:
     if _CSRF.search(whole):
         return False
     secrets = _secrets(parts)
-    return _inside(whole, secrets.long) or any(
-        run in secrets.whole and not _plain_code(run, words, start)
-        for start, word in enumerate(words)
-        if word in secrets.beginnings
-        for run in _runs(words, start, secrets.beginnings)
-    )
+    return _inside(whole, secrets.long) or _some_words_are(secrets, words)
 
 
 def _inside(whole: str, long: re.Pattern[str]) -> bool:
@@ -156,14 +148,18 @@ def _plain_code(run: str, words: Sequence[str], start: int) -> bool:
     return run in ("code", "codes") and start > 0 and words[start - 1] in _PLAIN_CODES
 
 
-def _runs(words: Sequence[str], start: int, beginnings: frozenset[str]) -> Iterator[str]:
-    """Yield a word, that word and the next joined, and so on, as long as a part can begin like that."""
-    run = ""
-    for i in range(start, len(words)):
-        run += words[i]
-        if run not in beginnings:
-            return
-        yield run
+def _some_words_are(secrets: _Secrets, words: Sequence[str]) -> bool:
+    """Say whether a word, or it and the next ones joined, are a secret part as a whole."""
+    beginnings, n = secrets.beginnings, len(words)
+    for start in range(n):
+        run, end = words[start], start + 1
+        while run in beginnings:
+            if run in secrets.whole and not _plain_code(run, words, start):
+                return True
+            if end == n:
+                break
+            run, end = run + words[end], end + 1
+    return False
 
 
 def _plain(name: str) -> str:
@@ -171,7 +167,7 @@ def _plain(name: str) -> str:
 
 
 def _split(name: str) -> list[str]:
-    return [word.casefold() for word in _WORDS.findall(_SEAMS.sub(" ", name))]
+    return " ".join(_WORDS.findall(name)).casefold().split(" ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask_zerotrust.config import Settings
@@ -48,7 +48,7 @@ class Sealed(Kept):
         self._store.put(key, self._sealed(record), ttl_s=life_s, owner=owner_of(user))
 
     def _sealed(self, record: DataclassInstance) -> bytes:
-        return self._keys.encrypt(self.purpose, json.dumps(asdict(record)).encode())
+        return self._keys.encrypt(self.purpose, json.dumps(record, default=_members_of).encode())
 
     def _members(self, raw: bytes | None) -> dict[str, Any]:
         """Return what a record held, or raise ChallengeError ``gone``."""
@@ -72,3 +72,7 @@ def pool_of(known: bool) -> str:
 def owner_of(user: str) -> str:
     """Return the name under which the store erases what belongs to a user."""
     return "user:" + user
+
+
+def _members_of(record: DataclassInstance) -> dict[str, Any]:
+    return {member.name: getattr(record, member.name) for member in fields(record)}

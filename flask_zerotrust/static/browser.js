@@ -80,8 +80,10 @@ function isUnknown(user) {
 }
 
 async function signed(pair, ...lines) {
-  const signature = await crypto.subtle.sign(SIGN, pair.privateKey, encoder.encode(lines.join("\n")));
-  const point = await crypto.subtle.exportKey("raw", pair.publicKey);
+  const [signature, point] = await Promise.all([
+    crypto.subtle.sign(SIGN, pair.privateKey, encoder.encode(lines.join("\n"))),
+    crypto.subtle.exportKey("raw", pair.publicKey),
+  ]);
   return { key: base64url(point), signature: base64url(signature) };
 }
 

@@ -154,14 +154,15 @@ async function ask() {
   if (given.browser && hasForm()) proof = await (await import("./browser.js")).proofFor(given.browser, token);
 }
 
-// A form needs a token although nothing moves. The session of a page that comes back may be another.
+// A form needs a token although nothing moves. The session of a page that comes back may be another. A page that
+// proves this browser is left at once if it can be: its form waits until it is shown, and focused.
 function begin({ persisted }) {
   if (persisted) token = proof = early = 0;
   if (!token && hasForm()) early ||= renew().catch(() => {});
 }
 
 function hasForm() {
-  return document.querySelector("form[method=post i]");
+  return !document.querySelector("[data-zt-proving]") && document.querySelector("form[method=post i]");
 }
 
 function renew() {

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Request, Route, expect
 
 from tests.integration.sites import reads_older_sessions
 
@@ -87,6 +87,13 @@ def again(page: Page, bank: Bank, name: str = "ada") -> None:
     assert status(page)["browser"] == "new"
 
 
+def unless_at_a_challenge(route: Route) -> None:
+    if "/challenge/" in route.request.headers.get("referer", ""):
+        route.continue_()
+    else:
+        route.abort()
+
+
 def sent(page: Page) -> Any:
     return expect(page.locator(".notice.success"))
 
@@ -153,6 +160,21 @@ def test_the_challenge_page_proves_before_it_shows_anything(page: Page, bank: Ba
     page.get_by_role("button", name="Confirm and continue").click()
     sent(page).to_contain_text("£7.00 is on its way")
     assert status(page)["browser"] == "known"
+
+
+def test_while_it_proves_the_challenge_page_asks_for_nothing_else(page: Page, bank: Bank) -> None:
+    remember(page, bank)
+    again(page, bank)
+    asked: list[Request] = []
+    page.on("request", lambda request: asked.append(request))
+    # Without it the form carries no proof, so that the challenge page has to prove.
+    page.route("**/collector.js*", unless_at_a_challenge)
+    guarded(page, bank)
+    page.wait_for_url("**/confirm")
+    before = asked[: next(i for i, one in enumerate(asked) if one.url.endswith("/prove"))]
+    there = [one.url for one in before if "/challenge/" in one.headers.get("referer", "")]
+    assert [url for url in there if url.endswith("/collector.js")]
+    assert not [url for url in there if "/zerotrust/token" in url]
 
 
 def test_a_dialog_is_not_even_opened(page: Page, bank: Bank) -> None:

@@ -300,7 +300,7 @@ SECRET_NAMES = re.findall(
     client_secret card cardNumber card_number card-number cardnumber creditcard credit_card cc-number ccNum
     cvv CVV2 cvvCode cvc card_cvc csc code Code otp otp_code smsCode smscode totp 2fa 2fa_code mfa_code
     security_code securityCode verification-code one_time_code recovery_codes backupCode tan api_key apiKey
-    access_token passwort contraseña mot_de_passe ｐin
+    access_token passwort contraseña mot_de_passe ｐin caféPin naïvePIN ÉtéPin3
     """,
 )
 INNOCENT_NAMES = re.findall(
