@@ -261,7 +261,7 @@ def judge(state: RiskState, policy: Policy) -> tuple[Level, float]:
 
 
 def _bot_level(state: RiskState, risk: float, policy: Policy) -> Level:
-    if _is_high(state, policy):
+    if _is_high(state, risk, policy):
         return "high"
     if state.weight < policy.min_weight or _is_unclear(state, risk, policy):
         return "unknown"
@@ -272,9 +272,12 @@ def _is_settled(state: RiskState, policy: Policy) -> bool:
     return state.weight >= policy.settled_strokes - 0.5
 
 
-def _is_high(state: RiskState, policy: Policy) -> bool:
-    high_at = policy.high_at if _is_settled(state, policy) else policy.early_high_at
-    return state.worst >= policy.window_high_at or _bot(state, policy, high_at) >= high_at
+def _is_high(state: RiskState, early_risk: float, policy: Policy) -> bool:
+    if state.worst >= policy.window_high_at:
+        return True
+    if not _is_settled(state, policy):
+        return early_risk >= policy.early_high_at
+    return _bot(state, policy, policy.high_at) >= policy.high_at
 
 
 def _is_unclear(state: RiskState, risk: float, policy: Policy) -> bool:

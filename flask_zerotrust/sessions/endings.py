@@ -15,7 +15,7 @@ ENDED_S = 400 * 86_400.0
 MAX_THREADS = 100
 # 64 random bits: an epoch is compared, not guessed.
 _EPOCH_BYTES = 8
-_ALL = "epoch"
+EPOCH_KEY = "epoch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class Endings:
 
     def epoch(self) -> str:
         """Return the epoch in which step-ups and proofs count. Those of another epoch do not."""
-        return (self._store.get(_ALL) or b"").decode()
+        return epoch_of(self._store.get(EPOCH_KEY))
 
     def begin_epoch(self) -> None:
         """End the step-ups and proofs of everybody."""
-        self._store.put(_ALL, _new_epoch().encode(), ttl_s=ENDED_S)
+        self._store.put(EPOCH_KEY, _new_epoch().encode(), ttl_s=ENDED_S)
 
     def of(self, tag: str) -> Ended:
         """Return what was ended of the user with this tag.
@@ -86,6 +86,11 @@ class Endings:
 
         for tag in tags:
             update(self._store, _key(tag), step, ttl_s=ENDED_S, owner=owner)
+
+
+def epoch_of(raw: bytes | None) -> str:
+    """Return the epoch of everybody that a row names; empty while there was never another one."""
+    return (raw or b"").decode()
 
 
 def _new_epoch() -> str:

@@ -16,7 +16,7 @@ from flask_zerotrust.config import CLOCK_SLACK_S, Settings
 from flask_zerotrust.errors import PayloadError
 from flask_zerotrust.keys import KeyRing, is_among
 from flask_zerotrust.risk.level import RiskState
-from flask_zerotrust.sessions.endings import Endings
+from flask_zerotrust.sessions.endings import EPOCH_KEY, Endings, epoch_of
 from flask_zerotrust.sessions.record import Grant, Ledger, Proof, Record
 from flask_zerotrust.stores.base import Store, reading, update
 from flask_zerotrust.stores.quotas import enlist, network
@@ -215,11 +215,12 @@ class Sessions:
 
         A tombstone, or a record that belongs to another user, counts as none.
         """
-        raw = self._store.get(_key(session_id))
+        keys = (_key(session_id), _ledger_key(user or ""), EPOCH_KEY)
+        raw, ledger, epoch = self._store.get_many(keys)
         found = Record.load(raw) if raw is not None else None
         if found is None or found.gone or (found.user is not None and found.user != user):
             return None
-        return self._as_now(found)
+        return _as_now(found, Ledger.load(ledger), epoch_of(epoch))
 
     def is_ended(self, session: MutableMapping[str, Any]) -> bool:
         """Return whether this session was ended before its time, by its user or an operator.
@@ -417,15 +418,9 @@ class Sessions:
         return Record(user=user, latched=latched, noted=2 if latched else 0, answered=held.latch)
 
     def _as_now(self, record: Record) -> Record:
-        """Return a record as it counts now.
-
-        It has the latch that another session of its user has raised since, and no grant or proof that was
-        ended for everybody.
-        """
-        record = self._trusted(record)
-        if record.latched or record.user is None or not self.ledger(record.user).reaches(record):
-            return record
-        return replace(record, latched=True, noted=2)
+        """Return a record as it counts now."""
+        ledger, epoch = self._store.get_many((_ledger_key(record.user or ""), EPOCH_KEY))
+        return _as_now(record, Ledger.load(ledger), epoch_of(epoch))
 
     def _taken_over(self, record: Record, user: str | None) -> Record:
         """Return a record as it goes on under a new id of a user, with what is held against the user."""
@@ -620,6 +615,18 @@ class Sessions:
 def short_id(session_id: str) -> str:
     """Return what commands and logs call a session: enough to find it, too little to be it."""
     return session_id[:8]
+
+
+def _as_now(record: Record, ledger: Ledger, epoch: str) -> Record:
+    """Return a record as it counts now.
+
+    It has the latch that another session of its user has raised since, and no grant or proof of another
+    epoch.
+    """
+    record = record.trusted_in(epoch)
+    if record.latched or record.user is None or not ledger.reaches(record):
+        return record
+    return replace(record, latched=True, noted=2)
 
 
 def _paired(session: MutableMapping[str, Any], pair: str) -> Entry | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -24,6 +24,9 @@ class Store(Protocol):
 
     def get(self, key: str) -> bytes | None:
         """Return the value; of a counter its decimal digits; None when there is none."""
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Return what :meth:`get` returns for each key, in one round trip."""
 
     def put(self, key: str, value: bytes, *, ttl_s: float, owner: str | None = None) -> None:
         """Write the value, whatever was there. ``owner`` is who it is about."""

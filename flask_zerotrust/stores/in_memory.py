@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
@@ -42,6 +42,10 @@ class MemoryStore:
         with self._lock:
             row = self._live(key)
         return None if row is None else _as_bytes(row.value)
+
+    def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Return what :meth:`get` returns for each key."""
+        return [self.get(key) for key in keys]
 
     def put(self, key: str, value: bytes, *, ttl_s: float, owner: str | None = None) -> None:
         """Write the value, whatever was there."""

@@ -218,7 +218,7 @@ def test_a_decision_reads_the_session_and_its_users_ledger(make_site: Callable[.
     store.reads.clear()
     assert ada.open("/page").status_code == 200
     ended = "ended:" + ada.entry()["u"]
-    assert store.reads == [ended, "session:" + ada.entry()["id"], "ledger:ada"]
+    assert store.reads == [ended, "session:" + ada.entry()["id"], "ledger:ada", "epoch"]
 
 
 def test_unguarded_views_never_ask(ada: Visitor) -> None:

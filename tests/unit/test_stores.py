@@ -103,6 +103,15 @@ def test_what_was_put_is_what_one_gets(store):
     assert store.get("other") is None
 
 
+def test_many_keys_are_read_at_once(store, its_clock):
+    store.put("a", b"1", ttl_s=60, owner="user:ada")
+    store.increment("n", ttl_s=60)
+    store.put("gone", b"2", ttl_s=1)
+    its_clock.tick(2)
+    keys = ["n", "none", "a", "gone", "a"]
+    assert store.get_many(keys) == [b"1", None, b"1", None, b"1"] == [store.get(key) for key in keys]
+
+
 def test_keys_are_found_by_how_they_begin(store, its_clock):
     for key in ("a:1", "a:é", "a:\U0010fff0", "a;", "b:1", "A:1"):
         store.put(key, b"", ttl_s=10)
