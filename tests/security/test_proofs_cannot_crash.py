@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 from hypothesis import assume, given, settings
@@ -125,7 +126,9 @@ def test_octets_have_one_spelling() -> None:
 @given(st.integers(0, 2**32), st.sampled_from(["zerotrust_proof", "zerotrust_key"]))
 def test_any_octets_in_place_of_a_form(seed: int, field: str) -> None:
     url, _, data = challenge()
-    body = mutated(f"{field}={KEY.proof(data['token'])}&code=1".encode(), seed)
+    proof = KEY.proof(data["token"])
+    body = mutated(f"{field}={proof}&code=1".encode(), seed)
+    assume(proof not in unquote_plus(body.decode("latin-1")))  # a whole one may prove
     kinds = ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain")
     for path in (url, url + "/prove", "/transfer"):
         for kind in kinds:
