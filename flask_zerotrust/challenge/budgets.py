@@ -12,6 +12,8 @@ from flask_zerotrust.stores.base import reading, update
 
 _HOUR_S = 3_600.0
 _DAY_S = 86_400.0
+# What a mail server and a text message provider may take to answer, together.
+_TELLING_S = 60.0
 # Messages are added up by five minutes, so a budget looks back 60 to 65 minutes.
 _SLOT_S = 300.0
 _SLOTS = int(_HOUR_S / _SLOT_S)
@@ -98,8 +100,12 @@ class Budgets(Kept):
         self._spend("told", (factor.recipient or factor.id).lower(), NOTICES_HOUR, now)
 
     def first_today(self, user: str, notice: str) -> bool:
-        """Return True to the first caller within 24 hours."""
-        return self._store.claim(f"told:{notice}:{user}", ttl_s=_DAY_S)
+        """Return True to the first caller within 24 hours, who has a minute to tell and to note it."""
+        return self._store.claim(_told(user, notice), ttl_s=_TELLING_S)
+
+    def note_told(self, user: str, notice: str) -> None:
+        """Keep for 24 hours that a notice went out. Without that, the next cause sends it again."""
+        self._store.put(_told(user, notice), b"", ttl_s=_DAY_S)
 
     def _spend(self, kind: str, name: str, limit: int, now: float) -> None:
         key = f"budget:{kind}:{self._keys.digest('budget', kind, name)}"
@@ -121,3 +127,7 @@ class Budgets(Kept):
 def _shared(limit: int, *, known: bool) -> int:
     """Return how much of a shared budget a browser may use up."""
     return limit if known else limit - limit // _RESERVED_PART
+
+
+def _told(user: str, notice: str) -> str:
+    return f"told:{notice}:{user}"

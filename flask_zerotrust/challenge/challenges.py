@@ -283,6 +283,10 @@ class Challenges:
         """Return True once a day for a notice that a thief can cause again and again."""
         return self._budgets.first_today(user, notice)
 
+    def note_told(self, user: str, notice: str) -> None:
+        """Keep that such a notice went out. If its worker ended before, the next cause sends it again."""
+        self._budgets.note_told(user, notice)
+
     def question(self, pending: Pending, factor: Factor) -> str | None:
         """Return what the browser is asked, as JSON; None for a factor that answers no questions."""
         if not isinstance(factor, Questioned):

@@ -75,11 +75,13 @@ class Endings:
             self._store.put(_key(tag), row, ttl_s=ENDED_S, owner=owner)
 
     def end_one(self, tags: Iterable[str], owner: str, thread: str) -> None:
-        """End one session of a user."""
+        """End one session of a user. To end it again changes nothing."""
         fresh = _new_epoch()
 
         def step(raw: bytes | None) -> bytes:
             held = Ended() if raw is None else _load(raw)
+            if thread in held.threads:
+                return _dump(held)
             if len(held.threads) >= MAX_THREADS:
                 return _dump(Ended(fresh))
             return _dump(replace(held, threads=(*held.threads, thread)))

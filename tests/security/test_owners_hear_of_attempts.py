@@ -163,6 +163,18 @@ def test_a_store_that_fails_just_then_does_not_change_the_answer(
     assert "an owner is not told: wrong-codes" in caplog.text
 
 
+def test_a_notice_that_cannot_be_noted_went_out(
+    bank: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> None:
+        raise StoreError("gone for a moment")
+
+    monkeypatch.setattr(guard_of(bank).challenges, "note_told", fail)
+    guess(bank.visitor().login(), ALARM_FAILURES)
+    assert len(told(bank)) == 2
+    assert "an owner may be told twice: wrong-codes" in caplog.text
+
+
 def test_what_is_told_is_a_line_of_the_audit_log(
     make_bank: Callable[..., Site], caplog: pytest.LogCaptureFixture
 ) -> None:

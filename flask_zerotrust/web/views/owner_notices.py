@@ -76,6 +76,7 @@ def guessed(guard: Guard, user: str) -> None:
             num=ALARM_FAILURES,
         )
         _tell(guard, user, "wrong-codes", text, _factors(guard, user))
+        _note_told(guard, user, "wrong-codes")
 
 
 def connect(app: Flask) -> None:
@@ -88,6 +89,7 @@ def _latched(_: Flask, *, user: str | None, **__: Any) -> None:
     if user is not None and _is_due(guard, user, "latched"):
         text = gettext("The mouse moved in an unusual way in your account. We ask for a code again there.")
         _tell(guard, user, "latched", text, _factors(guard, user))
+        _note_told(guard, user, "latched")
 
 
 def _is_due(guard: Guard, user: str, event: str) -> bool:
@@ -101,6 +103,14 @@ def _is_due(guard: Guard, user: str, event: str) -> bool:
     except StoreError:
         log.exception("the risk store did not answer; an owner is not told: %s", event)
         return False
+
+
+def _note_told(guard: Guard, user: str, event: str) -> None:
+    """Keep for a day that the owner was told, once it is done: a worker may be killed before."""
+    try:
+        guard.challenges.note_told(user, event)
+    except StoreError:
+        log.exception("the risk store did not answer; an owner may be told twice: %s", event)
 
 
 def _factors(guard: Guard, user: str) -> Sequence[Factor]:
