@@ -12,7 +12,7 @@ from flask_wtf import CSRFProtect
 from jinja2 import ChoiceLoader, DictLoader
 
 from flask_zerotrust import step_up_required
-from tests.forms import form_with
+from tests.forms import form_to, form_with
 from tests.integration.sites import Site, Visitor, enrolled_eve, totp
 
 PAGES = ["/factors", "/enrol", "/recovery", "/factors/totp", "/factors/add/sms", "/challenge/" + "x" * 22]
@@ -114,6 +114,14 @@ def test_a_form_without_an_origin_still_needs_its_own_token(eve: Visitor) -> Non
     headers = {"Accept": "text/html", "Origin": "null"}
     answer = eve.client.post("/zerotrust/enrol", data={"code": "123456"}, headers=headers)
     assert answer.status_code == 400
+
+
+def test_a_form_without_an_origin_is_taken_from_a_page_without_a_referrer_only(eve: Visitor) -> None:
+    """Every other page of the extension says where its forms come from."""
+    form = form_to(eve.open("/zerotrust/sessions").text, "/sessions/end")
+    headers = {"Accept": "text/html", "Origin": "null"}
+    assert eve.client.post(form.action, data=form.fields, headers=headers).status_code == 403
+    assert eve.submit(form.action, form.fields).status_code == 303
 
 
 def test_another_site_in_a_frame_without_an_origin_is_refused(eve: Visitor) -> None:

@@ -81,7 +81,7 @@ def _sentence(error: ChallengeError | None) -> str | None:
 
 
 def _take(guard: Guard, user: str, *, first: bool) -> ResponseReturnValue:
-    check_form(guard, "enrol")
+    check_form(guard, "enrol", without_referrer=True)
     try:
         secret = guard.challenges.enrol_confirm(
             user, guard.thread(user), request.form.get("code", ""), now=guard.clock()

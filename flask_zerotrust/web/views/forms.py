@@ -29,10 +29,14 @@ def form_token(guard: Guard, purpose: str) -> str:
     return str(guard.form_tokens.dumps([guard.user(), purpose]))
 
 
-def check_form(guard: Guard, purpose: str) -> None:
-    """Refuse a form that another site has posted, with 400 or 403."""
-    # A page without a referrer has "null" for an origin in browsers that send no Sec-Fetch-Site.
-    unnamed = "Sec-Fetch-Site" not in request.headers and request.headers.get("Origin") == "null"
+def check_form(guard: Guard, purpose: str, *, without_referrer: bool = False) -> None:
+    """Refuse a form that another site has posted, with 400 or 403.
+
+    ``without_referrer`` says that the form stands on a page that sends none. Its origin is "null" in
+    browsers that send no Sec-Fetch-Site, and then the token alone decides.
+    """
+    unknown = "Sec-Fetch-Site" not in request.headers and request.headers.get("Origin") == "null"
+    unnamed = without_referrer and unknown
     if responses.same_origin() is False and not unnamed:
         back = (gettext("Back"), request.script_root + "/")
         _refuse(403, gettext("This form was posted from another site."), back)
