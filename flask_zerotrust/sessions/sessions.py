@@ -6,7 +6,7 @@ The session holds ids only. The record in the store decides.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, MutableMapping
+from collections.abc import Callable, Collection, Iterable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,10 +16,10 @@ from flask_zerotrust.config import CLOCK_SLACK_S, Settings
 from flask_zerotrust.errors import PayloadError
 from flask_zerotrust.keys import KeyRing, is_among
 from flask_zerotrust.risk.level import RiskState
+from flask_zerotrust.sessions.bounds import Bounds
 from flask_zerotrust.sessions.endings import EPOCH_KEY, Endings, epoch_of
 from flask_zerotrust.sessions.record import Grant, Ledger, Proof, Record
 from flask_zerotrust.stores.base import Store, reading, update
-from flask_zerotrust.stores.quotas import enlist, network
 
 SESSION_KEY = "_zerotrust"
 
@@ -29,24 +29,6 @@ ID_BYTES = 16
 # So many elevated sessions of one user, none of them stepped up, latch the next: opening new
 # sessions that each stay just below *high* does not help.
 MAX_STRIKES = 3
-
-# A visitor costs nothing to invent, so records of people who have not logged in are kept for a visit only:
-# movement fades to half in this time (ZEROTRUST_HALF_LIFE_S).
-ANONYMOUS_S = 900.0
-# Records that begin in a minute: of visitors altogether, of visitors from one network, which a large office
-# may share, and of one user from one network.
-MAX_NEW_ANONYMOUS_A_MINUTE = 6_000
-MAX_NEW_A_MINUTE_NETWORK = 300
-MAX_NEW_A_MINUTE_USER = 30
-# Records at one time: of a user's proven sessions, of a user's others, of ids that these had before, and
-# of the visitors of one network.
-MAX_PROVEN, MAX_UNPROVEN, MAX_BURIED, MAX_NETWORK = 100, 100, 100, 500
-# Batches of all sessions of a user: one hand moves one mouse. The collector sends one every 2 s while there
-# is movement, and one a press. Each leaves a claim in the store.
-MAX_BATCHES_AN_HOUR = 5_000
-# Batches of visitors: from one network an hour, and altogether a minute.
-MAX_BATCHES_AN_HOUR_NETWORK = 10_000
-MAX_ANONYMOUS_BATCHES_A_MINUTE = 20_000
 
 # A step-up or a login this old changes no factors, however long the site lets one count elsewhere: who sits
 # down at a browser left open would add their own. As long as a challenge may take (ZEROTRUST_CHALLENGE_S).
@@ -93,10 +75,6 @@ class Entry:
             return None
 
 
-# Characters of a digest that names a network: 40 bits, so that two seldom share a bound.
-_NETWORK_CHARS = 10
-
-
 class Sessions:
     """Sessions and their records, over a store.
 
@@ -114,13 +92,13 @@ class Sessions:
         self, store: Store, keys: KeyRing, settings: Settings, *, address: Callable[[], str] = str
     ) -> None:
         self._store = store
-        self._address = address
         self._keys = keys
         self._settings = settings
         self._tags = lru_cache(_KNOWN)(
             lambda user: tuple(tag[:_TAG_CHARS] for tag in keys.digests("user-tag", user))
         )
         self.endings = Endings(store)
+        self.bounds = Bounds(store, keys, settings, address=address)
 
     def entry(self, session: MutableMapping[str, Any], user: str | None, *, pair: str = "") -> Entry | None:
         """Return this session's entry if it belongs to this user and browser.
@@ -273,7 +251,7 @@ class Sessions:
         def step(raw: bytes | None) -> bytes:
             nonlocal after, began
             if raw is None and not began:
-                self._admit(user)
+                self.bounds.admit(user)
                 began = True
             before = self._as_now(Record.load(raw)) if raw is not None else self._first(user)
             if before.gone:
@@ -284,7 +262,7 @@ class Sessions:
             after = self._note(entry.id, replace(made, begun_at=made.begun_at or made.state.at))
             return after.dump()
 
-        update(self._store, _key(entry.id), step, ttl_s=self._life_s(user), owner=_owner(user))
+        update(self._store, _key(entry.id), step, ttl_s=self.bounds.life_s(user), owner=_owner(user))
         if began:
             self._enlist(entry.id, after)
         return None if after.gone else after
@@ -486,7 +464,9 @@ class Sessions:
         while raw is not None and not (before := Record.load(raw)).gone:
             after = replace(make(before), version=before.version + 1).dump()
             owner = _owner(before.user)
-            if self._store.swap(key, old=raw, new=after, ttl_s=self._life_s(before.user), owner=owner):
+            if self._store.swap(
+                key, old=raw, new=after, ttl_s=self.bounds.life_s(before.user), owner=owner
+            ):
                 return
             raw = self._store.get(key)
 
@@ -506,36 +486,20 @@ class Sessions:
 
     def _put(self, session_id: str, record: Record, *, instead_of: str) -> None:
         self._store.put(
-            _key(session_id), record.dump(), ttl_s=self._life_s(record.user), owner=_owner(record.user)
+            _key(session_id),
+            record.dump(),
+            ttl_s=self.bounds.life_s(record.user),
+            owner=_owner(record.user),
         )
         self._enlist(session_id, record, instead_of=instead_of)
 
     def _enlist(self, session_id: str, record: Record, *, instead_of: str | None = None) -> None:
-        """Add a record to those of its user or network, and delete those that no longer fit."""
-        where = self._network()
-        if record.user is None:
-            roster, place, most = f"sessions-from:{where}", "", MAX_NETWORK
-        elif record.proven:
-            roster, place, most = f"proven-of:{record.user}", "", MAX_PROVEN
-        else:
-            roster, place, most = f"sessions-of:{record.user}", where, MAX_UNPROVEN
-        self._keep(session_id, record.user, roster, place, most, instead_of)
+        """Count a record against its bound, and delete those that no longer fit."""
+        self._delete(self.bounds.enlist(session_id, record, instead_of=instead_of))
 
-    def _keep(
-        self, session_id: str, user: str | None, roster: str, place: str, most: int, instead_of: str | None
-    ) -> None:
-        dropped = enlist(
-            self._store,
-            roster,
-            session_id,
-            place=place,
-            instead_of=instead_of,
-            most=most,
-            ttl_s=self._life_s(user),
-            owner=_owner(user),
-        )
-        for old_id in dropped:
-            self._store.delete(_key(old_id))
+    def _delete(self, session_ids: Iterable[str]) -> None:
+        for session_id in session_ids:
+            self._store.delete(_key(session_id))
 
     def _bury(self, session_id: str) -> Record | None:
         """Put a tombstone where the record was, in one step, and return the record.
@@ -557,45 +521,8 @@ class Sessions:
         if found[0].gone:
             return None
         if found[0].user is not None:
-            self._keep(session_id, found[0].user, f"buried-of:{found[0].user}", "", MAX_BURIED, None)
+            self._delete(self.bounds.enlist_buried(session_id, found[0].user))
         return self._trusted(found[0])
-
-    def admit_batch(self, user: str | None) -> None:
-        """Count a batch of a user, or of a visitor's network.
-
-        Raises
-        ------
-        PayloadError
-            429 for more than a hand can make.
-        """
-        if user is None:
-            name, most = "from:" + self._network(), MAX_BATCHES_AN_HOUR_NETWORK
-        else:
-            name, most = "of:" + user, MAX_BATCHES_AN_HOUR
-        if self._store.increment("batches-" + name, ttl_s=3_600) > most:
-            raise PayloadError("seq", f"more than {most} batches an hour", status=429)
-        if user is None:
-            self._count("visitor-batches", MAX_ANONYMOUS_BATCHES_A_MINUTE)
-
-    def _admit(self, user: str | None) -> None:
-        """Count a record that begins, first against those nearest to it."""
-        where = self._network()
-        if user is not None:
-            self._count(f"new-sessions:{where}:{user}", MAX_NEW_A_MINUTE_USER)
-            return
-        self._count(f"new-visitors-from:{where}", MAX_NEW_A_MINUTE_NETWORK)
-        self._count("new-visitors", MAX_NEW_ANONYMOUS_A_MINUTE)
-
-    def _count(self, name: str, most: int) -> None:
-        if self._store.increment(name, ttl_s=60) > most:
-            raise PayloadError("body", "too many at once; try again in a minute", status=429)
-
-    def _network(self) -> str:
-        return self._keys.digest("network", network(self._address()))[:_NETWORK_CHARS]
-
-    def _life_s(self, user: str | None) -> float:
-        life_s = self._settings.session_s
-        return life_s if user is not None else min(life_s, ANONYMOUS_S)
 
     def _epoch(self, user: str | None) -> str:
         return "" if user is None else self.endings.of(self._tag(user)).epoch

@@ -22,8 +22,9 @@ from flask_zerotrust.replay.memory import ReplayMemory, Rows, rows_of
 from flask_zerotrust.risk import assess
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.risk.timeline import Timeline
+from flask_zerotrust.sessions.bounds import ANONYMOUS_S
 from flask_zerotrust.sessions.record import Record
-from flask_zerotrust.sessions.sessions import ANONYMOUS_S, Entry, Sessions, short_id
+from flask_zerotrust.sessions.sessions import Entry, Sessions, short_id
 from flask_zerotrust.sessions.tokens import Tokens
 from flask_zerotrust.stores.base import Store
 from flask_zerotrust.web import recognition
@@ -89,7 +90,7 @@ class Intake:
         envelope = wire.open_envelope(body, max_bytes=max_bytes)
         self._check_token(envelope, entry)
         batch = wire.decode(envelope, max_events=self.settings.max_batch_events)
-        self.sessions.admit_batch(user)
+        self.sessions.bounds.admit_batch(user)
         # Without the session's id, so that a batch cannot count again after the id has changed.
         claim = f"batch:{envelope.nonce}:{envelope.seq}"
         # With a newer token it would be a batch that the client has made again, under any number.

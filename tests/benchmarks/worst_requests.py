@@ -13,7 +13,7 @@ import numpy as np
 from flask_zerotrust.challenge import pending
 from flask_zerotrust.movement import wire
 from flask_zerotrust.risk import model as scoring
-from flask_zerotrust.sessions import sessions
+from flask_zerotrust.sessions import bounds
 from tests.clock import Clock
 from tests.integration.sites import FixedScorer, Site, Visitor, build_app
 
@@ -65,7 +65,7 @@ def posts(visitor: Visitor, body: str) -> Callable[[], int]:
 
 def site() -> Site:
     """Return a site with the model that ships, whose bounds by minute are out of the way."""
-    pending.MAX_NEW_A_MINUTE = sessions.MAX_BATCHES_AN_HOUR = 1_000_000
+    pending.MAX_NEW_A_MINUTE = bounds.MAX_BATCHES_AN_HOUR = 1_000_000
     made = build_app(Clock(), FixedScorer(), ZEROTRUST_NEW_BROWSER="challenge")
     made.app.extensions["zerotrust"].scorer = scoring.load_bundle()
     return made

@@ -17,7 +17,7 @@ import redis
 
 from flask_zerotrust.challenge.limits import ALARM_FAILURES
 from flask_zerotrust.factors.totp import new_secret
-from flask_zerotrust.sessions import sessions
+from flask_zerotrust.sessions import bounds
 from flask_zerotrust.sessions.endings import ENDED_S, MAX_THREADS
 from flask_zerotrust.stores.redis import RedisStore
 from flask_zerotrust.stores.sqlite import SQLiteStore
@@ -220,7 +220,7 @@ def test_sessions_of_killed_workers_stay_within_the_bound(
     durable: Bank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each kill leaves one record at most that no list counts, and it ends with its session."""
-    monkeypatch.setattr(sessions, "MAX_UNPROVEN", 3)
+    monkeypatch.setattr(bounds, "MAX_UNPROVEN", 3)
     thief, *_ = [durable.site.visitor().login() for _ in range(3)]
 
     def prepare(user: str) -> Work:
@@ -437,7 +437,7 @@ def lasting(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Ite
 def test_a_restart_brings_nothing_back_and_forgets_nothing(
     lasting: Lasting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "MAX_UNPROVEN", 3)
+    monkeypatch.setattr(bounds, "MAX_UNPROVEN", 3)
     site, clock = lasting.site, lasting.clock
     ended, gone = site.visitor().login(), site.visitor().login("bea")
     owner = site.visitor().login().step_up("/admin")

@@ -10,7 +10,7 @@ import pytest
 from flask_zerotrust.challenge import pending
 from flask_zerotrust.factors.enrolled import NotFirstError
 from flask_zerotrust.factors.totp import new_secret
-from flask_zerotrust.sessions import sessions as sessions
+from flask_zerotrust.sessions import bounds
 from tests.clock import Clock
 from tests.forms import form_to, form_with
 from tests.integration.sites import FixedScorer, Site, Visitor, build_app
@@ -126,7 +126,7 @@ def test_fifty_challenges_at_once_stay_within_the_bound(
 def test_fifty_new_sessions_at_once_stay_within_the_bound(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "MAX_UNPROVEN", 12)
+    monkeypatch.setattr(bounds, "MAX_UNPROVEN", 12)
     visitors = [place.site.visitor() for _ in range(FIFTY)]
     works = [lambda _, v=v: v.submit("/login", {"username": "bob"}).status_code for v in visitors]
     works += [lambda _, v=v: v.open("/secret").status_code for v in visitors]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flask_zerotrust.challenge import pending
-from flask_zerotrust.sessions import sessions as sessions
+from flask_zerotrust.sessions import bounds
 from tests.integration.sites import Site, Visitor
 from tests.stored import contents, keys
 
@@ -70,7 +70,7 @@ def test_forms_kept_for_one_user_are_bounded_over_all_sessions(site: Site) -> No
 def test_a_user_sends_so_many_batches_an_hour_and_not_one_more(
     site: Site, ada: Visitor, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(sessions, "MAX_BATCHES_AN_HOUR", 3)
+    monkeypatch.setattr(bounds, "MAX_BATCHES_AN_HOUR", 3)
     token = ada.token()
     codes = [ada.send(ada.body(1, token=token)).status_code for _ in range(3)]
     other = site.visitor().login()
@@ -84,7 +84,7 @@ def test_a_user_sends_so_many_batches_an_hour_and_not_one_more(
 
 
 def test_new_visitors_are_bounded_and_people_who_logged_in_are_not(site: Site, monkeypatch: Any) -> None:
-    monkeypatch.setattr(sessions, "MAX_NEW_ANONYMOUS_A_MINUTE", 2)
+    monkeypatch.setattr(bounds, "MAX_NEW_ANONYMOUS_A_MINUTE", 2)
 
     def newcomer() -> int:
         visitor = site.visitor()
@@ -139,7 +139,7 @@ def records(site: Site) -> int:
 def test_a_users_unproven_sessions_are_bounded_and_a_flood_ends_its_own(
     site: Site, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(sessions, "MAX_UNPROVEN", 5)
+    monkeypatch.setattr(bounds, "MAX_UNPROVEN", 5)
     owner = at(site.visitor(), "198.51.100.1").login().move(3)
     for _ in range(12):
         at(site.visitor(), "203.0.113.9").login().move(1)
@@ -149,7 +149,7 @@ def test_a_users_unproven_sessions_are_bounded_and_a_flood_ends_its_own(
 
 
 def test_a_flood_of_unproven_sessions_ends_no_proven_one(site: Site, monkeypatch: Any) -> None:
-    monkeypatch.setattr(sessions, "MAX_UNPROVEN", 3)
+    monkeypatch.setattr(bounds, "MAX_UNPROVEN", 3)
     owner = site.visitor().login().step_up()
     for _ in range(8):
         site.visitor().login().move(1)
@@ -157,14 +157,14 @@ def test_a_flood_of_unproven_sessions_ends_no_proven_one(site: Site, monkeypatch
 
 
 def test_a_users_proven_sessions_are_bounded(site: Site, monkeypatch: Any) -> None:
-    monkeypatch.setattr(sessions, "MAX_PROVEN", 2)
+    monkeypatch.setattr(bounds, "MAX_PROVEN", 2)
     first, second, third = (site.visitor().login().step_up() for _ in range(3))
     assert [one.asked() for one in (first, second, third)] == [True, False, False]
 
 
 def test_one_session_that_steps_up_often_ends_no_other(site: Site, monkeypatch: Any) -> None:
     """Every step-up gives it another id."""
-    monkeypatch.setattr(sessions, "MAX_PROVEN", 2)
+    monkeypatch.setattr(bounds, "MAX_PROVEN", 2)
     other = site.visitor().login().step_up()
     ada = site.visitor().login()
     for _ in range(4):
@@ -174,7 +174,7 @@ def test_one_session_that_steps_up_often_ends_no_other(site: Site, monkeypatch: 
 
 
 def test_ids_that_sessions_had_before_are_bounded(site: Site, ada: Visitor, monkeypatch: Any) -> None:
-    monkeypatch.setattr(sessions, "MAX_BURIED", 3)
+    monkeypatch.setattr(bounds, "MAX_BURIED", 3)
     for _ in range(9):
         ada.submit("/login", {"username": "ada"})
         ada.move(1)
@@ -184,7 +184,7 @@ def test_ids_that_sessions_had_before_are_bounded(site: Site, ada: Visitor, monk
 def test_new_sessions_of_a_user_are_bounded_by_minute_and_elsewhere_they_begin(
     site: Site, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(sessions, "MAX_NEW_A_MINUTE_USER", 2)
+    monkeypatch.setattr(bounds, "MAX_NEW_A_MINUTE_USER", 2)
 
     def begins(address: str, name: str = "ada") -> int:
         visitor = at(site.visitor(), address).login(name)
@@ -199,7 +199,7 @@ def test_new_sessions_of_a_user_are_bounded_by_minute_and_elsewhere_they_begin(
 
 
 def test_visitors_of_one_network_take_nothing_from_those_of_others(site: Site, monkeypatch: Any) -> None:
-    monkeypatch.setattr(sessions, "MAX_NEW_A_MINUTE_NETWORK", 2)
+    monkeypatch.setattr(bounds, "MAX_NEW_A_MINUTE_NETWORK", 2)
 
     def begins(address: str) -> int:
         visitor = at(site.visitor(), address)
@@ -211,7 +211,7 @@ def test_visitors_of_one_network_take_nothing_from_those_of_others(site: Site, m
 
 
 def test_records_of_one_networks_visitors_are_bounded(site: Site, monkeypatch: Any) -> None:
-    monkeypatch.setattr(sessions, "MAX_NETWORK", 2)
+    monkeypatch.setattr(bounds, "MAX_NETWORK", 2)
     for _ in range(5):
         visitor = at(site.visitor(), "203.0.113.9")
         visitor.open("/")
@@ -220,8 +220,8 @@ def test_records_of_one_networks_visitors_are_bounded(site: Site, monkeypatch: A
 
 
 def test_batches_of_visitors_are_bounded_by_network_and_altogether(site: Site, monkeypatch: Any) -> None:
-    monkeypatch.setattr(sessions, "MAX_BATCHES_AN_HOUR_NETWORK", 2)
-    monkeypatch.setattr(sessions, "MAX_ANONYMOUS_BATCHES_A_MINUTE", 3)
+    monkeypatch.setattr(bounds, "MAX_BATCHES_AN_HOUR_NETWORK", 2)
+    monkeypatch.setattr(bounds, "MAX_ANONYMOUS_BATCHES_A_MINUTE", 3)
 
     def sends(address: str) -> int:
         visitor = at(site.visitor(), address)
