@@ -23,7 +23,7 @@ from flask_zerotrust.factors.twilio_verify import VerifiedSmsFactor, sms_factor
 from flask_zerotrust.identity.profile_store import Progress
 from flask_zerotrust.recordings.recorder import Consent
 from flask_zerotrust.sessions.sessions import short_id
-from flask_zerotrust.web import audit_log, browsers, responses, translations
+from flask_zerotrust.web import audit_log, browsers, renewal, responses, translations
 from flask_zerotrust.web.build import assemble
 from flask_zerotrust.web.endings import log_out_ended, tell
 from flask_zerotrust.web.first_run import warn_without_factors
@@ -113,7 +113,7 @@ class ZeroTrust:
         # Ahead of what the app registered before, so that nothing runs in an app that is not complete, or
         # for a session that was ended. The blueprint has put the first of them there.
         before = app.before_request_funcs.setdefault(None, [])
-        before[:1] = [check_complete, *before[:1], _log_out_ended]
+        before[:1] = [check_complete, *before[:1], _begin]
         # The first of these is called last, after what the app itself does.
         app.after_request_funcs.setdefault(None, [])[:0] = [responses.protect, _settle]
         _follow_logins(app)
@@ -471,11 +471,14 @@ def _end_trust(user: str) -> None:
         )
 
 
-def _log_out_ended() -> None:
-    """End the login of a session that was ended: but not for files, or where no session is saved."""
+def _begin() -> None:
+    """Follow a session whose id was renewed, and end the login of one that was ended; but not for files."""
     guard = this_guard()
     is_file = (request.endpoint or "").rpartition(".")[2] == "static"
-    if guard.settings.mode != "off" and not is_file and not seals(request.environ):
+    if guard.settings.mode == "off" or is_file:
+        return
+    guard.follow_renewal()
+    if not seals(request.environ):  # where no session is saved, nobody is logged out
         log_out_ended(guard)
 
 
@@ -492,6 +495,7 @@ def _settle(response: Response) -> Response:
     except Exception:  # the app's own loader: an answer that is ready stays what it is
         log.exception("who is logged in could not be told at the end of a request")
     set_pair(response)
+    renewal.set_renewed(response)
     return response
 
 

@@ -77,11 +77,12 @@ class Challenges:
         provable: bool = False,
         known: bool = False,
         address: str = "",
+        browser: str = "",
     ) -> str:
         """Keep what the person wanted and return the challenge's id; nothing is sent.
 
-        ``known`` says that the browser is known to the user. It chooses the bounds. In other browsers the
-        network of the address does, too.
+        ``browser`` is the digest of the browser's pair cookie. ``known`` says that the browser is known to
+        the user. It chooses the bounds. In other browsers the network of the address does, too.
 
         Raises
         ------
@@ -99,13 +100,19 @@ class Challenges:
             parked=self._affordable(f"{pool}:{user}", parked),
             opened_at=now,
             provable=provable,
+            browser=browser,
         )
         place = "" if known else self._keys.digest("network", network(address))[:_PLACE_CHARS]
         self._pending.add(pending, pool=pool, place=place)
         return pending.id
 
-    def load(self, challenge_id: str, *, user: str, session_id: str, now: float) -> Pending:
+    def load(
+        self, challenge_id: str, *, user: str, session_id: str, now: float, browser: str = ""
+    ) -> Pending:
         """Return a challenge of this user and session.
+
+        One that the same user began in the same browser, before the last login there, goes on in this
+        session.
 
         Raises
         ------
@@ -113,9 +120,13 @@ class Challenges:
             ``gone`` (expired, closed, never there) or ``not_yours``.
         """
         pending = self._pending.get(challenge_id, now=now)
-        if (pending.user, pending.session_id) != (user, session_id):
+        if pending.user != user:
             raise ChallengeError("not_yours")
-        return pending
+        if pending.session_id == session_id:
+            return pending
+        if pending.passed_at is None and browser and browser == pending.browser:
+            return self._pending.change(pending, lambda p: replace(p, session_id=session_id), now=now)
+        raise ChallengeError("not_yours")
 
     def send(self, pending: Pending, factor: Factor, *, known: bool, now: float, host: str) -> Pending:
         """Send a new code, which voids the one before, and return the challenge as it is then.
@@ -184,11 +195,41 @@ class Challenges:
         self._codes.void(pending)
         self._attempts.succeeded(pending.user, factor, known=known, now=now)
 
-    def passed(self, pending: Pending, *, session_id: str, now: float) -> Pending:
-        """Bind an answered challenge to the session's new id, for the page that confirms its form."""
+    def passed(
+        self,
+        pending: Pending,
+        *,
+        session_id: str,
+        now: float,
+        answer: str = "",
+        granted: str = "",
+        keep_form: bool = True,
+    ) -> Pending:
+        """Keep that a challenge was answered: its page leads onward from now on, and its form is confirmed.
+
+        ``answer`` is what was right, and ``granted`` the session's id since. Script has its form itself.
+        """
+        said = self._digest(pending, answer) if granted else ""
+        self._codes.void(pending)
         return self._pending.change(
-            pending, lambda p: replace(p, session_id=session_id, passed_at=now), now=now
+            pending,
+            lambda p: replace(
+                p,
+                session_id=session_id,
+                passed_at=now,
+                answer=said,
+                granted=granted,
+                parked=p.parked if keep_form else None,
+            ),
+            now=now,
         )
+
+    def repeats(self, pending: Pending, answer: str, *, now: float) -> bool:
+        """Return whether the answer that was right is sent again within a minute."""
+        return pending.repeats(self._digest(pending, answer), now=now)
+
+    def _digest(self, pending: Pending, answer: str) -> str:
+        return self._keys.digest("right-answer", pending.id, answer.strip())
 
     def close(self, pending: Pending) -> None:
         """Forget a challenge, its code and its form; its counters live on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 import secrets
@@ -25,6 +26,9 @@ MAX_A_USER = 100
 MAX_NEW_A_MINUTE = 120
 # Forms of one user kept in the life of a challenge, in known browsers and in others: small and larger ones.
 MAX_PARKED, MAX_PARKED_LARGE, LARGE_BYTES = 40, 8, 4_096
+
+# A form is sent again within so many seconds, after a second press of its button or a lost answer.
+REPEAT_S = 60.0
 
 _ID_BYTES = 16
 _ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
@@ -56,9 +60,13 @@ class Pending:
     sent_at : float or None
         When that was.
     passed_at : float or None
-        When the challenge was answered; then only its form is left to be confirmed.
+        When the challenge was answered. Its form is left to be confirmed, and its page leads onward.
     provable : bool
         A proof by the browser's key answers it, decided when it was opened.
+    browser : str
+        Digest of the pair cookie. The same user in the same browser may go on after another login.
+    answer, granted : str
+        Digest of the answer that was right, and the session's id since. See :meth:`repeats`.
     """
 
     id: str
@@ -73,6 +81,15 @@ class Pending:
     sent_at: float | None = None
     passed_at: float | None = None
     provable: bool = False
+    browser: str = ""
+    answer: str = ""
+    granted: str = ""
+
+    def repeats(self, answer: str, *, now: float) -> bool:
+        """Return whether this answer, given by its digest, was the right one within the last minute."""
+        passed_at = self.passed_at
+        recent = passed_at is not None and 0 <= now - passed_at <= REPEAT_S
+        return recent and bool(self.granted) and hmac.compare_digest(answer, self.answer)
 
     def ends_at(self, *, life_s: float) -> float:
         """Return when it expires: so long after it was opened, or after it was passed."""

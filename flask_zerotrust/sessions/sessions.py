@@ -303,6 +303,19 @@ class Sessions:
         session[SESSION_KEY] = fresh.to_session()
         return fresh
 
+    def resume(self, session: MutableMapping[str, Any], entry: Entry, session_id: str) -> Entry | None:
+        """Give a session the id again that its step-up gave it, where that answer was lost.
+
+        Returns None, and changes nothing, if that id has ended or is of another thread.
+        """
+        raw = self._store.get(_key(session_id))
+        found = Record.load(raw) if raw is not None else Record(gone=True)
+        if found.gone or found.thread != entry.thread or session_id == entry.id:
+            return None
+        fresh = replace(entry, id=session_id)
+        session[SESSION_KEY] = fresh.to_session()
+        return fresh
+
     def prove(self, session: MutableMapping[str, Any], entry: Entry, proof: Proof) -> Entry | None:
         """Record a proof by the browser's key and rotate the id. The evidence stays.
 

@@ -12,6 +12,7 @@ const FLUSH_MS = 2000; // between two batches while there is movement
 const PAUSE_TICKS = 1500; // without an event ends a stroke
 const HOLD_TICKS = 30000; // for which an open stroke is held back to be sent in one piece
 const TIMEOUT_MS = 10000; // of one request
+const SESSION_MS = 5000; // between two tries while it moves and there is no session
 const MAX_WAIT_MS = 300000; // between two tries while the server does not answer
 const MAX_TRIES = 3; // with a new token after a 401
 const MAX_INT16 = 32767;
@@ -175,13 +176,16 @@ async function post(batch) {
   try {
     if (!token) await renew();
     ({ status } = await request("/events", { method: "POST", body: body(batch), keepalive: true }));
-  } catch {
-    status = 599; // offline, refused or too slow
+  } catch (error) {
+    status = error.status === 409 ? 0 : 599; // no session yet; or offline, refused or too slow
   }
   batch.busy = false;
   if (status === 401 && ++batch.tries < MAX_TRIES) {
     token = 0;
     post(batch);
+  } else if (!status) {
+    wait = 0;
+    if (count) arm(SESSION_MS);
   } else if (status === 429 || status > 499) {
     wait ||= FLUSH_MS;
     arm(wait);

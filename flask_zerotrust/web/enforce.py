@@ -17,7 +17,7 @@ from flask_zerotrust.i18n import gettext
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.web import browsers, first_run, observe, responses
 from flask_zerotrust.web.form_movement import is_readable
-from flask_zerotrust.web.pairing import has_session
+from flask_zerotrust.web.pairing import has_session, pair_tag
 from flask_zerotrust.web.state import Guard, log, this_app
 from flask_zerotrust.web.users import client_address
 
@@ -168,6 +168,7 @@ def open_challenge(guard: Guard, user: str, action: str, *, provable: bool = Fal
             now=guard.clock(),
             known=guard.is_known(user) or guard.is_proven(user),
             address=client_address(),
+            browser=pair_tag(),
         )
     except ChallengeError as error:
         abort(responses.too_many(error))

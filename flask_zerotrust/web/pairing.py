@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from datetime import datetime
 from typing import Any
 
-from flask import current_app, request, session
+from flask import Flask, current_app, request, session
 from flask.wrappers import Response
 
 #: Random value of one browser. A session's entry names its digest.
@@ -51,15 +52,28 @@ def has_session(thread: str) -> bool:
 def set_pair(response: Response) -> None:
     """Set the cookie if this request has written an entry, for as long as the app's session lives."""
     value = request.environ.get(_SET)
-    if value is None:
-        return
-    app: Any = current_app
+    if value is not None:
+        expires = current_app.session_interface.get_expiration_time(_app(), session)
+        set_cookie(response, PAIR_COOKIE, value, expires=expires)
+
+
+def set_cookie(
+    response: Response,
+    name: str,
+    value: str,
+    *,
+    expires: datetime | None = None,
+    max_age: int | None = None,
+) -> None:
+    """Set a cookie that goes where the app's session cookie goes, and that no script reads."""
+    app = _app()
     interface = app.session_interface
     partitioned = getattr(interface, "get_cookie_partitioned", lambda _: False)(app)  # from Flask 3.1 on
     response.set_cookie(
-        _name(),
+        cookie_name(name),
         value,
-        expires=interface.get_expiration_time(app, session),
+        expires=expires,
+        max_age=max_age,
         domain=interface.get_cookie_domain(app),
         path=interface.get_cookie_path(app),
         secure=_is_secure(),
@@ -70,16 +84,22 @@ def set_pair(response: Response) -> None:
 
 
 def _sent() -> str | None:
-    value = request.cookies.get(_name(), "")
+    value = request.cookies.get(cookie_name(PAIR_COOKIE), "")
     return value if _VALUE.fullmatch(value) else None
 
 
-def _name() -> str:
-    """Return the cookie's name, with the prefix that keeps other hosts from setting it if that can be."""
-    app: Any = current_app
+def cookie_name(name: str) -> str:
+    """Return a cookie's name, with the prefix that keeps other hosts from setting it if that can be."""
+    app = _app()
     interface = app.session_interface
     alone = interface.get_cookie_domain(app) is None and interface.get_cookie_path(app) == "/"
-    return "__Host-" + PAIR_COOKIE if alone and _is_secure() else PAIR_COOKIE
+    return "__Host-" + name if alone and _is_secure() else name
+
+
+def _app() -> Flask:
+    proxy: Any = current_app
+    app: Flask = proxy._get_current_object()
+    return app
 
 
 def _is_secure() -> bool:

@@ -66,6 +66,12 @@ def same_origin() -> bool | None:
     return None if referrer is None else (referrer + "/").startswith(here + "/")
 
 
+def same_site() -> bool | None:
+    """Say whether browsers send this request all cookies of this site; None where nothing tells."""
+    site = request.headers.get("Sec-Fetch-Site")
+    return same_origin() if site is None else site != "cross-site"
+
+
 def private(response: Response) -> Response:
     """Keep caches, frames, other windows and referrers away from a page of the extension."""
     headers = response.headers

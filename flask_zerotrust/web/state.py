@@ -22,6 +22,7 @@ from flask_zerotrust.sessions.browsers import Browsers
 from flask_zerotrust.sessions.record import Proof, Record
 from flask_zerotrust.sessions.sessions import CHANGE_S, SESSION_KEY, Entry
 from flask_zerotrust.sessions.tokens import Tokens
+from flask_zerotrust.web import renewal, responses
 from flask_zerotrust.web.ingest import Intake, records_read, this_app
 from flask_zerotrust.web.pairing import pair_tag, pair_thread
 from flask_zerotrust.web.users import current_user_id
@@ -170,7 +171,7 @@ class Guard(Intake):
     def opened(self, user: str | None) -> Entry | None:
         """Return the entry of who is logged in; a top-level navigation makes it where it is missing."""
         found = self.entry_of(user)
-        if found is not None or not _navigating():
+        if found is not None or not _may_begin(user):
             return found
         if SESSION_KEY not in session:
             # Never there, or cleared by the app a moment ago: then a copy of the cookie has it still.
@@ -306,15 +307,34 @@ class Guard(Intake):
             lone_code=lone_code,
         )
         records_read().pop(fresh.id, None)
-        _regenerate()
+        self._renewed(entry, fresh)
 
     def prove(self, user: str, proof: Proof) -> bool:
         """Record a proof by the browser's key under a new id. Return False if the session has moved on."""
         entry = self.start(user)
-        if self.sessions.prove(session, entry, proof) is None:
+        fresh = self.sessions.prove(session, entry, proof)
+        if fresh is None:
             return False
-        _regenerate()
+        self._renewed(entry, fresh)
         return True
+
+    def resume(self, user: str, session_id: str) -> None:
+        """Give this session the id again that the same step-up gave it a moment ago."""
+        entry = self.entry_of(user)
+        fresh = self.sessions.resume(session, entry, session_id) if entry is not None else None
+        if entry is not None and fresh is not None:
+            self._renewed(entry, fresh)
+
+    def follow_renewal(self) -> None:
+        """Put the newest id into a session that an older answer has brought back."""
+        try:
+            renewal.follow(self.store, keep=_navigating())
+        except StoreError:
+            log.exception("the risk store did not answer; a renewed session is not followed")
+
+    def _renewed(self, former: Entry, fresh: Entry) -> None:
+        renewal.note(self.store, former.id, fresh.id)
+        _regenerate()
 
     def note_ages(self, user: str) -> None:
         """Keep how old a step-up or proof was that opened nothing: it stays so if the clock is set back."""
@@ -478,6 +498,19 @@ def _navigating() -> bool:
         and headers.get("Sec-Fetch-Dest", "document") == "document"
         and not headers.get("Sec-Purpose", "").startswith("prefetch")
     )
+
+
+def _may_begin(user: str | None) -> bool:
+    """Say whether a session may begin here: in a navigation that would bring the app's session.
+
+    Browsers leave a ``SameSite`` cookie out on the way back from another site. A new visitor may be a user
+    who is logged in, and whom a new session cookie would log out.
+    """
+    if not _navigating():
+        return False
+    if user is not None or current_app.config["SESSION_COOKIE_NAME"] in request.cookies:
+        return True
+    return request.method in ("GET", "HEAD") and responses.same_site() is not False
 
 
 def _recover_entry() -> None:

@@ -26,6 +26,7 @@ from flask_zerotrust.risk import level as risk
 from flask_zerotrust.sessions.browsers import Browsers
 from flask_zerotrust.sessions.sessions import Sessions
 from flask_zerotrust.web.pairing import PAIR_COOKIE
+from flask_zerotrust.web.renewal import RENEWED_COOKIE
 from tests.clock import Clock
 from tests.forms import form_to, form_with
 
@@ -114,7 +115,11 @@ def copied(client: FlaskClient, domain: str = "localhost") -> Cookies:
 
 
 def give(client: FlaskClient, cookie: str) -> None:
-    """Put a copied session cookie into a client, with its pair if that was copied too."""
+    """Put a copied session cookie into a client, with its pair if that was copied too.
+
+    The cookie that leads a former session on is not among what was copied before.
+    """
+    client.delete_cookie(RENEWED_COOKIE)
     client.set_cookie("session", str(cookie))
     if isinstance(cookie, Cookies) and cookie.pair is not None:
         client.set_cookie(PAIR_COOKIE, cookie.pair)

@@ -115,12 +115,14 @@ def test_a_parked_form_is_not_shown_before_the_code(ada: Visitor) -> None:
         assert "1000" not in ada.client.get(path, follow_redirects=True).text
 
 
-def test_logging_out_ends_what_was_begun(site: Site, ada: Visitor) -> None:
+def test_what_was_begun_before_a_logout_is_the_same_users_in_the_same_browser(
+    site: Site, ada: Visitor
+) -> None:
     url = ada.submit("/transfer", {"to": "bob", "amount": "1000"}).location
     ada.submit("/logout", {})
     assert ada.open(url).status_code == 401
-    ada.login()
-    assert ada.open(url).status_code == 403
+    assert site.visitor().login().open(url).status_code == 403
+    assert ada.login("tess").open(url).status_code == 403
 
 
 @pytest.mark.parametrize("name", ["x", "../secret", "A" * 22, "%00" * 3, "é" * 22])

@@ -20,7 +20,7 @@ from flask_zerotrust.factors.recovery import KIND as RECOVERY
 from flask_zerotrust.i18n import gettext, ngettext
 from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.form_movement import PROOF_FIELD, form_proof
-from flask_zerotrust.web.pairing import pair_thread
+from flask_zerotrust.web.pairing import pair_tag, pair_thread
 from flask_zerotrust.web.state import Guard, log, this_app, this_guard
 from flask_zerotrust.web.users import client_address
 from flask_zerotrust.web.views import owner_notices
@@ -100,9 +100,8 @@ def prove(guard: Guard, pending: Pending) -> ResponseReturnValue:
         if not (own and pending.provable and browsers.prove(guard, pending.user, text, page=pending.id)):
             detail = gettext("This browser could not be recognised. Confirm with a code.")
             return responses.problem(403, "Not proven", detail, passed=False)
-        if pending.parked is not None:
-            guard.challenges.passed(pending, session_id=guard.thread(pending.user), now=guard.clock())
-    return responses.data(passed=True, url=_next_url(guard, pending))
+        _passed(guard, pending)
+    return responses.data(passed=True, url=_next_url(pending))
 
 
 @pending_view
@@ -136,10 +135,12 @@ def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
 def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
     """Check a code; on success the session is granted and the person goes where they wanted."""
     check_form(guard, pending.id)
+    code = request.form.get("code", "")
+    if guard.challenges.repeats(pending, code, now=guard.clock()):
+        guard.resume(pending.user, pending.granted)
     if _is_answered(guard, pending):  # a code for which there is nothing left to do is not called used
         return _onward(guard, pending)
     factor = _chosen(guard, pending, request.form.get("factor"))
-    code = request.form.get("code", "")
     new_key = _key_of(guard, pending, factor)
     try:
         guard.challenges.check(
@@ -168,6 +169,7 @@ def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
     guard.grant(user=pending.user, factor_id=factor.id, proof=proof, lone_code=lone_code)
     guard.enrolled.note_use(pending.user, factor.id, factor.kind)
     _tell(signals.challenge_passed, pending, factor, action=pending.action)
+    pending = _passed(guard, pending, answer=code, keep_form=not responses.prefers_json())
     response = make_response(_onward(guard, pending))
     if factor.kind == RECOVERY:
         response = _say_few(guard, pending, response)
@@ -203,12 +205,24 @@ def _key_of(guard: Guard, pending: Pending, factor: Factor) -> browsers.NewKey |
         return abort(responses.message(gettext("Nothing was done"), text, 400, again))
 
 
-def _next_url(guard: Guard, pending: Pending) -> str:
-    """Return where a proven browser goes on: to the page that was asked for, or to confirm its form."""
+def _next_url(pending: Pending) -> str:
+    """Return where it goes on after a step-up: to the page that was asked for, or to confirm its form."""
     if pending.parked is not None:
         return url_for(".confirm", challenge_id=pending.id)
-    guard.challenges.close(pending)
     return pending.return_path
+
+
+def _passed(guard: Guard, pending: Pending, *, answer: str = "", keep_form: bool = True) -> Pending:
+    """Keep that a challenge was answered. The same answer gives the same session once more for a minute."""
+    entry = guard.entry_of(pending.user) if answer else None
+    return guard.challenges.passed(
+        pending,
+        session_id=guard.thread(pending.user),
+        now=guard.clock(),
+        answer=answer,
+        granted=entry.id if entry is not None else "",
+        keep_form=keep_form,
+    )
 
 
 @pending_view
@@ -262,7 +276,9 @@ def _load(guard: Guard, challenge_id: str, user: str) -> Pending:
     """Return the pending challenge bound to this browser's session, or to its pair cookie alone."""
     now = guard.clock()
     try:
-        return guard.challenges.load(challenge_id, user=user, session_id=guard.thread(user), now=now)
+        return guard.challenges.load(
+            challenge_id, user=user, session_id=guard.thread(user), now=now, browser=pair_tag()
+        )
     except ChallengeError as error:
         if error.reason != "not_yours":
             raise
@@ -289,16 +305,12 @@ def _onward(guard: Guard, pending: Pending) -> ResponseReturnValue:
 
     Script has its request itself, and sends it again when the person says so.
     """
+    if pending.passed_at is None:
+        _passed(guard, pending, keep_form=not responses.prefers_json())
     if responses.prefers_json():
-        guard.challenges.close(pending)
         html = responses.inside("retry", action=pending.action, cancel_url=request.script_root + "/")
         return responses.data(passed=True, action=pending.action, html=html)
-    if pending.parked is not None:
-        if pending.passed_at is None:
-            guard.challenges.passed(pending, session_id=guard.thread(pending.user), now=guard.clock())
-        return responses.go(url_for(".confirm", challenge_id=pending.id))
-    guard.challenges.close(pending)
-    return responses.go(pending.return_path)
+    return responses.go(_next_url(pending))
 
 
 def _chosen(guard: Guard, pending: Pending, wanted: str | None) -> Factor:
