@@ -573,6 +573,30 @@ def test_no_token_means_no_batch_but_no_loss(page: Page, site: Site) -> None:
     assert all(post.status == 204 for post in site.posts())
 
 
+def test_without_a_session_it_asks_every_five_seconds_while_it_moves(page: Page, site: Site) -> None:
+    """A page of a single-page app waits for the login, and that is no outage."""
+
+    def asked() -> int:
+        return sum(s.path == "/zerotrust/token" for s in site.seen)
+
+    site.broken = 409
+    page.clock.install()
+    page.reload()
+    page.evaluate(
+        "window.moving = setInterval(() => dispatchEvent(fake('pointermove',"
+        "{ clientX: (window.x = (window.x ?? 0) + 1), clientY: 50 }, performance.now())), 100)"
+    )
+    for _ in range(6):
+        before = asked()
+        page.clock.run_for(7_100)
+        site.wait(lambda before=before: asked() > before)
+    page.evaluate("clearInterval(moving)")
+    page.clock.run_for(8_000)
+    resting = asked()
+    page.clock.run_for(60_000)
+    assert asked() <= resting + 1
+
+
 # Forms
 
 
