@@ -168,8 +168,8 @@ class Challenges:
         ------
         ChallengeError
             Without a try: ``format``, ``shape``, ``factor_paused``, ``slow_down``, ``not_sent``,
-            ``expired``, ``stale`` (no question is open), ``gone``. With one: ``wrong``, ``used``,
-            ``too_many``, ``factor_paused``, ``locked``.
+            ``expired``, ``stale`` (no question is open), ``newer`` (a newer code was sent), ``gone``. With
+            one: ``wrong``, ``used``, ``too_many``, ``factor_paused``, ``locked``.
         SenderError
             When a provider that judges its own codes did not; the try counts.
         """
@@ -189,6 +189,9 @@ class Challenges:
             use = factor.judge(code, challenge=asked)
         else:
             use = factor.check(code, now=now)
+        if use is None and sent is not None and self._codes.is_former(sent, pending, factor, code):
+            self._attempts.take_back(pending.user, factor, known=known)
+            raise ChallengeError("newer")
         if use is None:
             raise self._attempts.failed(one, pending.user, factor, known=known, now=now, address=address)
         claim_use(self._store, pending.user, factor.kind, use)

@@ -28,12 +28,14 @@ class SentCode:
     """What is kept of the newest code of a challenge.
 
     Where a provider makes the codes, ``reference`` is what it calls this one, and the digest is of that.
+    ``former`` is the digest of the code that this one took the place of.
     """
 
     factor_id: str
     digest: str
     sent_at: float
     reference: str | None = None
+    former: str = ""
 
 
 class SentCodes(Kept):
@@ -41,9 +43,11 @@ class SentCodes(Kept):
 
     def make(self, pending: Pending, factor: Factor, *, now: float) -> str:
         """Return a new code; the one before is void from here on."""
+        before = self._kept(pending)
         code = f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}d}"
         digest = self._keys.digest(_PURPOSE, *_bound(pending, factor), code)
-        self._keep(pending, SentCode(factor_id=factor.id, digest=digest, sent_at=now))
+        former = before.digest if before is not None and before.factor_id == factor.id else ""
+        self._keep(pending, SentCode(factor.id, digest, now, former=former))
         return code
 
     def make_there(self, pending: Pending, factor: Factor, provider: ProviderCodes, *, now: float) -> None:
@@ -65,9 +69,7 @@ class SentCodes(Kept):
 
     def find(self, pending: Pending, factor: Factor, *, now: float) -> SentCode:
         """Return the code to compare with, or raise ChallengeError ``not_sent`` or ``expired``."""
-        raw = self._store.get(_key(pending))
-        with reading("code:"):
-            sent = None if raw is None else _sent(**json.loads(raw))
+        sent = self._kept(pending)
         if sent is None or sent.factor_id != factor.id:
             raise ChallengeError("not_sent")
         # A code of the future was sent before the clock was set back: nobody can say how old it is.
@@ -88,6 +90,17 @@ class SentCodes(Kept):
         if fits and sent.reference is not None:
             fits = isinstance(factor, ProviderCodes) and factor.approves(sent.reference, code)
         return f"{pending.id}:{sent.digest[:16]}" if fits else None
+
+    def is_former(self, sent: SentCode, pending: Pending, factor: Factor, code: str) -> bool:
+        """Return whether this is the code that the newest one took the place of."""
+        return bool(sent.former) and self._keys.matches(
+            _PURPOSE, sent.former, *_bound(pending, factor), code
+        )
+
+    def _kept(self, pending: Pending) -> SentCode | None:
+        raw = self._store.get(_key(pending))
+        with reading("code:"):
+            return None if raw is None else _sent(**json.loads(raw))
 
     def void(self, pending: Pending) -> None:
         """Forget the code."""
@@ -124,10 +137,10 @@ def normalise(code: str) -> str:
     return plain
 
 
-def _sent(factor_id: str, digest: str, sent_at: float, reference: str | None) -> SentCode:
-    if not isinstance(digest, str) or not isinstance(reference, str | None):
-        raise TypeError("a digest and a reference are texts")
-    return SentCode(factor_id, digest, float(sent_at), reference)
+def _sent(factor_id: str, digest: str, sent_at: float, reference: str | None, former: str) -> SentCode:
+    if not isinstance(digest, str) or not isinstance(reference, str | None) or not isinstance(former, str):
+        raise TypeError("digests and a reference are texts")
+    return SentCode(factor_id, digest, float(sent_at), reference, former)
 
 
 def _bound(pending: Pending, factor: Factor) -> tuple[str, ...]:

@@ -107,7 +107,13 @@ class Attempts(Kept):
             self._store.delete(failures)
             self._store.delete(account)
             self._shorten_pauses(user, factor, known=known, now=now)
-        elif not isinstance(factor, Unguessable):
+        else:
+            self.take_back(user, factor, known=known)
+
+    def take_back(self, user: str, factor: Factor, *, known: bool) -> None:
+        """Count one try as none: its code was right, or was right until a newer one was sent."""
+        if not isinstance(factor, Unguessable):
+            failures, account = _failures(user, factor, known=known), _account(user, known=known)
             self._store.increment(_taken_back(failures), ttl_s=_FACTOR_S)
             self._store.increment(_taken_back(account), ttl_s=ACCOUNT_S)
 

@@ -88,6 +88,38 @@ def test_a_second_code_comes_after_a_pause_and_voids_the_first(sue: Visitor, sit
     assert sue.answer(asked.location, second).status_code == 303
 
 
+def test_the_code_of_the_message_before_is_not_called_wrong(make_site: Callable[..., Site]) -> None:
+    """The first message may arrive after the second was asked for. Trying it closes nothing."""
+    often = dict.fromkeys(("ZEROTRUST_SMS_PER_NUMBER_HOUR", "ZEROTRUST_SMS_PER_USER_HOUR"), 100)
+    site = make_site(
+        ZEROTRUST_SMS_SENDER="console", ZEROTRUST_RESEND_S=0, ZEROTRUST_FACTOR_FAILURES=3, **often
+    )
+    sue = site.visitor().login("sue")
+    for _ in range(3):
+        url = sue.open("/secret").location
+        for _ in range(2):
+            sue.press_send(url)
+        before, newest = outbox(site)[-2:]
+        late = sue.answer(url + "?factor=sms", before.code)
+        assert late.status_code == 422
+        assert "A newer code was sent" in late.text
+    assert sue.answer(url + "?factor=sms", newest.code).location == "/secret"
+
+
+def test_but_its_tries_are_counted_for_the_challenge(make_site: Callable[..., Site]) -> None:
+    site = make_site(ZEROTRUST_SMS_SENDER="console", ZEROTRUST_RESEND_S=0, ZEROTRUST_CODE_TRIES=3)
+    sue = site.visitor().login("sue")
+    url = sue.open("/secret").location
+    for _ in range(2):
+        sue.press_send(url)
+    before = outbox(site)[-2]
+    tries = [sue.answer(url + "?factor=sms", before.code).status_code for _ in range(3)]
+    assert tries == [422, 422, 422]
+    form = form_to(sue.open(url).text, "/send")
+    last = sue.submit(url, {**form.fields, "factor": "sms", "code": outbox(site)[-1].code})
+    assert last.status_code == 429
+
+
 def test_a_code_of_five_minutes_ago_is_too_old(sue: Visitor, site: Site) -> None:
     asked = sue.open("/secret")
     sue.press_send(asked.location)
