@@ -34,8 +34,9 @@ async function servePage() {
   const next = data.token && mayProve() ? await proveTo(data, csrf).catch(() => null) : null;
   if (next) return location.replace(next);
   await parsed();
-  document.querySelector("[data-zt-proving]")?.removeAttribute("data-zt-proving");
-  document.querySelector("[autofocus]")?.focus();
+  const hidden = document.querySelector("[data-zt-proving]");
+  hidden?.removeAttribute("data-zt-proving");
+  if (hidden) document.querySelector("[autofocus]")?.focus(); // which the browser does not do while it is hidden
   return serveKeys(document);
 }
 

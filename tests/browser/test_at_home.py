@@ -114,7 +114,8 @@ def test_everything_works_under_a_strict_policy_with_nonces(page: Page) -> None:
             answer(page, app)
             page.wait_for_url("**/statements")
             expect(page.locator("body")).to_have_text("the statements")
-    assert [text for text in said if "favicon.ico" not in text] == []
+    # On a busy machine the test has filled in the field before the browser puts the focus there.
+    assert [text for text in said if "favicon.ico" not in text and "Autofocus" not in text] == []
 
 
 def test_the_tutorials_script_is_high_and_meets_a_code(page: Page, live_bank: Bank) -> None:
