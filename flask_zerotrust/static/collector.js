@@ -243,8 +243,12 @@ function ride({ target: form, formData }) {
   cut(count);
   const texts = pending.map(text);
   while (texts.join("").length > MAX_FORM_CHARS) texts.shift();
+  // First, so that the server finds them before it reads the files of the form.
+  const fields = [...formData];
+  for (const [name] of fields) formData.delete(name);
   for (const batch of texts) formData.append("zerotrust_batch", batch);
   if (proof) formData.append("zerotrust_proof", proof);
+  for (const field of fields) formData.append(...field);
   if (proof) token = proof = early = 0; // used up; a page that stays gets another
   if (!timer) arm(FLUSH_MS);
 }

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from flask import abort, request, url_for
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from flask_zerotrust import signals
 from flask_zerotrust.challenge import Parked, park
@@ -225,7 +226,10 @@ def _parked(guard: Guard) -> Parked | None:
     is_form = request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data")
     if request.method != "POST" or not is_form or not responses.same_origin():
         return None
-    if not is_readable():
-        return Parked(_own_path(), too_large=True)
-    items = list(request.form.items(multi=True))
-    return park(_own_path(), items, list(request.files), settings=guard.settings)
+    try:
+        if is_readable():
+            items = list(request.form.items(multi=True))
+            return park(_own_path(), items, list(request.files), settings=guard.settings)
+    except RequestEntityTooLarge:  # over the app's limit, which the view itself may raise
+        pass
+    return Parked(_own_path(), too_large=True)

@@ -1,12 +1,18 @@
-"""Movement and proofs that ride in a form post: taken out before the app's view sees the form."""
+"""Movement and proofs that ride in a form post, read so that the app's view finds the body whole."""
 
 from __future__ import annotations
 
+import io
+import re
+from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl
 
 from flask import request
 from flask.wrappers import Request
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
+from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import FileStorage, MultiDict
@@ -17,25 +23,32 @@ BATCH_FIELD = "zerotrust_batch"
 #: Hidden field in which a form post brings a proof by the browser's key.
 PROOF_FIELD = "zerotrust_proof"
 
+_OWN_FIELDS = (BATCH_FIELD, PROOF_FIELD)
+
 # The collector puts at most this much into a form, so that no form limit of the app is hit.
 MAX_FIELD_BYTES = 16_384
+#: Bytes of a body that are looked at ahead of the view. The collector puts its fields first.
+MAX_AHEAD_BYTES = 65_536
 # Fields of a form that is parsed before the app asks for it. Forms of real sites have up to 1,000.
 MAX_FORM_FIELDS = 2_000
 # The batch still in flight and the tail, each of which may have been cut in two.
 MAX_BATCHES = 4
 
+# Where a request keeps the fields that were read ahead.
+_AHEAD = "flask_zerotrust.form_fields"
+_OWN_PAIRS = re.compile(rb"(?:^|(?<=&))zerotrust_(?:batch|proof)=[^&]*")
+
 
 class StrippingRequest(Request):
     """A request whose form never shows the extension's own fields.
 
-    Nothing is read before the app reads its form, so streamed uploads stay streams.
+    The body stays as it is, for views that check a signature of it or read it as a stream.
     """
 
-    zerotrust_batches: tuple[str, ...] = ()
-    zerotrust_proof: str = ""
+    zerotrust_fields: tuple[tuple[str, str], ...] = ()
 
     def make_form_data_parser(self) -> FormDataParser:
-        """Return Werkzeug's parser, followed by taking the field out."""
+        """Return Werkzeug's parser, followed by taking the fields out."""
         return cast(FormDataParser, _Stripper(super().make_form_data_parser(), self))
 
 
@@ -48,19 +61,45 @@ class _Stripper:
         self, *args: Any, **kwargs: Any
     ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
         stream, form, files = self._parser.parse(*args, **kwargs)
-        if BATCH_FIELD in form or PROOF_FIELD in form:
-            self._owner.zerotrust_batches = tuple(form.getlist(BATCH_FIELD))
-            self._owner.zerotrust_proof = form.get(PROOF_FIELD, "")
-            ours = (BATCH_FIELD, PROOF_FIELD)
-            kept = [(key, value) for key, value in form.items(multi=True) if key not in ours]
-            form = self._parser.cls(kept)
+        if any(name in form for name in _OWN_FIELDS):
+            items = list(form.items(multi=True))
+            self._owner.zerotrust_fields = tuple(item for item in items if item[0] in _OWN_FIELDS)
+            form = self._parser.cls([item for item in items if item[0] not in _OWN_FIELDS])
         return stream, form, files
 
 
+class _Rejoined(io.RawIOBase):
+    """A body of which the beginning was read: that first, then the rest as it comes."""
+
+    def __init__(self, beginning: bytes, rest: IO[bytes]) -> None:
+        self._beginning = io.BytesIO(beginning)
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        wanted = -1 if size is None else size
+        found = self._beginning.read(wanted)
+        if wanted < 0:
+            return found + self._rest.read()
+        return found + self._rest.read(wanted - len(found)) if len(found) < wanted else found
+
+    def readinto(self, buffer: Any) -> int:
+        found = self.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+
 def is_readable() -> bool:
-    """Return whether the form is parsed before the app asks for it: it has few fields and a fair length.
+    """Return whether a form may be parsed to be kept: it has few fields and a fair length.
 
     Werkzeug takes forms of 250,000 empty fields, which take it 100 times as long as an ordinary one.
+
+    Raises
+    ------
+    RequestEntityTooLarge
+        For a body over the app's own limit.
     """
     if request.mimetype != "application/x-www-form-urlencoded":
         return True
@@ -74,17 +113,82 @@ def is_readable() -> bool:
 
 def form_batches() -> tuple[str, ...]:
     """Return the batches that ride in this form post, oldest first; nothing where they are too many."""
-    if request.method != "POST" or not is_readable():
-        return ()
-    request.form  # noqa: B018 - parses the form, which takes the batches out
-    found: tuple[str, ...] = getattr(request, "zerotrust_batches", ())
+    found = tuple(value for name, value in _own_fields() if name == BATCH_FIELD)
     fits = len(found) <= MAX_BATCHES and sum(map(len, found)) <= MAX_FIELD_BYTES
     return found if fits else ()
 
 
 def form_proof() -> str:
     """Return the proof by the browser's key that rides in this form post; empty without one."""
-    if request.method != "POST" or not is_readable():
-        return ""
-    request.form  # noqa: B018 - parses the form, which takes the proof out
-    return getattr(request, "zerotrust_proof", "")
+    return next((value for name, value in _own_fields() if name == PROOF_FIELD), "")
+
+
+def _own_fields() -> tuple[tuple[str, str], ...]:
+    """Return the extension's fields of this form post, from its beginning unless it was parsed before."""
+    if request.method != "POST":
+        return ()
+    if "form" in vars(request):
+        return cast("tuple[tuple[str, str], ...]", getattr(request, "zerotrust_fields", ()))
+    if _AHEAD not in request.environ:
+        request.environ[_AHEAD] = tuple(_fields_ahead())
+    return cast("tuple[tuple[str, str], ...]", request.environ[_AHEAD])
+
+
+def _fields_ahead() -> Iterator[tuple[str, str]]:
+    if request.mimetype == "application/x-www-form-urlencoded":
+        return _urlencoded(_beginning())
+    if request.mimetype == "multipart/form-data":
+        boundary = request.mimetype_params.get("boundary")
+        return _multipart(_beginning(), boundary) if boundary else iter(())
+    return iter(())
+
+
+def _beginning() -> bytes:
+    """Return the beginning of the body, and leave the body as if nobody had read of it.
+
+    Nothing is read of a body without a length, which no form of a browser is, or of one that the app has
+    begun to read as a stream.
+    """
+    kept: bytes | None = getattr(request, "_cached_data", None)  # by get_data()
+    if kept is not None:
+        return kept[:MAX_AHEAD_BYTES]
+    if not request.content_length or "stream" in vars(request):
+        return b""
+    rest = request.environ["wsgi.input"]
+    try:
+        found: bytes = rest.read(min(request.content_length, MAX_AHEAD_BYTES))
+    except OSError:  # the client is gone, which the view will see as well
+        return b""
+    request.environ["wsgi.input"] = _Rejoined(found, rest)
+    return found
+
+
+def _urlencoded(beginning: bytes) -> Iterator[tuple[str, str]]:
+    """Yield our fields of a form's beginning, without one that may have been cut."""
+    if len(beginning) < (request.content_length or 0):
+        beginning = beginning[: beginning.rfind(b"&") + 1]
+    own = b"&".join(_OWN_PAIRS.findall(beginning))
+    yield from parse_qsl(own.decode("latin-1"), keep_blank_values=True)
+
+
+def _multipart(beginning: bytes, boundary: str) -> Iterator[tuple[str, str]]:
+    """Yield our fields of a form's beginning, without one that was cut."""
+    name, value = "", b""
+    for event in _events(beginning, boundary):
+        if isinstance(event, Field | File):
+            name, value = event.name if isinstance(event, Field) else "", b""
+        elif isinstance(event, Data) and name in _OWN_FIELDS:
+            value += event.data
+            if not event.more_data:
+                yield name, value.decode("utf-8", "replace")
+
+
+def _events(beginning: bytes, boundary: str) -> Iterator[Event]:
+    """Yield the parts of a multipart body's beginning, up to what is no part."""
+    try:
+        decoder = MultipartDecoder(boundary.encode("ascii"), max_parts=MAX_FORM_FIELDS)
+        decoder.receive_data(beginning)
+        while not isinstance(event := decoder.next_event(), NeedData | Epilogue):
+            yield event
+    except (ValueError, RequestEntityTooLarge):
+        return

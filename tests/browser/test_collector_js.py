@@ -652,6 +652,23 @@ def test_the_movement_rides_in_a_form_post(page: Page, site: Site, way: str) -> 
     assert b"grace" in post.body
 
 
+def test_what_rides_stands_before_the_fields_and_files_of_the_form(page: Page, site: Site) -> None:
+    """The server reads the beginning of a body only. All else is sent as it would be without us."""
+    fields = "<input name=a value=1><input type=file name=f multiple><input name=a value=2>"
+    button = "<button id=s name=b value=3>Send</button>"
+    attributes = "id=f method=post action=/pay enctype=multipart/form-data"
+    page.goto(site.page(f"{BUTTON}<form {attributes}>{fields}{button}</form>"))
+    files = [{"name": f"é{n}.txt", "mimeType": "text/plain", "buffer": b"x" * 70_000} for n in range(2)]
+    page.set_input_files("[name=f]", files)  # type: ignore[arg-type]
+    submit(page, "requestSubmit")
+    body = site.wait(lambda: site.posts("/pay"))[0].body.decode()
+    assert re.findall(r'; name="(\w+)"', body) == [FIELD, "a", "f", "f", "a", "b"]
+    assert re.findall(r'filename="(.*?)"\r\nContent-Type: (.*?)\r', body) == [
+        ("é0.txt", "text/plain"),
+        ("é1.txt", "text/plain"),
+    ]
+
+
 def test_what_rode_in_a_form_stays_pending(page: Page, site: Site) -> None:
     """The same sequence is sent on its own too, and the server takes it once."""
     page.goto(form(site, "method=post action=/pay"))
