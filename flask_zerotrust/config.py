@@ -36,6 +36,9 @@ DENIED_KINDS = ("premium_rate", "shared_cost", "personal_number", "pager", "uan"
 # A country by its calling code or a longer prefix, or by the two letters of ISO 3166.
 _COUNTRY = re.compile(r"\+[0-9]{1,14}|[A-Z]{2}", re.ASCII)
 
+# A source of frame-ancestors (CSP): this site, or an origin, also with all hosts below a domain.
+_ANCESTOR = re.compile(r"'self'|https?://(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?", re.ASCII)
+
 # A name without anything that ends it, and an address; no line breaks.
 _FROM = re.compile(r"[^\r\n<>,;@]*<[^\s<>,;@]+@[^\s<>,;@]+>|[^\s<>,;@]+@[^\s<>,;@]+")
 
@@ -95,6 +98,11 @@ class Settings:
     )
     logout_url: str | None = _setting(
         None, "address of the app's logout, such as '/logout', which every page of the extension links to"
+    )
+    frame_ancestors: tuple[str, ...] = _setting(
+        (),
+        "who may show the extension's pages in a frame: \"'self'\", or origins such as "
+        "'https://lms.example'; none: they open in a window of their own",
     )
     expose_risk: bool = _setting(False, "serve the live status endpoint; a shown score is an oracle")
 
@@ -283,12 +291,21 @@ class Settings:
                 f"{PREFIX}SUPPORT must be one line of at most {MAX_SUPPORT_CHARS} characters, such as "
                 f"'help@bank.example', got {self.support!r}."
             )
+        self._check_frames()
         self._check_numbers()
         self._check_passkeys()
         if self.sms_sender.startswith("twilio"):
             self._check_twilio()
         if self.email_sender == "smtp":
             self._check_smtp()
+
+    def _check_frames(self) -> None:
+        for ancestor in self.frame_ancestors:
+            if _ANCESTOR.fullmatch(ancestor) is None:
+                raise ConfigError(
+                    f"{PREFIX}FRAME_ANCESTORS must hold \"'self'\" or origins, such as "
+                    f"'https://lms.example' without a path, got {ancestor!r}."
+                )
 
     def _check_numbers(self) -> None:
         for entry in self.sms_prefixes:

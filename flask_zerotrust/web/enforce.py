@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from urllib.parse import quote
 
 from flask import abort, request, url_for
 from flask.globals import request_ctx
@@ -19,13 +18,9 @@ from flask_zerotrust.risk import level as risk
 from flask_zerotrust.web import browsers, first_run, observe, responses
 from flask_zerotrust.web.form_movement import is_readable
 from flask_zerotrust.web.pairing import has_session, pair_tag
+from flask_zerotrust.web.paths import front_path, host_part, own_path, path_before
 from flask_zerotrust.web.state import Guard, log, this_app
 from flask_zerotrust.web.users import client_address
-
-# What may stand in a path and in a query as it is (RFC 3986, sections 3.3 and 3.4); a query keeps
-# its escapes.
-_PATH_SAFE = "/:@!$&'()*+,;="
-_QUERY_SAFE = _PATH_SAFE + "?%"
 
 
 def enforce(guard: Guard, terms: risk.Terms, action: str | None) -> ResponseReturnValue | None:
@@ -181,44 +176,14 @@ def _return_path() -> str:
     """Return the page where the person goes afterwards, always on this site.
 
     That is the page that was asked for; where it cannot be opened by a link (a form target, a call
-    from script), the page it was asked from.
+    from script, a part of a page), the page it was asked from.
     """
     adapter = request_ctx.url_adapter
     # A link that htmx follows in the browser's place (hx-boost) is still a link.
-    whole = not responses.wants_json() or "HX-Boosted" in request.headers
+    whole = not (responses.wants_json() or responses.is_turbo_frame()) or "HX-Boosted" in request.headers
     if whole and adapter is not None and adapter.test(method="GET"):
-        return _own_path()
-    return _host() + (path_before() or _local(request.script_root + "/"))
-
-
-def _own_path() -> str:
-    path = _host() + _local(quote(request.script_root + request.path, safe=_PATH_SAFE))
-    query = quote(request.query_string, safe=_QUERY_SAFE)
-    return f"{path}?{query}" if query else path
-
-
-def _host() -> str:
-    """Return what a path needs in front, for the extension's pages: this host, if theirs is another.
-
-    So it is in a blueprint with a subdomain; what stands before ``SERVER_NAME`` has been matched then.
-    """
-    adapter = request_ctx.url_adapter
-    if adapter is None or url_for("zerotrust.events").startswith("/"):
-        return ""
-    return f"{request.scheme}://{adapter.get_host(None)}"
-
-
-def path_before() -> str | None:
-    """Return the page of this site that the request came from, if it says so."""
-    here = f"{request.scheme}://{request.host}/"
-    referrer = request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
-    referrer = referrer.partition("#")[0]
-    return _local(quote(referrer[len(here) :], safe=_QUERY_SAFE)) if referrer.startswith(here) else None
-
-
-def _local(path: str) -> str:
-    """Return a quoted path with one slash in front: two would name another host."""
-    return "/" + path.lstrip("/")
+        return own_path()
+    return host_part() + (path_before() or front_path())
 
 
 def _parked(guard: Guard) -> Parked | None:
@@ -229,7 +194,7 @@ def _parked(guard: Guard) -> Parked | None:
     try:
         if is_readable():
             items = list(request.form.items(multi=True))
-            return park(_own_path(), items, list(request.files), settings=guard.settings)
+            return park(own_path(), items, list(request.files), settings=guard.settings)
     except RequestEntityTooLarge:  # over the app's limit, which the view itself may raise
         pass
-    return Parked(_own_path(), too_large=True)
+    return Parked(own_path(), too_large=True)

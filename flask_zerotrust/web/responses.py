@@ -15,6 +15,7 @@ from flask_zerotrust.challenge import MESSAGES
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.risk.level import Terms
+from flask_zerotrust.web.paths import front_path, own_path, path_before
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -22,12 +23,19 @@ TEMPLATES = Path(__file__).parents[1] / "templates"
 # form-action to redirects as well: a challenge leads back to a page that may lead to another site.
 STRICT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
+    "base-uri 'none'"
 )
 # In templates of the app, which may hold scripts and styles of any kind.
-OPEN_POLICY = "object-src 'none'; base-uri 'self'; frame-ancestors 'none'"
+OPEN_POLICY = "object-src 'none'; base-uri 'self'"
+_NOBODY = "'none'"
+# What browsers call the place of a document that is shown inside of another one.
+_FRAMES = frozenset(("iframe", "frame", "embed", "object", "fencedframe"))
+# Sent by Unpoly and Turbo, which put what they get into the page that is open.
+_LIBRARIES = ("X-Up-Version", "X-Turbo-Request-Id", "Turbo-Frame")
 # Where pages leave the policy that is sent unless the app has set one of its own.
 _POLICY = "flask_zerotrust.content_security_policy"
+# Set for an answer that any page may show in a frame.
+_FRAMED = "flask_zerotrust.framed"
 # Set for the answer of a view that was guarded.
 _GUARDED = "flask_zerotrust.guarded"
 
@@ -36,11 +44,40 @@ PROBLEM_TYPE = "application/problem+json"
 
 
 def wants_json() -> bool:
-    """Say whether the client is a program: it prefers or sends JSON, or is script in a page."""
-    mode = request.headers.get("Sec-Fetch-Mode")
-    if is_htmx() or (mode is not None and mode != "navigate"):
+    """Say whether the client is a program, which a page would be no use to.
+
+    The Accept header decides: who names HTML gets a page, by whatever means it is fetched. A client that
+    names neither HTML nor JSON is a program, unless it is a navigation or says nothing at all.
+    """
+    if is_htmx() or prefers_json() or request.is_json:
         return True
-    return prefers_json() or request.is_json
+    if _from_library():
+        return False
+    if request.headers.get("X-Requested-With", "").lower() == "xmlhttprequest":
+        return True
+    return not (_names_html() or _is_navigation())
+
+
+def _names_html() -> bool:
+    """Return whether the Accept header holds HTML itself, not only a wildcard. Navigations always do."""
+    html = ("text/html", "application/xhtml+xml")
+    return any(kind in html and quality > 0 for kind, quality in request.accept_mimetypes)
+
+
+def _is_navigation() -> bool:
+    """Return whether a browser says that it opens a page, or the client says nothing at all."""
+    mode = request.headers.get("Sec-Fetch-Mode")
+    return mode == "navigate" or (mode is None and "Accept" not in request.headers)
+
+
+def _from_library() -> bool:
+    """Return whether Unpoly or Turbo asks. Unpoly names no HTML."""
+    return any(name in request.headers for name in _LIBRARIES)
+
+
+def is_turbo_frame() -> bool:
+    """Return whether Turbo asks for a part of a page."""
+    return "Turbo-Frame" in request.headers
 
 
 def prefers_json() -> bool:
@@ -72,11 +109,40 @@ def same_site() -> bool | None:
     return same_origin() if site is None else site != "cross-site"
 
 
+def _ancestors() -> tuple[str, ...]:
+    """Return who may show pages of the extension in a frame, as the site has set it."""
+    named: tuple[str, ...] = current_app.extensions["zerotrust"].settings.frame_ancestors
+    return named
+
+
+def _opens_elsewhere() -> bool:
+    """Return whether the answer would be shown inside of another page, where no page of ours may be.
+
+    A form that was posted there is answered there, because its address opens no page.
+    """
+    if request.headers.get("Sec-Fetch-Dest") in _FRAMES:
+        return not _ancestors()
+    return request.method == "GET" and _from_library()
+
+
+def _elsewhere(status: int) -> Response:
+    """Return a page that leads to a window of its own. It holds nothing else, so any page may show it."""
+    framed = request.headers.get("Sec-Fetch-Dest") in _FRAMES
+    url = own_path() if request.method == "GET" else path_before() or front_path()
+    html = render_template("zerotrust/elsewhere.html", url=url, framed=framed)
+    if framed:
+        request.environ[_FRAMED] = True
+    request.environ[_POLICY] = f"{_policy('elsewhere')}; frame-ancestors {'*' if framed else _NOBODY}"
+    return private(make_response(html, status))
+
+
 def private(response: Response) -> Response:
     """Keep caches, frames, other windows and referrers away from a page of the extension."""
     headers = response.headers
     headers["Cache-Control"] = "no-store"
-    headers["X-Frame-Options"] = "DENY"
+    # The header has no word for a list of sites, which the policy names.
+    if not _ancestors() and _FRAMED not in request.environ:
+        headers["X-Frame-Options"] = "DENY"
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     # "no-referrer" would turn the Origin header of forms into "null", which apps and proxies refuse.
@@ -92,15 +158,22 @@ def page(template: str, status: int = 200, *, shows_secret: bool = False, **cont
     """Render a page of the extension.
 
     A page that shows a secret tells not even this site where the browser comes from, and its forms lead to
-    this site only.
+    this site only. In a frame of a page that the site has not named, and as an answer to Unpoly or Turbo,
+    there is a page instead that opens this one in a window of its own.
     """
+    if _opens_elsewhere():
+        return _elsewhere(status)
     response = private(make_response(render_template(f"zerotrust/{template}.html", **context), status))
-    policy = STRICT_POLICY if _is_ours(template) else OPEN_POLICY
+    policy = f"{_policy(template)}; frame-ancestors {' '.join(_ancestors()) or _NOBODY}"
     if shows_secret:
         response.headers["Referrer-Policy"] = "no-referrer"
         policy += "; form-action 'self'"
     request.environ[_POLICY] = policy
     return response
+
+
+def _policy(template: str) -> str:
+    return STRICT_POLICY if _is_ours(template) else OPEN_POLICY
 
 
 def _is_ours(template: str) -> bool:

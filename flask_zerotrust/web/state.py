@@ -490,12 +490,16 @@ def _regenerate() -> None:
 def _navigating() -> bool:
     """Say whether this is a top-level navigation: only those may write the session.
 
-    Late answers to background requests would put back an older session (see the architecture page).
+    Late answers to background requests would put back an older session (see the architecture page). A site
+    that lets pages be framed may live in frames, so that navigations there count as well.
     """
     headers = request.headers
+    # Left out on plain http, where the Accept header tells.
+    mode = headers.get("Sec-Fetch-Mode", "" if responses.wants_json() else "navigate")
+    places = ("document", "iframe") if this_guard().settings.frame_ancestors else ("document",)
     return (
-        headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
-        and headers.get("Sec-Fetch-Dest", "document") == "document"
+        mode == "navigate"
+        and headers.get("Sec-Fetch-Dest", "document") in places
         and not headers.get("Sec-Purpose", "").startswith("prefetch")
     )
 

@@ -37,9 +37,13 @@ def test_a_browser_is_sent_to_the_challenge_and_comes_back_with_its_query(ada: V
         {"Accept": "application/json"},
         {"Accept": "application/problem+json"},
         {"Accept": "application/json, text/html;q=0.9"},
-        {"Accept": "text/html", "Sec-Fetch-Mode": "cors"},
         {"Accept": "*/*", "Sec-Fetch-Mode": "same-origin"},
         {"Accept": "*/*", "Content-Type": "application/json"},
+        {"Accept": "*/*"},
+        {"Accept": "text/html;q=0, */*"},
+        {"Sec-Fetch-Mode": "cors"},
+        {"Accept": "*/*", "X-Requested-With": "XMLHttpRequest"},
+        {"Accept": "text/html, */*; q=0.01", "X-Requested-With": "XMLHttpRequest"},  # load() of jQuery
     ],
 )
 def test_a_program_gets_problem_json(ada: Visitor, headers: dict[str, str]) -> None:
@@ -51,10 +55,14 @@ def test_a_program_gets_problem_json(ada: Visitor, headers: dict[str, str]) -> N
     "headers",
     [
         {},
-        {"Accept": "*/*"},
+        {"Accept": "*/*", "Sec-Fetch-Mode": "navigate"},
         {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},
         {"Accept": "text/html, application/json"},
         {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"},
+        {"Accept": "text/html", "X-Requested-With": "com.example.app"},  # a web view of Android
+        {"Accept": "text/html,*/*;q=0.8", "Sec-Fetch-Mode": "same-origin"},  # a service worker
+        {"Accept": "text/html, application/xhtml+xml", "Sec-Fetch-Mode": "cors"},  # Turbo
+        {"Accept": "*/*", "X-Up-Version": "3.14.3", "Sec-Fetch-Mode": "cors"},  # Unpoly
     ],
 )
 def test_a_browser_gets_a_redirect(ada: Visitor, headers: dict[str, str]) -> None:

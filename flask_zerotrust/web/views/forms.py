@@ -10,8 +10,8 @@ from itsdangerous import BadSignature
 from flask_zerotrust.challenge import Parked
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.web import responses
-from flask_zerotrust.web.enforce import path_before
 from flask_zerotrust.web.form_movement import is_readable
+from flask_zerotrust.web.paths import path_before
 from flask_zerotrust.web.state import Guard
 
 CSRF_FIELD = "_zerotrust_csrf"
