@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeGuard, TypeVar, overload
 
-from flask import current_app
+from flask import after_this_request, current_app
 
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.web import placement, responses
+from flask_zerotrust.web import downloads, placement, responses
 from flask_zerotrust.web.enforce import enforce
 from flask_zerotrust.web.state import this_guard
 
@@ -74,6 +74,8 @@ def step_up_required(
                 return answer
             if guard.settings.mode == "enforce":
                 responses.note_guarded()
+                if downloads.follows_challenge():
+                    after_this_request(downloads.with_page)
             return current_app.ensure_sync(inner)(*args, **kwargs)
 
         placement.note(guarded)
