@@ -30,7 +30,7 @@ from flask_zerotrust.web.first_run import warn_without_factors
 from flask_zerotrust.web.form_movement import StrippingRequest
 from flask_zerotrust.web.logins import came_without_user, follow_changes
 from flask_zerotrust.web.pairing import set_pair
-from flask_zerotrust.web.placement import find_misplaced
+from flask_zerotrust.web.placement import find_cached, find_misplaced
 from flask_zerotrust.web.script_tag import zerotrust_script
 from flask_zerotrust.web.state import CurrentRisk, Guard, log, this_app, this_guard
 from flask_zerotrust.web.users import (
@@ -398,6 +398,7 @@ def check_complete() -> None:
         )
     others = [function for app in list(_apps) for function in _called(app)]
     find_misplaced(_called(this_app()), others)
+    find_cached(_called(this_app()))
     csrf = current_app.extensions.get("csrf")
     if csrf is not None:
         for view in CSRF_EXEMPT:

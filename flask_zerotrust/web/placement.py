@@ -1,4 +1,4 @@
-"""Where guards stand: which views are behind one, and which guard stands above its route, in vain."""
+"""Where guards stand: which views are behind one, and which stands above a route or below a cache."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask_zerotrust.errors import ConfigError
+
+# Attributes of the functions that Flask-Caching, and functools or cachetools, make of a view.
+_CACHE_MARKS = ("uncached", "cache_clear")
 
 # Guards that exist in this process.
 _guards: weakref.WeakSet[Callable[..., Any]] = weakref.WeakSet()
@@ -52,6 +55,41 @@ def find_misplaced(
                 "it stands above @app.route, or what else registers the function. Put @step_up_required "
                 "below it, next to the function."
             )
+
+
+def find_cached(views: Iterable[Callable[..., Any]]) -> None:
+    """Refuse views whose guard stands below a cache, which would hand one user's answer to the next.
+
+    Parameters
+    ----------
+    views : iterable of callable
+        What requests to this app are led to.
+
+    Raises
+    ------
+    ConfigError
+        Naming the view.
+    """
+    guards = {id(guarded): guarded for guarded in list(_guards)}
+    for way in (way for view in views for way in _ways(view)):
+        caches = [index for index, function in enumerate(way) if _is_cache(function)]
+        if caches and not guards.keys().isdisjoint(map(id, way[caches[0] :])):
+            named = way[-1]
+            raise ConfigError(
+                f"@step_up_required on {named.__module__}.{named.__qualname__} stands below a cache, which "
+                "would answer users whom nobody has asked. Put @step_up_required above the cache's "
+                "decorator, and have the cache keep answers apart by user."
+            )
+
+
+def _is_cache(function: Callable[..., Any]) -> bool:
+    """Return whether a decorator keeps answers: one of Flask-Caching, functools or cachetools.
+
+    ``functools.wraps`` copies the mark to decorators further out, so that a copy does not count.
+    """
+    inner = getattr(function, "__wrapped__", None)
+    own = ((getattr(function, mark, None), getattr(inner, mark, None)) for mark in _CACHE_MARKS)
+    return any(mark is not None and mark is not copied for mark, copied in own)
 
 
 def is_guarded(view: Callable[..., Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 
 import pytest
@@ -124,6 +124,65 @@ def test_the_error_stays_until_it_is_mended(app: Flask) -> None:
     for _ in range(2):
         with pytest.raises(ConfigError, match="guards nothing"):
             check(app)
+
+
+def kept(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap as Flask-Caching does."""
+    answer = wrapped(view)
+    answer.uncached = view  # type: ignore[attr-defined]
+    return answer
+
+
+CACHES: dict[str, Callable[..., Any]] = {
+    "uncached": kept,
+    "functools": lru_cache,
+    "further in": lambda view: kept(login_required(view)),
+    "further out": lambda view: login_required(kept(view)),
+    "twice": lambda view: kept(step_up_required(kept(view))),
+}
+
+
+@pytest.mark.parametrize("cache", CACHES.values(), ids=CACHES)
+def test_a_guard_below_a_cache_is_named(app: Flask, cache: Callable[..., Any]) -> None:
+    def transfer_all() -> str:
+        return "gone"
+
+    app.add_url_rule("/x", "x", cache(step_up_required(transfer_all)))
+    with pytest.raises(ConfigError, match="transfer_all stands below a cache"):
+        check(app)
+
+
+def test_a_method_below_a_cache_is_named(app: Flask) -> None:
+    class Page(MethodView):
+        @kept
+        @step_up_required
+        def get(self) -> str:
+            return "page"
+
+    app.add_url_rule("/x", view_func=Page.as_view("x"))
+    with pytest.raises(ConfigError, match=r"Page\.get stands below a cache"):
+        check(app)
+
+
+@pytest.mark.parametrize("cache", [kept, lru_cache])
+def test_a_guard_above_a_cache_raises_no_alarm(app: Flask, cache: Callable[..., Any]) -> None:
+    app.add_url_rule("/a", "a", step_up_required(cache(lambda: "")))
+    app.add_url_rule("/b", "b", login_required(step_up_required(wrapped(cache(lambda: "")))))
+    app.add_url_rule("/c", "c", cache(lambda: ""))
+    check(app)
+
+
+@pytest.mark.parametrize("decorator", ["cached", "memoize"])
+def test_flask_caching_is_known(app: Flask, decorator: str) -> None:
+    caching = pytest.importorskip("flask_caching")
+    cache = caching.Cache(app, config={"CACHE_TYPE": "SimpleCache"})
+    keep = getattr(cache, decorator)(timeout=60)
+    app.add_url_rule("/a", "a", step_up_required(keep(lambda: "")))
+    check(app)
+    app.extensions["zerotrust"].checked = False
+    app.view_functions["b"] = keep(step_up_required(lambda: ""))
+    with pytest.raises(ConfigError, match="stands below a cache"):
+        check(app)
 
 
 def test_right_places_raise_no_alarm(app: Flask) -> None:
