@@ -53,6 +53,7 @@ TEXTS = {
     "zt_gettext": i18n.gettext,
     "zt_ngettext": i18n.ngettext,
     "zt_language": i18n.language,
+    "zt_direction": i18n.direction,
 }
 
 

@@ -34,6 +34,9 @@ class Translator(Protocol):
     def language(self) -> str:
         """Return the tag (BCP 47) of the language that texts are in."""
 
+    def direction(self) -> str:
+        """Return "ltr" or "rtl", as that language is written."""
+
 
 class _AsWritten:
     """Leaves texts as they stand."""
@@ -49,6 +52,9 @@ class _AsWritten:
 
     def language(self) -> str:
         return SOURCE
+
+    def direction(self) -> str:
+        return "ltr"
 
 
 _translator: Translator = _AsWritten()
@@ -85,6 +91,11 @@ def format_date(when: datetime) -> str:
 def language() -> str:
     """Return the language of the texts, for the ``lang`` of a page."""
     return _translator.language()
+
+
+def direction() -> str:
+    """Return how the language of the texts is written, "ltr" or "rtl", for the ``dir`` of a page."""
+    return _translator.direction()
 
 
 def N_(text: str) -> str:  # noqa: N802 - what gettext's tools look for

@@ -19,10 +19,10 @@ _SHOWN = re.compile(
 
 def follows_challenge() -> bool:
     """Return whether a browser opens a page of the site, straight from a challenge that was passed."""
-    if request.method != "GET" or responses.wants_json():
+    if request.method != "GET" or "/challenge/" not in request.headers.get("Referer", ""):
         return False
     challenges = url_for("zerotrust.challenge", challenge_id="")
-    return (path_before() or "").startswith(challenges)
+    return (path_before() or "").startswith(challenges) and not responses.wants_json()
 
 
 def with_page(response: Response) -> Response:

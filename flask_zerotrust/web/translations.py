@@ -55,6 +55,14 @@ class _ByFlaskBabel:
         # Of the catalogue, not of the request: texts without a translation are English.
         return next(filter(None, map(_language, reversed(_folders()))), i18n.SOURCE)
 
+    def direction(self) -> str:
+        language = self.language()
+        if language == i18n.SOURCE:
+            return "ltr"
+        from babel import Locale  # noqa: PLC0415 - adapter of an optional package
+
+        return Locale.parse(language, sep="-").text_direction
+
 
 def _domain() -> Domain | None:
     """Return the texts of the current app, None where it does not use Flask-Babel."""

@@ -55,7 +55,7 @@ def test_the_markup_is_the_inside_of_the_page(ada: Visitor) -> None:
     """The same template: the same texts, the same fields, without the frame."""
     url = asked(ada)
     html, page = look(ada, url).json["html"], ada.open(url).text
-    assert html.strip().startswith('<div class="zt-dialog-inside" lang="en">')
+    assert html.strip().startswith('<div class="zt-dialog-inside" lang="en" dir="ltr">')
     assert "<main" not in html
     assert '<h1 class="zt-title">Confirm it’s you</h1>' in html
     assert html.count("<input") == page.count("<input")

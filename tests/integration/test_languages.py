@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,10 @@ def speak(site: Site, folder: Path | None = None) -> Site:
     if folder is not None:
         site.app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(folder)
     Babel(
-        site.app, locale_selector=lambda: request.accept_languages.best_match(["en", "de", "fr", "de_AT"])
+        site.app,
+        locale_selector=lambda: request.accept_languages.best_match(
+            ["en", "de", "fr", "de_AT", "ar", "he"]
+        ),
     )
     return site
 
@@ -63,7 +67,7 @@ def ada(make_site: MakeSite) -> Visitor:
 
 def test_a_german_meets_a_german_challenge(ada: Visitor) -> None:
     page = challenge(ada, "de")
-    assert '<html lang="de">' in page
+    assert '<html lang="de" dir="ltr">' in page
     assert "<title>Code eingeben – Identität bestätigen</title>" in page
     assert "Geben Sie den Code ein, den Ihre App gerade anzeigt." in page
     assert "Authenticator-App" in page
@@ -108,13 +112,32 @@ def test_a_text_message_is_in_german(make_site: MakeSite) -> None:
 
 def test_a_dialect_reads_its_language(ada: Visitor) -> None:
     page = challenge(ada, "de-AT")
-    assert '<html lang="de">' in page
+    assert '<html lang="de" dir="ltr">' in page
     assert "Abbrechen und zurück" in page
+
+
+@pytest.mark.parametrize("tag", ["ar", "he"])
+def test_a_page_runs_as_its_language_does_and_codes_from_left_to_right(
+    make_site: MakeSite, tmp_path: Path, tag: str
+) -> None:
+    site = speak(make_site(), catalogue(tmp_path, tag, {"Continue": "x"}))
+    page = challenge(site.visitor().login(), tag)
+    assert f'<html lang="{tag}" dir="rtl">' in page
+    assert re.search(r'<input [^>]*name="code" type="text" dir="ltr"', page)
+    assert '<span class="zt-host" dir="ltr">' in page
+
+
+def test_the_dialog_runs_as_its_language_does(make_site: MakeSite, tmp_path: Path) -> None:
+    site = speak(make_site(), catalogue(tmp_path, "ar", {"Continue": "x"}))
+    ada = site.visitor().login()
+    headers = {"Accept-Language": "ar", "Accept": "application/json"}
+    asked = ada.fetch("/secret", headers=headers).json["challenge_url"]
+    assert 'lang="ar" dir="rtl"' in ada.fetch(asked, headers=headers).json["html"]
 
 
 def test_a_language_without_a_catalogue_is_english_and_says_so(ada: Visitor) -> None:
     page = challenge(ada, "fr")
-    assert '<html lang="en">' in page
+    assert '<html lang="en" dir="ltr">' in page
     assert "Cancel and go back" in page
 
 
@@ -132,7 +155,7 @@ def test_an_apps_own_catalogue_goes_first(make_site: MakeSite, tmp_path: Path) -
     assert ">Los</button>" in page
     assert "Abbrechen und zurück" in page
     page = challenge(ada, "fr")
-    assert '<html lang="fr">' in page
+    assert '<html lang="fr" dir="ltr">' in page
     assert ">Continuer</button>" in page
 
 
