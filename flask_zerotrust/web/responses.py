@@ -125,11 +125,11 @@ def _opens_elsewhere() -> bool:
     return request.method == "GET" and _from_library()
 
 
-def _elsewhere(status: int) -> Response:
+def _elsewhere(status: int, onward: str | None) -> Response:
     """Return a page that leads to a window of its own. It holds nothing else, so any page may show it."""
     framed = request.headers.get("Sec-Fetch-Dest") in _FRAMES
     url = own_path() if request.method == "GET" else path_before() or front_path()
-    html = render_template("zerotrust/elsewhere.html", url=url, framed=framed)
+    html = render_template("zerotrust/elsewhere.html", url=url, framed=framed, onward=onward)
     if framed:
         request.environ[_FRAMED] = True
     request.environ[_POLICY] = f"{_policy('elsewhere')}; frame-ancestors {'*' if framed else _NOBODY}"
@@ -154,15 +154,22 @@ def private(response: Response) -> Response:
     return response
 
 
-def page(template: str, status: int = 200, *, shows_secret: bool = False, **context: Any) -> Response:
+def page(
+    template: str,
+    status: int = 200,
+    *,
+    shows_secret: bool = False,
+    onward: str | None = None,
+    **context: Any,
+) -> Response:
     """Render a page of the extension.
 
     A page that shows a secret tells not even this site where the browser comes from, and its forms lead to
     this site only. In a frame of a page that the site has not named, and as an answer to Unpoly or Turbo,
-    there is a page instead that opens this one in a window of its own.
+    there is a page instead that opens this one in a window of its own. There a frame goes on to ``onward``.
     """
     if _opens_elsewhere():
-        return _elsewhere(status)
+        return _elsewhere(status, onward)
     response = private(make_response(render_template(f"zerotrust/{template}.html", **context), status))
     policy = f"{_policy(template)}; frame-ancestors {' '.join(_ancestors()) or _NOBODY}"
     if shows_secret:

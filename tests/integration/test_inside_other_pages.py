@@ -87,6 +87,7 @@ def test_a_frame_gets_a_link_to_a_window_of_its_own(ada: Visitor, dest: str) -> 
     asked = ada.open("/secret", headers={**FRAMED, "Sec-Fetch-Dest": dest})
     shown = ada.open(asked.location, headers={**FRAMED, "Sec-Fetch-Dest": dest})
     assert f'href="{asked.location}" target="_blank" rel="noopener"' in shown.text
+    assert 'href="/secret"' in shown.text
     assert 'name="code"' not in shown.text
     assert "X-Frame-Options" not in shown.headers
     assert shown.headers["Content-Security-Policy"].endswith("frame-ancestors *")

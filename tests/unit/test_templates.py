@@ -199,6 +199,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "no factor": ("no_factor", {**NO_FACTOR, "enrol_url": None}),
     "no factor yet": ("no_factor", NO_FACTOR),
     "no factor, in debug mode": ("no_factor", {**NO_FACTOR, "enrol_url": None, "developer": list(WAYS)}),
+    "in a frame": ("elsewhere", {"url": "/pay", "framed": True, "onward": "/statements"}),
     "retry": ("retry", {"action": "send a transfer", "cancel_url": "/"}),
     "message": (
         "message",

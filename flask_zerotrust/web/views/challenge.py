@@ -329,7 +329,7 @@ def _page(
     if responses.prefers_json():
         answer = _data(context, error)
     else:
-        answer = responses.page("challenge", status(error), **context)
+        answer = responses.page("challenge", status(error), onward=pending.return_path, **context)
     if context["retry_after_s"] is not None:
         answer.headers["Retry-After"] = str(context["retry_after_s"])
     return answer
