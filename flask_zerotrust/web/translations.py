@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,9 +86,16 @@ def _folders() -> list[str]:
 
 def _language(folder: str) -> str | None:
     """Return the language of a folder's catalogue for this request, None where it has none."""
-    from babel.support import Translations  # noqa: PLC0415 - adapter of an optional package
-    from flask_babel import get_locale  # noqa: PLC0415
+    from flask_babel import get_locale  # noqa: PLC0415 - adapter of an optional package
 
-    found: Translations | NullTranslations = Translations.load(folder, [get_locale()], DOMAIN)
+    return _language_of(folder, str(get_locale()))
+
+
+@lru_cache(maxsize=256)
+def _language_of(folder: str, locale: str) -> str | None:
+    """Read a catalogue's language once: that takes as long as all else on a page."""
+    from babel.support import Translations  # noqa: PLC0415 - adapter of an optional package
+
+    found: Translations | NullTranslations = Translations.load(folder, [locale], DOMAIN)
     tag = found.info().get("language")
     return tag.replace("_", "-") if tag else None
