@@ -374,4 +374,5 @@ class Challenges:
 
 
 def _place(pending: Pending, factor: Factor) -> str:
-    return f"{pending.id}:{factor.id}"
+    """Return where a question is asked: once for all factors of a kind."""
+    return f"{pending.id}:{factor.kind}"

@@ -91,6 +91,9 @@ class Questioned(Protocol):
     def question(self, challenge: bytes) -> str:
         """Return what the person's browser is asked, as JSON."""
 
+    def made(self, answer: str) -> bool:
+        """Return whether an answer says that it is of this factor: one question goes to all of a kind."""
+
     def judge(self, answer: str, *, challenge: bytes) -> str | None:
         """Return the use that a right answer makes of the factor, None for a wrong one."""
 

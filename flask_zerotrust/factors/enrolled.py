@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import json
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from flask_zerotrust.errors import ChallengeError, ConfigError, StoreError, ZeroTrustError
@@ -18,7 +19,7 @@ from flask_zerotrust.factors.enrolled_rows import Changes, Means
 from flask_zerotrust.factors.history import FactorDates, History
 from flask_zerotrust.factors.sms import canonical_number
 from flask_zerotrust.factors.totp import TotpFactor
-from flask_zerotrust.factors.webauthn import Credential, RelyingParty
+from flask_zerotrust.factors.webauthn import Credential, RelyingParty, WebAuthnFactor
 from flask_zerotrust.i18n import N_
 from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.stores.base import Rekeyed, Store, rekey, update
@@ -77,6 +78,8 @@ class Enrolled:
         kept = self._kept(user)["factors"]
         made = [enrolled_rows.made(row, means, self._changes(user, row["id"])) for row in kept]
         found = [factor for factor in made if factor is not None]
+        keys = [factor.credential for factor in found if isinstance(factor, WebAuthnFactor)]
+        found = [_with_siblings(factor, keys) for factor in found]
         return sorted(found, key=lambda factor: factor.kind == recovery.KIND)
 
     def count(self, user: str) -> int:
@@ -388,3 +391,12 @@ def _new_id(kind: str, last: int, taken: set[str]) -> tuple[int, str]:
     """
     names = ((n, kind if n == 1 else f"{kind}-{n}") for n in itertools.count(last + 1))
     return next((number, name) for number, name in names if name not in taken)
+
+
+def _with_siblings(factor: Factor, keys: Sequence[Credential]) -> Factor:
+    """Return a passkey that knows the user's other keys; any other factor as it is."""
+    if not isinstance(factor, WebAuthnFactor):
+        return factor
+    return dataclasses.replace(
+        factor, siblings=tuple(one for one in keys if one.id != factor.credential.id)
+    )

@@ -84,6 +84,8 @@ class WebAuthnFactor:
         Name among the person's factors.
     label : str
         What the person reads.
+    siblings : tuple of Credential
+        The user's other keys. A question is one for all keys of its domain, and any of them answers it.
     """
 
     credential: Credential = field(repr=False)
@@ -91,6 +93,7 @@ class WebAuthnFactor:
     counted: Callable[[int], bool] = field(repr=False)
     id: str = KIND
     label: str = N_("Passkey")
+    siblings: tuple[Credential, ...] = field(default=(), repr=False)
     kind: str = field(default=KIND, init=False)
     sends: bool = field(default=False, init=False)
     recipient: None = field(default=None, init=False)
@@ -113,14 +116,23 @@ class WebAuthnFactor:
         """Return the options for ``navigator.credentials.get``, as JSON."""
         webauthn = library()
         structs = webauthn.helpers.structs
+        alike = [one for one in self.siblings if one.rp_id == self.credential.rp_id]
         options = webauthn.generate_authentication_options(
             rp_id=self.credential.rp_id,
             challenge=challenge,
             timeout=_TIMEOUT_MS,
-            allow_credentials=[_descriptor(structs, self.credential)],
+            allow_credentials=[_descriptor(structs, one) for one in (self.credential, *alike)],
             user_verification=structs.UserVerificationRequirement.PREFERRED,
         )
         return str(webauthn.options_to_json(options))
+
+    def made(self, answer: str) -> bool:
+        """Return whether an answer says that this key made it. Only :meth:`judge` tells if that is true."""
+        webauthn = library()
+        try:
+            return bool(webauthn.base64url_to_bytes(json.loads(answer)["rawId"]) == self.credential.id)
+        except _refusals(webauthn):
+            return False
 
     def judge(self, answer: str, *, challenge: bytes) -> str | None:
         """Return the use that a right answer to a question makes, None for a wrong one."""

@@ -194,7 +194,8 @@ def _parked(guard: Guard) -> Parked | None:
     try:
         if is_readable():
             items = list(request.form.items(multi=True))
-            return park(own_path(), items, list(request.files), settings=guard.settings)
+            chosen = [name for name, file in request.files.items(multi=True) if file.filename]
+            return park(own_path(), items, chosen, settings=guard.settings)
     except RequestEntityTooLarge:  # over the app's limit, which the view itself may raise
         pass
     return Parked(own_path(), too_large=True)

@@ -45,15 +45,24 @@ def test_a_first_use_from_qr_code_to_step_up(bob: Visitor, open_site: Site) -> N
     assert done.status_code == 200
     assert "Your authenticator app is ready" in done.text
     open_site.clock.tick(30)
-    asked = bob.open("/secret")
-    assert bob.answer(asked.location, totp(open_site.clock.now, secret)).location == "/secret"
+    again = open_site.visitor().login("bob")
+    asked = again.open("/secret")
+    assert again.answer(asked.location, totp(open_site.clock.now, secret)).location == "/secret"
 
 
-def test_the_code_that_enrolled_does_not_step_up(bob: Visitor, open_site: Site) -> None:
+def test_the_code_that_enrolled_is_a_step_up(bob: Visitor, open_site: Site) -> None:
+    """It shows that the app holds the secret. The same code is not asked for a second later."""
+    page = bob.open(ENROL)
+    bob.fill(page.text, "code", totp(open_site.clock.now, shown_secret(page)))
+    assert not bob.asked("/secret")
+
+
+def test_but_in_no_other_session(bob: Visitor, open_site: Site) -> None:
     page = bob.open(ENROL)
     code = totp(open_site.clock.now, shown_secret(page))
     bob.fill(page.text, "code", code)
-    assert "already used" in bob.answer(bob.open("/secret").location, code).text
+    other = open_site.visitor().login("bob")
+    assert "already used" in other.answer(other.open("/secret").location, code).text
 
 
 def test_a_wrong_code_enrols_nothing_and_keeps_the_qr_code(bob: Visitor, open_site: Site) -> None:

@@ -244,7 +244,8 @@ def test_a_first_use_adds_an_address_where_the_site_allows_it(make_site: Callabl
     page = bob.open(add(bob, "email", "bob@post.example").location).text
     assert bob.fill(page, "code", outbox(site, "email")[-1].code).status_code == 303
     assert kinds(site, "bob") == ["email"]
-    assert bob.asked(FACTORS)
+    assert not bob.asked(FACTORS)
+    assert site.visitor().login("bob").asked(FACTORS)
 
 
 def test_whoever_may_enrol_is_led_to_what_there_is(make_site: Callable[..., Site]) -> None:

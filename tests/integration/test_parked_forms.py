@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from flask import request
 
 from flask_zerotrust import step_up_required
-from tests.forms import form_to
+from tests.forms import form_to, form_with
 
 from .sites import Site, Visitor
 
@@ -158,7 +159,25 @@ def test_a_form_sent_by_script_is_kept(ada: Visitor) -> None:
 def test_the_way_back_leads_to_the_page_with_the_form(ada: Visitor) -> None:
     """The target itself cannot be opened by a link."""
     page = to_confirm(ada, VALUES, headers={"Referer": "http://localhost/level?x=1"})
-    assert 'href="/level?x=1"' in page.text
+    change = re.search(r'href="([^"]+/confirm\?change=1)"', page.text)
+    assert change is not None
+    assert 'href="/level?x=1"' in ada.open(change[1]).text
+
+
+def test_something_is_changed_where_it_is_confirmed(ada: Visitor) -> None:
+    """Nothing that was typed is lost."""
+    page = to_confirm(ada, VALUES)
+    assert "readonly" in page.text
+    changed = ada.open(page.request.path + "?change=1").text
+    assert "readonly" not in changed
+    assert form_with(changed, "to").fields == form_with(page.text, "to").fields
+
+
+def test_files_are_chosen_again_before_the_form_goes(ada: Visitor) -> None:
+    files = {"receipt": (BytesIO(b"x"), "a.pdf"), "optional": (BytesIO(b""), "")}
+    page = to_confirm(ada, {**VALUES, **files}).text
+    assert 'enctype="multipart/form-data"' in page
+    assert re.findall(r'<input[^>]*name="([^"]+)" type="file" multiple required', page) == ["receipt"]
 
 
 def test_the_forms_own_query_is_kept(ada: Visitor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -179,3 +180,28 @@ def test_the_domain_and_the_origins_can_be_named(make_site: Callable[..., Site])
     with site.app.test_request_context(headers={"Host": "127.0.0.1"}):
         party = site.app.extensions["zerotrust"].party()
     assert (party.id, party.origins) == ("bank.example", ("https://www.bank.example",))
+
+
+def test_any_of_two_passkeys_answers_the_same_question(ada: Visitor, key: Authenticator) -> None:
+    other = Authenticator()
+    assert answer(ada.step_up(ADD), ADD, other.create).status_code == 303
+    for one in (other, key):
+        ada.site.clock.tick(301)
+        url = asked(ada)
+        page = ada.open(url).text
+        assert len(json.loads(question(page))["allowCredentials"]) == 2
+        assert page.count("factor=webauthn") == 0
+        assert answer(ada, url, one.get).location == "/admin"
+
+
+def test_an_answer_in_another_keys_name_is_refused(ada: Visitor, key: Authenticator) -> None:
+    other = Authenticator()
+    answer(ada.step_up(ADD), ADD, other.create)
+    ada.site.clock.tick(301)
+    url = asked(ada)
+    page = ada.open(url).text
+    said = json.loads(other.get(question(page)))
+    named = json.loads(key.get(question(page)))
+    said |= {"id": named["id"], "rawId": named["rawId"]}
+    form = form_with(page, "code")
+    assert ada.submit(form.action, {**form.fields, "code": json.dumps(said)}).status_code == 422

@@ -31,7 +31,7 @@ def test_a_new_code_voids_the_one_before(desk):
     desk.clock.tick(desk.settings.resend_s)
     pending = desk.send(pending)
     assert desk.phone.code != old
-    assert desk.reason(desk.check, pending, old) == "wrong"
+    assert desk.reason(desk.check, pending, old) == "newer"
     desk.check(pending, desk.phone.code)
 
 

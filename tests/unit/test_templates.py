@@ -190,7 +190,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "number waits": ("contact", {**CONTACT, "recipient": "+447700900123", "error": WRONG}),
     "number sent": ("contact", {**CONTACT, "recipient": "+447700900123", "sent": True}),
     "confirm": ("confirm", CONFIRM),
-    "confirm without files": ("confirm", {**CONFIRM, "files": ["receipt"]}),
+    "confirm without files": ("confirm", {**CONFIRM, "files": [{"name": "receipt", "label": "Receipt"}]}),
     "enrol": ("enrol", ENROL),
     "enrol wrong": ("enrol", {**ENROL, "error": WRONG}),
     "enrolled": ("enrolled", {**ELSEWHERE, "return_url": "/"}),

@@ -93,6 +93,7 @@ def _take(guard: Guard, user: str, *, first: bool) -> ResponseReturnValue:
     avoid = [factor.id for factor in before]
     factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=avoid, first=first)
     browsers.forget_others(guard, user)
+    guard.grant(user=user, factor_id=factor_id)  # it has just been used
     told = owner_notices.added(guard, user, "totp", before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
     untold = None if told or before else owner_notices.warning(guard)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ from flask_zerotrust.web.pairing import pair_tag, pair_thread
 from flask_zerotrust.web.state import Guard, log, this_app, this_guard
 from flask_zerotrust.web.users import client_address
 from flask_zerotrust.web.views import owner_notices
-from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token, shown_fields
+from flask_zerotrust.web.views.forms import app_csrf, check_form, field_label, form_token, shown_fields
 
 View = Callable[..., ResponseReturnValue]
 
@@ -140,7 +140,7 @@ def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
         guard.resume(pending.user, pending.granted)
     if _is_answered(guard, pending):  # a code for which there is nothing left to do is not called used
         return _onward(guard, pending)
-    factor = _chosen(guard, pending, request.form.get("factor"))
+    factor = _answering(guard, pending, _chosen(guard, pending, request.form.get("factor")), code)
     new_key = _key_of(guard, pending, factor)
     try:
         guard.challenges.check(
@@ -267,8 +267,10 @@ def confirm(_: Guard, pending: Pending) -> ResponseReturnValue:
         action=pending.action,
         target=parked.path,
         fields=shown_fields(parked),
-        files=list(parked.files),
+        files=[{"name": name, "label": field_label(name)} for name in parked.files],
         form_url=pending.return_path,
+        change_url=url_for(".confirm", challenge_id=pending.id, change=1),
+        change="change" in request.args,
     )
 
 
@@ -322,6 +324,27 @@ def _chosen(guard: Guard, pending: Pending, wanted: str | None) -> Factor:
     return by_id.get(wanted or pending.factor_id or "", factors[0])
 
 
+def _answering(guard: Guard, pending: Pending, factor: Factor, answer: str) -> Factor:
+    """Return which of a user's passkeys has answered the question that went to all of them."""
+    if not isinstance(factor, Questioned):
+        return factor
+    alike = [one for one in guard.factors(pending.user) if isinstance(one, Questioned)]
+    return next((one for one in alike if one.kind == factor.kind and one.made(answer)), factor)
+
+
+def _ways(factors: Sequence[Factor], chosen: Factor) -> list[dict[str, Any]]:
+    """Return what can be chosen: factors that answer one question are one way."""
+    found: list[dict[str, Any]] = []
+    kinds = {chosen.kind} if isinstance(chosen, Questioned) else set()
+    for factor in factors:
+        if not isinstance(factor, Questioned) or factor.id == chosen.id:
+            found.append(_shown(factor))
+        elif factor.kind not in kinds:
+            kinds.add(factor.kind)
+            found.append(_shown(factor))
+    return found
+
+
 def _page(
     guard: Guard, pending: Pending, factor: Factor, *, error: ChallengeError | SenderError | None = None
 ) -> ResponseReturnValue:
@@ -343,7 +366,7 @@ def _context(
     reason = None if error is None else _reason(error)
     return {
         "action": pending.action,
-        "factors": [_shown(f) for f in guard.factors(pending.user)],
+        "factors": _ways(guard.factors(pending.user), factor),
         "factor": _shown(factor),
         "sent": pending.sent_at is not None and pending.factor_id == factor.id,
         "retry_after_s": wait(error),

@@ -99,6 +99,7 @@ def confirm(guard: Guard, user: str, first: bool, kind: str) -> ResponseReturnVa
     keep = guard.enrolled.add_sms if kind == "sms" else guard.enrolled.add_email
     factor_id = keep(user, contact.recipient, avoid=taken, first=first)
     browsers.forget_others(guard, user)
+    guard.grant(user=user, factor_id=factor_id)  # it has just been used
     told = owner_notices.added(guard, user, kind, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=kind)
     news = "added" if told or before else "added_first"

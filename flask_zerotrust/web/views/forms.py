@@ -75,10 +75,10 @@ def app_csrf() -> str | None:
 def shown_fields(parked: Parked) -> list[dict[str, str]]:
     """Return a parked form's fields for the confirm page, secrets as empty fields to fill again."""
     kept = [
-        {"name": name, "label": _label(name), "value": value, "kind": _kind(name, value)}
+        {"name": name, "label": field_label(name), "value": value, "kind": _kind(name, value)}
         for name, value in parked.fields
     ]
-    asked = [{"name": n, "label": _label(n), "value": "", "kind": "secret"} for n in parked.left_out]
+    asked = [{"name": n, "label": field_label(n), "value": "", "kind": "secret"} for n in parked.left_out]
     return kept + asked
 
 
@@ -88,7 +88,8 @@ def _kind(name: str, value: str) -> str:
     return "multiline" if "\n" in value else "text"
 
 
-def _label(name: str) -> str:
+def field_label(name: str) -> str:
+    """Return what a field of a form is called, from its name."""
     words: Any = name.replace("_", " ").replace("-", " ").replace(".", " ").strip()
     # A site can give its fields other names in its own catalogue.
     return gettext(words[:1].upper() + words[1:] if words else name)

@@ -37,6 +37,7 @@ def add(guard: Guard, user: str, first: bool) -> ResponseReturnValue:
         signals.enrolment_failed.send(this_app(), user=user, kind=webauthn.KIND, reason=error.reason)
         return _page(guard, user, party, error=error)
     browsers.forget_others(guard, user)
+    guard.grant(user=user, factor_id=factor_id)  # it has just been used
     told = owner_notices.added(guard, user, webauthn.KIND, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=webauthn.KIND)
     news = "added" if told or before else "added_first"
