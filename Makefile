@@ -22,10 +22,11 @@ CHANGED = .ci/when-changed
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-demo: $(VENV)/.demo ## serve the example app on http://127.0.0.1:5000 (PORT= to change, NEW_BROWSER=movement)
-	@echo "The example app: http://127.0.0.1:$(PORT)   (Ctrl-C stops it)"
+# Browsers make passkeys for names, not for numbers, so the address is a name.
+demo: $(VENV)/.demo ## serve the example app on http://localhost:5000 (PORT= to change, NEW_BROWSER=movement)
+	@echo "The example app: http://localhost:$(PORT)   (Ctrl-C stops it)"
 	@$(if $(NEW_BROWSER),FLASK_ZEROTRUST_NEW_BROWSER='"$(NEW_BROWSER)"') \
-		$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --port $(PORT)
+		$(BIN)/flask --app example_app run --debug --no-reload --no-debugger --host localhost --port $(PORT)
 
 LANES = lane-browser lane-pages lane-challenges lane-security lane-rest
 

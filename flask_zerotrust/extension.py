@@ -23,10 +23,9 @@ from flask_zerotrust.factors.twilio_verify import VerifiedSmsFactor, sms_factor
 from flask_zerotrust.identity.profile_store import Progress
 from flask_zerotrust.recordings.recorder import Consent
 from flask_zerotrust.sessions.sessions import short_id
-from flask_zerotrust.web import audit_log, browsers, renewal, responses, translations
+from flask_zerotrust.web import audit_log, browsers, first_run, renewal, responses, translations
 from flask_zerotrust.web.build import assemble
 from flask_zerotrust.web.endings import log_out_ended, tell
-from flask_zerotrust.web.first_run import warn_without_factors
 from flask_zerotrust.web.form_movement import StrippingRequest
 from flask_zerotrust.web.logins import came_without_user, follow_changes
 from flask_zerotrust.web.pairing import set_pair
@@ -404,7 +403,7 @@ def check_complete() -> None:
     if csrf is not None:
         for view in CSRF_EXEMPT:
             csrf.exempt(view)
-    warn_without_factors(guard)
+    first_run.warn(guard)
     guard.checked = True
 
 

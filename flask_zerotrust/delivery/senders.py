@@ -11,7 +11,7 @@ from typing import Any
 
 from flask_zerotrust.delivery import twilio
 from flask_zerotrust.delivery.twilio import Refusal
-from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.errors import ConfigError, SenderError
 
 # Messages that the demo phone shows; older ones are forgotten.
 _OUTBOX = 50
@@ -32,38 +32,44 @@ class Message:
 class _Console:
     """Writes messages to standard output and keeps the newest: for development and tests.
 
+    In production anyone who reads the output could answer every challenge.
+
     Parameters
     ----------
-    enabled : bool
-        True in debug and testing.
+    enabled : callable
+        Returns True while the app is in debug mode or ``TESTING``. Asked before each message.
     clock : callable
         Seconds since the epoch.
-
-    Raises
-    ------
-    ConfigError
-        Unless enabled: in production anyone who reads the output could answer every challenge.
     """
 
     _setting: str
     _instead: str
 
-    def __init__(self, enabled: bool, *, clock: Callable[[], float] = time.time) -> None:
-        if not enabled:
-            raise ConfigError(
-                f"{self._setting} = 'console' prints codes and works only with DEBUG or TESTING. "
-                f"Set it to '{self._instead}' or 'none', or run with: flask run --debug"
-            )
+    def __init__(self, enabled: Callable[[], bool], *, clock: Callable[[], float] = time.time) -> None:
+        self._enabled = enabled
         self._clock = clock
         self._outbox: deque[Message] = deque(maxlen=_OUTBOX)
+
+    def check(self) -> None:
+        """Raise ConfigError unless the sender is enabled."""
+        if not self._enabled():
+            raise ConfigError(self._refusal())
 
     @property
     def outbox(self) -> list[Message]:
         """The messages of this process, oldest first."""
         return list(self._outbox)
 
+    def _refusal(self) -> str:
+        return (
+            f"{self._setting} = 'console' prints codes and works only with DEBUG or TESTING. "
+            f"Set it to '{self._instead}' or 'none', or run with: flask run --debug"
+        )
+
     def _keep(self, what: str, to: str, text: str) -> None:
         """Print the message and put it into the outbox; nothing reaches the logs."""
+        if not self._enabled():
+            raise SenderError(self._refusal())
         found = _CODE.search(text)
         code = (found[1] or found[2]) if found else ""
         self._outbox.append(Message(to=to, text=text, code=code, at=self._clock()))

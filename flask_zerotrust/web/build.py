@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from flask import Flask
@@ -26,7 +27,7 @@ from flask_zerotrust.risk.model import load_bundle
 from flask_zerotrust.sessions.browsers import Browsers
 from flask_zerotrust.sessions.sessions import Sessions
 from flask_zerotrust.sessions.tokens import serializer
-from flask_zerotrust.web.state import Guard
+from flask_zerotrust.web.state import Guard, is_developed
 from flask_zerotrust.web.users import Loaders, client_address
 
 
@@ -53,8 +54,8 @@ def assemble(app: Flask, settings: Settings, loaders: Loaders, clock: Callable[[
         browsers=Browsers(store, keys, settings),
         sender=_sender(app, settings, clock),
         mailer=_mailer(app, settings, clock),
-        terminal_sender=ConsoleSender(enabled=True, clock=clock),
-        terminal_mailer=ConsoleMailer(enabled=True, clock=clock),
+        terminal_sender=ConsoleSender(partial(is_developed, app), clock=clock),
+        terminal_mailer=ConsoleMailer(partial(is_developed, app), clock=clock),
         page_tokens=serializer(secrets, "zerotrust.page", clock),
         form_tokens=serializer(secrets, "zerotrust.form", clock),
         clock=clock,
@@ -100,7 +101,9 @@ def _recorder(app: Flask, settings: Settings, keys: KeyRing, clock: Callable[[],
 
 def _sender(app: Flask, settings: Settings, clock: Callable[[], float]) -> Sender | Verifier | None:
     if settings.sms_sender == "console":
-        return ConsoleSender(enabled=app.debug or app.testing, clock=clock)
+        console = ConsoleSender(partial(is_developed, app), clock=clock)
+        console.check()
+        return console
     if settings.sms_sender == "twilio":
         return TwilioSender(
             settings.twilio_account_sid or "",
@@ -120,7 +123,9 @@ def _sender(app: Flask, settings: Settings, clock: Callable[[], float]) -> Sende
 
 def _mailer(app: Flask, settings: Settings, clock: Callable[[], float]) -> Mailer | None:
     if settings.email_sender == "console":
-        return ConsoleMailer(enabled=app.debug or app.testing, clock=clock)
+        console = ConsoleMailer(partial(is_developed, app), clock=clock)
+        console.check()
+        return console
     if settings.email_sender == "smtp":
         return SmtpMailer(
             host=settings.smtp_host or "",

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import cast
 
-from flask import current_app, has_request_context, request, session
+from flask import Flask, current_app, has_request_context, request, session
 
 from flask_zerotrust.challenge import Challenges
 from flask_zerotrust.delivery.senders import ConsoleMailer, ConsoleSender
@@ -106,16 +106,19 @@ class Guard(Intake):
 
         While developing, an app that has set up no sender reads its codes on the terminal.
         """
-        return self.sender or (self.terminal_sender if _is_developed() else None)
+        return self.sender or (self.terminal_sender if is_developed(current_app) else None)
 
     def app_mailer(self) -> Mailer | None:
         """Return the sender of mail for factors that the app names. See :meth:`app_sender`."""
-        return self.mailer or (self.terminal_mailer if _is_developed() else None)
+        return self.mailer or (self.terminal_mailer if is_developed(current_app) else None)
 
     def can_have_factors(self) -> bool:
-        """Return whether any user can have a factor, named by the app or added here."""
-        reachable = self.sender is not None or self.mailer is not None
-        return self.loaders.factors is not None or self.settings.enrol == "first-use" or reachable
+        """Return whether any user can have a factor, named by the app or added here.
+
+        A sender alone gives nobody a factor: adding a number takes another one, or a first use.
+        """
+        named = self.loaders.factors is not None or self.settings.enrol == "first-use"
+        return named or bool(self.store.keys("factors:"))
 
     def party(self) -> RelyingParty | None:
         """Return this site as browsers know it; None without passkeys, and outside of a request.
@@ -475,9 +478,9 @@ def browser_trust(record: Record) -> risk.Trust:
     return "session" if record.grant is not None else "new"
 
 
-def _is_developed() -> bool:
-    """Return whether the app is run by its developer, who reads the terminal."""
-    return bool(current_app.debug or current_app.testing)
+def is_developed(app: Flask) -> bool:
+    """Return whether an app is run by its developer, who reads the terminal."""
+    return bool(app.debug or app.testing)
 
 
 def _regenerate() -> None:

@@ -29,12 +29,13 @@ from flask_zerotrust.cli.doctor import redis as redis_health
 from flask_zerotrust.cli.doctor.findings import IN_FRONT, Patient
 from flask_zerotrust.delivery.smtp import SmtpMailer
 from flask_zerotrust.errors import StoreError
+from flask_zerotrust.factors.totp import TotpFactor
 from flask_zerotrust.risk.level import RiskState
 from flask_zerotrust.sessions.record import Record
 from flask_zerotrust.stores.redis_url import parse
 from tests.servers import redis_server
 
-from .sites import Site
+from .sites import ADDRESS, SECRET, Site
 
 GOOD = {
     "SECRET_KEY": "3f1c9a5be07d2846f1c9a5be07d28463f1c9a5be07d2846f1c9a5be07d28460a",
@@ -56,6 +57,7 @@ def make(make_site: Callable[..., Site], tmp_path: Path) -> Callable[..., Site]:
         stored = {"ZEROTRUST_STORE": f"sqlite:///{tmp_path / 'zt.sqlite'}"}
         site = make_site(**{**GOOD, **stored, **config})
         site.app.wsgi_app = ProxyFix(site.app.wsgi_app)  # type: ignore[method-assign]
+        site.zt.factors_loader(lambda user: [TotpFactor(SECRET)])
         return site
 
     return build
@@ -86,6 +88,13 @@ def _now(clock: Any, monkeypatch: Any, tmp_path: Path) -> None:
 def test_a_site_with_which_nothing_is_wrong(make: Callable[..., Site]) -> None:
     said = doctor(make())
     assert (said.exit_code, said.stdout) == (0, "Nothing found.\n"), said.output
+
+
+def test_a_factor_without_its_sender_is_an_error(make: Callable[..., Site]) -> None:
+    site = make()
+    site.zt.factors_loader(lambda user: [site.zt.email_factor(ADDRESS)])
+    ((severity, problem),) = found(site, "modes")
+    assert (severity, "ZEROTRUST_EMAIL_SENDER is 'none'" in problem) == ("error", True)
 
 
 def test_errors_end_with_1_and_say_how_to_mend(make: Callable[..., Site]) -> None:

@@ -148,7 +148,7 @@ def refusal(app: Flask, **headers: str) -> Any:
     return app.test_client().get("/x", headers={**BROWSER, **headers})
 
 
-def test_in_debug_mode_the_refusal_tells_the_developer_three_ways(app: Flask) -> None:
+def test_in_debug_mode_the_refusal_tells_the_developer_the_ways(app: Flask) -> None:
     app.debug = True
     answer = refusal(app)
     assert answer.status_code == 403
@@ -156,10 +156,10 @@ def test_in_debug_mode_the_refusal_tells_the_developer_three_ways(app: Flask) ->
         assert way in answer.text
 
 
-def test_in_debug_mode_programs_are_told_the_three_ways(app: Flask) -> None:
+def test_in_debug_mode_programs_are_told_the_ways(app: Flask) -> None:
     app.debug = True
     answer = refusal(app, Accept="application/json")
-    assert (answer.status_code, len(answer.json["developer"])) == (403, 3)
+    assert (answer.status_code, len(answer.json["developer"])) == (403, 2)
 
 
 @pytest.mark.parametrize("kind", ["text/html", "application/json"])
@@ -200,8 +200,6 @@ def test_an_app_in_which_nobody_can_have_a_factor_is_warned_once(
     [
         {"LOADER": True},
         {"ZEROTRUST_ENROL": "first-use"},
-        {"ZEROTRUST_EMAIL_SENDER": "console"},
-        {"ZEROTRUST_SMS_SENDER": "console"},
         {"ZEROTRUST_MODE": "observe"},
     ],
 )
@@ -209,6 +207,56 @@ def test_an_app_in_which_somebody_can_have_a_factor_is_not_warned(
     app: Flask, caplog: pytest.LogCaptureFixture, config: dict[str, Any]
 ) -> None:
     assert warnings_of(app, caplog, **config) == 0
+
+
+def test_a_sender_alone_gives_nobody_a_factor(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    assert warnings_of(app, caplog, ZEROTRUST_EMAIL_SENDER="console", ZEROTRUST_SMS_SENDER="console") == 1
+
+
+def test_an_app_in_which_somebody_has_enrolled_before_is_not_warned(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.app.extensions["zerotrust"].enrolled.add_totp("eve", SECRET)
+    site.app.testing = False
+    site.zt.factors_loader(None)  # type: ignore[arg-type]
+    site.visitor().open("/")
+    assert "No user can have a factor" not in caplog.text
+
+
+def senderless(app: Flask, loader: Any, **config: Any) -> None:
+    """Send a first request to an app in production whose loader names a factor."""
+    app.config.update(config)
+    zt = ZeroTrust(app)
+    zt.user_id_loader(lambda: None)
+    zt.factors_loader(loader(zt))
+    app.testing = False
+    app.test_client().get("/nowhere")
+
+
+LOADERS = {
+    "email": lambda zt: lambda user: [zt.email_factor("ada@bank.example")],
+    "sms": lambda zt: lambda user: [zt.sms_factor(number) for number in [NUMBER]],
+}
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+def test_a_factor_without_its_sender_is_told_at_the_first_request(
+    app: Flask, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    senderless(app, LOADERS[kind])
+    assert f"ZEROTRUST_{kind.upper()}_SENDER is 'none'" in caplog.text
+    assert caplog.text.count("_SENDER is 'none'") == 1
+
+
+def test_a_factor_with_its_sender_is_not_told(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    senderless(app, LOADERS["email"], ZEROTRUST_EMAIL_SENDER="console")
+    assert "_SENDER" not in caplog.text
+
+
+def test_in_debug_mode_the_terminal_is_the_sender(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    app.debug = True
+    senderless(app, LOADERS["email"])
+    assert "_SENDER" not in caplog.text
 
 
 def test_enrolled_phones_are_left_out_where_nothing_can_reach_them(site: Site) -> None:

@@ -43,7 +43,7 @@ def rekey(site: Site) -> Result:
 
 
 def factors(site: Site) -> list[str]:
-    found = site.app.extensions["zerotrust"].enrolled.factors("eve", sender=ConsoleSender(enabled=True))
+    found = site.app.extensions["zerotrust"].enrolled.factors("eve", sender=ConsoleSender(lambda: True))
     return [getattr(factor, "secret", None) or factor.recipient for factor in found]
 
 
@@ -64,7 +64,7 @@ def test_addresses_and_passkeys_move_too(site: Site) -> None:
     handle = enrolled.handle("eve")
     rekey(site.rekeyed("second-key", fallbacks=["first-key"]))
     after = site.rekeyed("second-key", fallbacks=[]).app.extensions["zerotrust"].enrolled
-    (mail,) = after.factors("eve", mailer=ConsoleMailer(enabled=True))[1:]
+    (mail,) = after.factors("eve", mailer=ConsoleMailer(lambda: True))[1:]
     assert mail.recipient == "eve@post.example"
     assert after.passkeys("eve") == [
         Credential(b"id", b"public", 7, "localhost", "http://localhost", ("usb",))

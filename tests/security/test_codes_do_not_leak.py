@@ -45,11 +45,21 @@ def test_reprs_show_no_secret(desk):
 
 
 def test_the_console_senders_own_repr_shows_no_message(capsys):
-    sender = ConsoleSender(True)
+    sender = ConsoleSender(lambda: True)
     SmsFactor(NUMBER, sender).send("123456", action="pay", host="bank.example")
     shown = f"{sender!r} {sender.outbox!r} {vars(sender)!r}"
     assert "123456" not in shown
     assert NUMBER not in shown
+
+
+def test_the_console_prints_no_code_once_debug_is_off(capsys):
+    """An app that is put together with debug on, and served with it off."""
+    debug = [True]
+    sender = ConsoleSender(lambda: debug[0])
+    debug[0] = False
+    with pytest.raises(SenderError, match="DEBUG or TESTING"):
+        SmsFactor(NUMBER, sender).send("123456", action="pay", host="bank.example")
+    assert (capsys.readouterr().out, sender.outbox) == ("", [])
 
 
 @pytest.mark.parametrize("typed", ["654321", "six digits", "98765"])

@@ -87,7 +87,7 @@ def test_what_is_no_plain_address_is_refused_without_an_echo(typed: str) -> None
 
 def test_a_label_shows_no_more_than_the_owner_needs() -> None:
     assert masked("ada@bank.example") == "a…@bank.example"
-    factor = EmailFactor(ADDRESS, ConsoleMailer(enabled=True))
+    factor = EmailFactor(ADDRESS, ConsoleMailer(lambda: True))
     assert factor.label == "E-mail to a…@bank.example"
     assert ADDRESS not in repr(factor)
 
@@ -252,7 +252,7 @@ def test_doctors_look_hands_over_nothing(box: Mailbox) -> None:
 
 
 def test_the_console_keeps_the_code_of_a_mail(capsys: pytest.CaptureFixture[str]) -> None:
-    mailer = ConsoleMailer(True, clock=lambda: START)
+    mailer = ConsoleMailer(lambda: True, clock=lambda: START)
     EmailFactor(ADDRESS, mailer).send("123456", action="pay 999999", host="bank.example")
     (kept,) = mailer.outbox
     assert (kept.to, kept.code, kept.at) == (ADDRESS, "123456", START)
@@ -261,11 +261,11 @@ def test_the_console_keeps_the_code_of_a_mail(capsys: pytest.CaptureFixture[str]
 
 def test_the_console_takes_no_mail_in_production() -> None:
     with pytest.raises(ConfigError, match=r"ZEROTRUST_EMAIL_SENDER = 'console'.*'smtp'"):
-        ConsoleMailer(False)
+        ConsoleMailer(lambda: False).check()
 
 
 def test_an_enrolled_address_comes_back_where_there_is_a_mailer() -> None:
-    enrolled, mailer = Enrolled(MemoryStore(), KeyRing(["key"])), ConsoleMailer(True)
+    enrolled, mailer = Enrolled(MemoryStore(), KeyRing(["key"])), ConsoleMailer(lambda: True)
     assert enrolled.add_email("ada", " Ada@BANK.example ") == "email"
     (factor,) = enrolled.factors("ada", mailer=mailer)
     assert (factor.id, factor.kind, factor.recipient) == ("email", "email", "Ada@bank.example")

@@ -188,7 +188,7 @@ def test_a_text_message_factor_judges_no_code():
 
 def test_the_console_prints_and_keeps_what_it_sends(capsys, caplog):
     caplog.set_level(logging.DEBUG)
-    sender = ConsoleSender(True, clock=lambda: START)
+    sender = ConsoleSender(lambda: True, clock=lambda: START)
     SmsFactor(NUMBER, sender).send("123456", action="pay", host="bank.example")
     (kept,) = sender.outbox
     assert (kept.to, kept.code, kept.at) == (NUMBER, "123456", START)
@@ -197,14 +197,14 @@ def test_the_console_prints_and_keeps_what_it_sends(capsys, caplog):
 
 
 def test_the_outbox_is_bounded_and_keeps_the_newest(capsys):
-    sender = ConsoleSender(True)
+    sender = ConsoleSender(lambda: True)
     for number in range(60):
         sender.send(NUMBER, f"@h #{number:06d}")
     assert [m.code for m in sender.outbox] == [f"{n:06d}" for n in range(10, 60)]
 
 
 def test_messages_cannot_be_changed_and_hide_their_code(capsys):
-    sender = ConsoleSender(True)
+    sender = ConsoleSender(lambda: True)
     sender.send(NUMBER, "@h #123456")
     with pytest.raises(FrozenInstanceError):
         sender.outbox[0].code = "other"
@@ -213,14 +213,14 @@ def test_messages_cannot_be_changed_and_hide_their_code(capsys):
 
 
 def test_a_text_without_a_code_has_none(capsys):
-    sender = ConsoleSender(True)
+    sender = ConsoleSender(lambda: True)
     sender.send(NUMBER, "Hello")
     assert sender.outbox[0].code == ""
 
 
 def test_the_console_refuses_outside_debug_and_testing():
     with pytest.raises(ConfigError, match="DEBUG or TESTING"):
-        ConsoleSender(False)
+        ConsoleSender(lambda: False).check()
 
 
 # Twilio, over real HTTP to this machine

@@ -21,6 +21,7 @@ from flask_zerotrust.errors import StoreError, ZeroTrustError
 from flask_zerotrust.extension import check_complete
 from flask_zerotrust.risk.model import DEFAULT
 from flask_zerotrust.stores import redis_url
+from flask_zerotrust.web import first_run
 from flask_zerotrust.web.placement import is_guarded
 
 # RFC 2104, section 3: an HMAC key shorter than the hash's output (SHA-256: 32 bytes) weakens it.
@@ -264,11 +265,13 @@ def modes(patient: Patient) -> Iterator[Finding]:
         text = "Twilio Verify sends codes only, so nobody can be told when their factors change."
         mend = "Tell them yourself with @zt.notify, or set ZEROTRUST_EMAIL_SENDER."
         yield Finding("warning", "modes", text, mend)
-    closed = patient.guard.loaders.factors is None and settings.enrol == "factor"
-    if closed and not patient.guard.store.keys("factors:"):
+    if not patient.guard.can_have_factors():
         text = "Nobody has a factor and nobody can get one, so whoever is asked is stuck."
         mend = 'Name the app\'s factors with @zt.factors_loader, or set ZEROTRUST_ENROL = "first-use".'
         yield Finding("error" if settings.mode == "enforce" else "warning", "modes", text, mend)
+    for problem in first_run.missing_senders(patient.guard):
+        mend = "Until then every user with such a factor gets an error instead of a challenge."
+        yield Finding("error" if settings.mode == "enforce" else "warning", "modes", problem, mend)
 
 
 def _way(app: Flask, endpoint: str) -> Iterator[Callable[..., Any]]:
