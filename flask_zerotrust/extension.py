@@ -12,7 +12,7 @@ from flask import Flask, current_app, request, session
 from flask.wrappers import Response
 from werkzeug.local import LocalProxy
 
-from flask_zerotrust import i18n, signals
+from flask_zerotrust import i18n
 from flask_zerotrust.config import Settings
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.factors import phone_numbers, webauthn
@@ -22,8 +22,7 @@ from flask_zerotrust.factors.sms import SmsFactor
 from flask_zerotrust.factors.twilio_verify import VerifiedSmsFactor, sms_factor
 from flask_zerotrust.identity.profile_store import Progress
 from flask_zerotrust.recordings.recorder import Consent
-from flask_zerotrust.sessions.sessions import short_id
-from flask_zerotrust.web import audit_log, browsers, first_run, renewal, responses, translations
+from flask_zerotrust.web import accounts, audit_log, first_run, renewal, responses, translations
 from flask_zerotrust.web.build import assemble
 from flask_zerotrust.web.endings import log_out_ended, tell
 from flask_zerotrust.web.form_movement import StrippingRequest
@@ -155,8 +154,9 @@ class ZeroTrust:
 
         It takes the place of the messages that the extension sends by itself. ``event`` is
         ``"factor-added"``, ``"factor-removed"``, ``"recovery-codes-made"``, ``"recovery-code-used"``,
-        ``"browser-remembered"``, ``"wrong-codes"`` or ``"latched"``, and ``text`` says so in words. The
-        last two come once a day at most. What it raises is logged, and the change stands.
+        ``"factors-reset"``, ``"unlocked"``, ``"browser-remembered"``, ``"wrong-codes"`` or ``"latched"``,
+        and ``text`` says so in words. The last two come once a day at most. What it raises is logged, and
+        the change stands.
         """
         self._loaders.notify = notify
         return notify
@@ -248,18 +248,30 @@ class ZeroTrust:
         guard.store.disown("user:" + user)
         guard.profiles.forget(user)
 
-    def reset_factors(self, user: str) -> None:
-        """Remove the factors that a user enrolled here, and end what they opened.
+    def reset_factors(self, user: str, id: str | None = None) -> list[str]:
+        """Remove one factor or all factors that a user enrolled here, and end what they opened.
 
-        The user counts as one who never had a factor. With ``ZEROTRUST_ENROL = "first-use"`` their next
-        login may enrol one. Check first that you talk to the user.
+        After all were removed, the user counts as one who never had a factor. With
+        ``ZEROTRUST_ENROL = "first-use"`` their next login may enrol one. After one was removed, it may not.
+        All sessions have to confirm again, and remembered browsers are forgotten. The owner is told on the
+        ways there were before. Check first that you talk to the user. The command
+        ``flask zerotrust factors USER --reset ID`` or ``--reset-all`` does this, too.
 
         Parameters
         ----------
         user : str
+        id : str, optional
+            The factor to remove, such as ``"totp"``. All of them if left out.
+
+        Returns
+        -------
+        list of str
+            The ids of the factors that were removed.
 
         Raises
         ------
+        ConfigError
+            If the user has enrolled no factor of this id.
         StoreError
             If the store does not answer.
 
@@ -267,18 +279,24 @@ class ZeroTrust:
         --------
         >>> with app.app_context():
         ...     zt.reset_factors("ada")
+        []
         """
-        this_guard().enrolled.reset(user)
-        _end_trust(user)
+        return accounts.reset_factors(this_guard(), user, id, reason="app")
 
-    def unlock(self, user: str) -> None:
+    def unlock(self, user: str) -> bool:
         """Open an account that is locked or paused after too many wrong codes in a row, in all browsers.
 
-        Check first that you talk to the user: whoever typed the wrong codes may type more.
+        The owner is told. Check first that you talk to the user: whoever typed the wrong codes may type
+        more. The command ``flask zerotrust unlock USER`` does this, too.
 
         Parameters
         ----------
         user : str
+
+        Returns
+        -------
+        bool
+            Whether wrong codes or pauses were counted.
 
         Raises
         ------
@@ -289,8 +307,9 @@ class ZeroTrust:
         --------
         >>> with app.app_context():
         ...     zt.unlock("ada")
+        False
         """
-        this_guard().challenges.unlock(user)
+        return accounts.unlock(this_guard(), user, reason="app")
 
     def password_changed(self, user: str) -> None:
         """Forget a user's browsers and end all grants. Call it after a password was changed or reset.
@@ -316,7 +335,7 @@ class ZeroTrust:
         >>> with app.app_context():
         ...     zt.password_changed("ada")
         """
-        _end_trust(user)
+        accounts.end_trust(this_guard(), user, reason="password_changed")
 
     def sms_factor(
         self, number: str, *, id: str = "sms", label: str | None = None
@@ -441,7 +460,7 @@ def _follow_passwords(app: Flask) -> None:
 
 def _password_changed(_app: Flask, *, user: Any, **_: Any) -> None:
     for user_id in _ids(user):
-        _end_trust(user_id)
+        accounts.end_trust(this_guard(), user_id, reason="password_changed")
 
 
 def _ids(user: Any) -> set[str]:
@@ -454,22 +473,6 @@ def _ids(user: Any) -> set[str]:
     if getattr(user, "id", None) is not None:
         found.add(str(user.id))
     return found
-
-
-def _end_trust(user: str) -> None:
-    """Forget a user's browsers and end the grants of all sessions."""
-    guard = this_guard()
-    # First, because the end of a browser ends its sessions' grants without this signal.
-    ended = guard.end_grants(user)
-    browsers.forget(guard, user)
-    for session_id in ended:
-        signals.grant_revoked.send(
-            this_app(),
-            user=user,
-            session=short_id(session_id),
-            reason="password_changed",
-            latch_lifted=False,
-        )
 
 
 def _begin() -> None:

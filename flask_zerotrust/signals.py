@@ -8,6 +8,7 @@ from __future__ import annotations
 from blinker import NamedSignal, Namespace
 
 __all__ = [
+    "account_unlocked",
     "browser_forgotten",
     "browser_proven",
     "browser_remembered",
@@ -21,6 +22,7 @@ __all__ = [
     "factor_enrolled",
     "factor_removed",
     "factor_renamed",
+    "factors_reset",
     "grant_revoked",
     "owner_told",
     "proof_refused",
@@ -65,7 +67,7 @@ session_latched = _signals.signal("session-latched")
 enrolment_failed = _signals.signal("enrolment-failed")
 
 #: A grant was ended early. ``user``, ``session`` (short id), ``reason`` ("operator", "password_changed",
-#: "different_person" or "replayed_movement"), ``latch_lifted``.
+#: "factors_reset", "different_person" or "replayed_movement"), ``latch_lifted``.
 grant_revoked = _signals.signal("grant-revoked")
 
 #: A session was ended before its time. ``user``, ``session`` (short id, or None: all of the user's, or all
@@ -91,8 +93,18 @@ factor_enrolled = _signals.signal("factor-enrolled")
 #: message, 0 if there was none.
 owner_told = _signals.signal("owner-told")
 
-#: A factor was removed, or given another name, by its person. ``user``, ``factor_id``, ``kind``.
+#: A factor was removed. ``user``, ``factor_id``, ``kind``, ``reason`` ("user", "operator" or "app").
 factor_removed = _signals.signal("factor-removed")
+
+#: All factors of a user were removed, and that there were any is forgotten. ``user``, ``reason``
+#: ("operator" or "app"). For each of them :data:`factor_removed` is sent, too.
+factors_reset = _signals.signal("factors-reset")
+
+#: An account that was locked or paused after wrong codes takes codes again. ``user``, ``reason``
+#: ("operator" or "app").
+account_unlocked = _signals.signal("account-unlocked")
+
+#: A factor was given another name by its user. ``user``, ``factor_id``, ``kind``.
 factor_renamed = _signals.signal("factor-renamed")
 
 

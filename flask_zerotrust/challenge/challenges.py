@@ -239,12 +239,12 @@ class Challenges:
         self._pending.remove(pending)
         self._codes.void(pending)
 
-    def unlock(self, user: str) -> None:
-        """Open an account that is ``locked``, in all browsers: for the site's support.
+    def unlock(self, user: str) -> bool:
+        """Open an account that is ``locked`` or pauses, in all browsers: for the site's support.
 
-        It should talk to the user first.
+        It should talk to the user first. Return whether wrong codes or pauses were counted.
         """
-        self._attempts.unlock(user)
+        return self._attempts.unlock(user)
 
     def enrol_begin(self, user: str, session_id: str, *, now: float) -> str:
         """Return the secret that this session is enrolling, a new one if there is none."""

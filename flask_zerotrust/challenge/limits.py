@@ -117,11 +117,21 @@ class Attempts(Kept):
             self._store.increment(_taken_back(failures), ttl_s=_FACTOR_S)
             self._store.increment(_taken_back(account), ttl_s=ACCOUNT_S)
 
-    def unlock(self, user: str) -> None:
-        """Open an account that had too many failures in a row, in known and in other browsers."""
-        for known in (True, False):
-            self._store.delete(_account(user, known=known))
-            self._store.delete(_paused(user, known=known))
+    def unlock(self, user: str) -> bool:
+        """Open an account that had too many failures in a row, in known and in other browsers.
+
+        Return whether there were any.
+        """
+        counted = [self._open(user, known=known) for known in (True, False)]
+        return any(counted)
+
+    def _open(self, user: str, *, known: bool) -> bool:
+        account, paused = _account(user, known=known), _paused(user, known=known)
+        wrong = _number(self._store.get(account)) - _number(self._store.get(_taken_back(account)))
+        counted = wrong > 0 or self._store.get(paused) is not None
+        self._store.delete(account)
+        self._store.delete(paused)
+        return counted
 
     def slow(self, user: str, factor: Factor, address: str | None, *, known: bool) -> None:
         """Raise ChallengeError ``slow_down`` for all but one try in a while from a busy address.

@@ -218,7 +218,11 @@ class Enrolled:
 
     def ids(self, user: str) -> list[str]:
         """Return the ids of what is kept here, also of those that :meth:`factors` leaves out."""
-        return [row["id"] for row in self._kept(user)["factors"]]
+        return list(self.kinds(user))
+
+    def kinds(self, user: str) -> dict[str, str]:
+        """Return the kind of each factor that is kept here, by its id."""
+        return {row["id"]: row["kind"] for row in self._kept(user)["factors"]}
 
     def rename(self, user: str, id: str, label: str) -> None:
         """Give a factor the name that its person reads; nothing happens when there is none of this id.

@@ -18,8 +18,8 @@ IdentityConsent = Callable[[str], bool]
 
 
 #: Tells a user what has happened: (user id, event, in words). The event is "factor-added",
-#: "factor-removed", "recovery-codes-made", "recovery-code-used", "browser-remembered", "wrong-codes" or
-#: "latched".
+#: "factor-removed", "factors-reset", "unlocked", "recovery-codes-made", "recovery-code-used",
+#: "browser-remembered", "wrong-codes" or "latched".
 Notify = Callable[[str, str, str], None]
 
 

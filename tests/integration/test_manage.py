@@ -288,7 +288,7 @@ def test_a_removed_factor_no_longer_works(eve: Visitor, site: Site) -> None:
     done = press_remove(eve, "sms")
     assert (done.status_code, done.location) == (303, FACTORS + "?news=removed")
     assert kinds(site, "eve") == ["totp"]
-    assert told == [{"user": "eve", "factor_id": "sms", "kind": "sms"}]
+    assert told == [{"user": "eve", "factor_id": "sms", "kind": "sms", "reason": "user"}]
     assert "Removed. It no longer works." in eve.open(done.location).text
 
 

@@ -68,6 +68,8 @@ def test_every_kind_of_event_is_told_and_no_secret_is(
     with site.app.app_context():
         site.zt.password_changed("tess")
         site.zt.end_sessions("tess")
+        assert site.zt.unlock("ada")
+        site.zt.reset_factors("tess")
     events = {line["event"] for line in lines()}
     unheard = {signal.name for signal in signals.every()} - {"factor-enrolled"}
     assert events == unheard

@@ -110,7 +110,7 @@ def remove(guard: Guard, user: str, factor_id: str) -> ResponseReturnValue:
     guard.sessions.end_grants(user, factor_id=factor_id, except_id=entry.id if entry is not None else None)
     browsers.forget_others(guard, user)
     owner_notices.removed(guard, user, found.kind, before)
-    signals.factor_removed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind)
+    signals.factor_removed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind, reason="user")
     return responses.go(url_for(".factors", news="removed"))
 
 

@@ -56,16 +56,28 @@ def removed(guard: Guard, user: str, kind: str, before: Sequence[Factor]) -> Non
     _tell(guard, user, "factor-removed", gettext(_REMOVED[kind]), before)
 
 
+def reset(guard: Guard, user: str, before: Sequence[Factor]) -> None:
+    """Tell that all factors that the user had added are gone."""
+    text = gettext("All ways to confirm that you added were removed from your account.")
+    _tell(guard, user, "factors-reset", text, before)
+
+
+def unlocked(guard: Guard, user: str) -> None:
+    """Tell that the account takes codes again."""
+    text = gettext("Your account was opened again after too many wrong codes.")
+    _tell(guard, user, "unlocked", text, factors(guard, user))
+
+
 def remembered(guard: Guard, user: str, name: str) -> None:
     """Tell of a browser that is remembered from now on, by its name."""
     text = gettext("A browser was remembered for your account: %(name)s.", name=translated_name(name))
-    _tell(guard, user, "browser-remembered", text, _factors(guard, user))
+    _tell(guard, user, "browser-remembered", text, factors(guard, user))
 
 
 def recovery_used(guard: Guard, user: str) -> None:
     """Tell that a recovery code was used."""
     text = gettext("A recovery code was used for your account.")
-    _tell(guard, user, "recovery-code-used", text, _factors(guard, user))
+    _tell(guard, user, "recovery-code-used", text, factors(guard, user))
 
 
 def guessed(guard: Guard, user: str) -> None:
@@ -75,7 +87,7 @@ def guessed(guard: Guard, user: str) -> None:
             "Somebody signed in with your password and typed %(num)s or more wrong codes.",
             num=ALARM_FAILURES,
         )
-        _tell(guard, user, "wrong-codes", text, _factors(guard, user))
+        _tell(guard, user, "wrong-codes", text, factors(guard, user))
         _note_told(guard, user, "wrong-codes")
 
 
@@ -88,7 +100,7 @@ def _latched(_: Flask, *, user: str | None, **__: Any) -> None:
     guard = this_guard()
     if user is not None and _is_due(guard, user, "latched"):
         text = gettext("The mouse moved in an unusual way in your account. We ask for a code again there.")
-        _tell(guard, user, "latched", text, _factors(guard, user))
+        _tell(guard, user, "latched", text, factors(guard, user))
         _note_told(guard, user, "latched")
 
 
@@ -113,7 +125,8 @@ def _note_told(guard: Guard, user: str, event: str) -> None:
         log.exception("the risk store did not answer; an owner may be told twice: %s", event)
 
 
-def _factors(guard: Guard, user: str) -> Sequence[Factor]:
+def factors(guard: Guard, user: str) -> Sequence[Factor]:
+    """Return whom to tell. If the app's loader fails, that is logged and nobody is told."""
     try:
         return guard.factors(user)
     except Exception:  # the app's own loader: the code was passed, so the user goes on
