@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from flask_zerotrust import Factor, ZeroTrust, step_up_required
-from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.errors import ConfigError, StoreError
 from flask_zerotrust.factors.totp import TotpFactor
 
 from .sites import NUMBER, SECRET, Site, totp
@@ -246,6 +246,32 @@ def test_a_factor_without_its_sender_is_told_at_the_first_request(
     senderless(app, LOADERS[kind])
     assert f"ZEROTRUST_{kind.upper()}_SENDER is 'none'" in caplog.text
     assert caplog.text.count("_SENDER is 'none'") == 1
+
+
+class Loader:
+    """A loader that is no function, so nothing is known of its code."""
+
+    def __call__(self, user: str) -> list[Any]:
+        return []
+
+
+def test_a_loader_without_code_to_read_is_not_judged(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    senderless(app, lambda zt: Loader())
+    assert caplog.text == ""
+
+
+def test_a_store_that_is_away_warns_of_no_factors(
+    app: Flask, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(prefix: str) -> list[str]:
+        raise StoreError("gone")
+
+    zt = ZeroTrust(app)
+    zt.user_id_loader(lambda: None)
+    monkeypatch.setattr(app.extensions["zerotrust"].store, "keys", fail)
+    app.testing = False
+    assert app.test_client().get("/nowhere").status_code == 404
+    assert "No user can have a factor" not in caplog.text
 
 
 def test_a_factor_with_its_sender_is_not_told(app: Flask, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,7 +14,7 @@ from flask.cli import ScriptInfo
 from flask_zerotrust import testing
 from flask_zerotrust.challenge.limits import ACCOUNT_FAILURES
 from flask_zerotrust.cli import group
-from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.errors import ConfigError, StoreError
 from tests.integration.sites import NUMBER, Site, Visitor, enrolled_eve
 
 MAIL = "eve@post.example"
@@ -174,6 +174,15 @@ def test_the_list_has_factors_of_the_app_that_were_never_used(site: Site, eve: V
     site.zt.factors_loader(lambda user: [site.zt.email_factor("own@post.example", id="own")])
     ids = [line.split()[0] for line in run(site, "factors", "eve").output.splitlines()]
     assert ids == ["totp", "sms", "email", "own"]
+
+
+def test_a_store_that_is_away_ends_the_list(site: Site, eve: Visitor) -> None:
+    def away(user: str) -> Any:
+        raise StoreError("The store does not answer.")
+
+    site.zt.factors_loader(away)
+    said = run(site, "factors", "eve")
+    assert (said.exit_code, "does not answer" in said.stderr) == (2, True)
 
 
 def test_the_list_goes_on_if_the_apps_loader_wants_a_request(site: Site, eve: Visitor) -> None:
