@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from flask import request
 from flask.cli import ScriptInfo
 
 from flask_zerotrust import testing
@@ -168,6 +169,29 @@ def test_to_unlock_who_is_not_locked_says_so_and_tells_nobody(site: Site, eve: V
     assert (said.exit_code, "No wrong codes of eve" in said.output) == (0, True)
     assert json.loads(run(site, "unlock", "eve", "--json").output) == {"opened": False}
     assert (told(site), audit()) == ([], [])
+
+
+def test_the_ways_added_here_are_told_if_the_apps_loader_wants_a_request(site: Site, eve: Visitor) -> None:
+    def wants_a_request(user: str) -> Any:
+        return [site.zt.email_factor(request.args["mail"])]
+
+    site.zt.factors_loader(wants_a_request)
+    lock(site)
+    assert run(site, "unlock", "eve").exit_code == 0
+    assert [to for to, _ in told(site)] == [NUMBER, MAIL]
+
+
+def test_an_unlock_stands_if_the_factors_cannot_be_read(
+    site: Site, eve: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        raise StoreError("The store does not answer.")
+
+    lock(site)
+    monkeypatch.setattr(guard_of(site).enrolled, "factors", away)
+    with site.app.app_context():
+        assert site.zt.unlock("eve")
+    assert told(site) == []
 
 
 def test_the_list_has_factors_of_the_app_that_were_never_used(site: Site, eve: Visitor) -> None:

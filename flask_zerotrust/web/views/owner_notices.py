@@ -126,11 +126,14 @@ def _note_told(guard: Guard, user: str, event: str) -> None:
 
 
 def factors(guard: Guard, user: str) -> Sequence[Factor]:
-    """Return whom to tell. If the app's loader fails, that is logged and nobody is told."""
+    """Return whom to tell: if the app's loader fails, which is logged, only the factors added here."""
     try:
         return guard.factors(user)
     except Exception:  # the app's own loader: the code was passed, so the user goes on
-        log.exception("the factors of a user could not be loaded; the owner is not told")
+        log.exception("the app's factors of a user could not be loaded; the owner is not told on them")
+    try:
+        return guard.enrolled.factors(user, sender=guard.sender, mailer=guard.mailer)
+    except StoreError:
         return ()
 
 
