@@ -16,7 +16,7 @@ MESSAGES: dict[str, str] = {
     "shape": N_("Type the whole code, as it was shown to you."),
     "wrong": N_("That code is not right. Check it and type it again."),
     "newer": N_(
-        "A newer code was sent since. Type the one of the newest message; it may still be on its way."
+        "A newer code was sent since. Type the one of the newest message. It may still be on its way."
     ),
     "expired": N_("That code is too old. Ask for a new one."),
     "used": N_("That code was already used. Wait for the next one, or ask for a new one."),
