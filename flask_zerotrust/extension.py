@@ -32,6 +32,7 @@ from flask_zerotrust.web.placement import find_cached, find_misplaced
 from flask_zerotrust.web.script_tag import zerotrust_script
 from flask_zerotrust.web.state import CurrentRisk, Guard, log, this_app, this_guard
 from flask_zerotrust.web.users import (
+    AccountName,
     FactorsLoader,
     IdentityConsent,
     Loaders,
@@ -160,6 +161,23 @@ class ZeroTrust:
         """
         self._loaders.notify = notify
         return notify
+
+    def account_name(self, name: AccountName) -> AccountName:
+        """Register a function (user id) -> str: what the user's devices call the account.
+
+        An authenticator app shows it below the site's name, and a passkey keeps it. Without it that is the
+        user's id, or nothing where the id is a number or a UUID.
+
+        Example
+        -------
+        ::
+
+            @zt.account_name
+            def account_name(user_id):
+                return db.session.get(User, user_id).email
+        """
+        self._loaders.account_name = name
+        return name
 
     def logout_handler(self, handler: LogoutHandler) -> LogoutHandler:
         """Register a function () that ends the app's own login in the current request.

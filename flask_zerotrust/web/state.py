@@ -25,7 +25,7 @@ from flask_zerotrust.sessions.tokens import Tokens
 from flask_zerotrust.web import renewal, responses
 from flask_zerotrust.web.ingest import Intake, records_read, this_app
 from flask_zerotrust.web.pairing import pair_tag, pair_thread
-from flask_zerotrust.web.users import current_user_id
+from flask_zerotrust.web.users import account_name, current_user_id
 
 __all__ = ["CurrentRisk", "Guard", "browser_trust", "log", "this_app", "this_guard"]
 
@@ -138,6 +138,10 @@ class Guard(Intake):
             return None
         name, named = s.issuer or current_app.name, bool(s.webauthn_origins)
         return RelyingParty(s.webauthn_rp_id or domain, name, origins, named=named)
+
+    def account_name(self, user: str) -> str:
+        """Return what the user's devices call the account: without a name of its own, as the site."""
+        return account_name(self.loaders.account_name, user) or self.settings.issuer or current_app.name
 
     def first_use(self, user: str) -> bool:
         """Return whether a login is enough to enrol, for a user for whom :meth:`factors` is empty.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -25,6 +26,11 @@ Notify = Callable[[str, str, str], None]
 
 #: Ends the app's own login in the current request.
 LogoutHandler = Callable[[], object]
+AccountName = Callable[[str], str]
+
+
+# A number, a UUID or another long row of hexadecimal digits.
+_MACHINE_ID = re.compile(r"[0-9]+|[0-9a-fA-F-]{16,}")
 
 
 @dataclass(slots=True)
@@ -37,6 +43,7 @@ class Loaders:
     identity_consent: IdentityConsent | None = None
     notify: Notify | None = None
     logout: LogoutHandler | None = None
+    account_name: AccountName | None = None
 
 
 def current_user_id(loader: UserIdLoader | None) -> str | None:
@@ -58,6 +65,17 @@ def current_user_id(loader: UserIdLoader | None) -> str | None:
             f"or None when nobody is logged in; it returned {type(found).__name__}."
         )
     return str(found)
+
+
+def account_name(loader: AccountName | None, user: str) -> str:
+    """Return what the user's devices call the account; empty for an id that only machines read.
+
+    >>> account_name(None, "ada"), account_name(None, "7"), account_name(str.upper, "ada")
+    ('ada', '', 'ADA')
+    """
+    if loader is not None:
+        return str(loader(user))
+    return "" if _MACHINE_ID.fullmatch(user) else user
 
 
 def check_source(loader: UserIdLoader | None) -> None:

@@ -57,6 +57,19 @@ def test_the_code_that_enrolled_is_a_step_up(bob: Visitor, open_site: Site) -> N
     assert not bob.asked("/secret")
 
 
+@pytest.mark.parametrize("user", ["7", "7f9c24e5-2d2b-4a5e-9c1a-0d7b7c3f1a11"])
+def test_an_id_for_machines_is_shown_to_nobody(open_site: Site, user: str) -> None:
+    open_site.zt.factors_loader(lambda _: [])
+    page = open_site.visitor().login(user).open(ENROL).text
+    assert ">The Bank</bdi></dd>" in page
+    assert f">{user}<" not in page
+
+
+def test_the_app_says_what_the_account_is_called(open_site: Site, bob: Visitor) -> None:
+    open_site.zt.account_name(lambda user: f"{user}@bank.example")
+    assert "<bdi>bob@bank.example</bdi>" in bob.open(ENROL).text
+
+
 def test_but_in_no_other_session(bob: Visitor, open_site: Site) -> None:
     page = bob.open(ENROL)
     code = totp(open_site.clock.now, shown_secret(page))

@@ -48,14 +48,15 @@ def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> Resp
         guard.part(user)
     secret = guard.challenges.enrol_begin(user, guard.thread(user), now=guard.clock())
     issuer = guard.settings.issuer or current_app.name
-    uri = TotpFactor(secret).provisioning_uri(account=user, issuer=issuer)
+    account = guard.account_name(user)
+    uri = TotpFactor(secret).provisioning_uri(account=account, issuer=issuer)
     return responses.page(
         "enrol",
         200 if error is None else 422,
         shows_secret=True,
         qr_svg=_svg(uri),
         secret=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)),
-        account=user,
+        account=account,
         issuer=issuer,
         error=_sentence(error),
         zerotrust_csrf=form_token(guard, "enrol"),

@@ -61,7 +61,7 @@ def _page(
         party,
         challenge=guard.challenges.new_key_question(user, guard.thread(user)),
         handle=guard.enrolled.handle(user),
-        user=user,
+        user=guard.account_name(user),
         existing=guard.enrolled.passkeys(user),
     )
     return responses.page(
