@@ -15,6 +15,8 @@ from flask_zerotrust.challenge.pending import (
     LARGE_BYTES,
     MAX_PARKED,
     MAX_PARKED_LARGE,
+    MAX_REPEATS,
+    REPEAT_S,
     Pending,
     PendingStore,
     new_id,
@@ -228,8 +230,15 @@ class Challenges:
         )
 
     def repeats(self, pending: Pending, answer: str, *, now: float) -> bool:
-        """Return whether the answer that was right is sent again within a minute."""
-        return pending.repeats(self._digest(pending, answer), now=now)
+        """Return whether the answer that was right is sent again within a minute.
+
+        Each try is counted before it is compared. Otherwise a copy of the cookies of before could guess the
+        code.
+        """
+        if pending.passed_at is None:
+            return False
+        tries = self._store.increment(f"repeats:{pending.id}", ttl_s=2 * REPEAT_S)
+        return tries <= MAX_REPEATS and pending.repeats(self._digest(pending, answer), now=now)
 
     def _digest(self, pending: Pending, answer: str) -> str:
         return self._keys.digest("right-answer", pending.id, answer.strip())

@@ -29,6 +29,8 @@ MAX_PARKED, MAX_PARKED_LARGE, LARGE_BYTES = 40, 8, 4_096
 
 # A form is sent again within so many seconds, after a second press of its button or a lost answer.
 REPEAT_S = 60.0
+# So often: Enter and a click, a lost answer, one more. A copy of the cookies guesses as often at most.
+MAX_REPEATS = 3
 
 _ID_BYTES = 16
 _ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_zerotrust.challenge.pending import REPEAT_S
+from flask_zerotrust.challenge.pending import MAX_REPEATS, REPEAT_S
 from flask_zerotrust.web.pairing import PAIR_COOKIE
 from tests.forms import form_with
 from tests.integration.sites import Site, Visitor, give
@@ -41,6 +41,28 @@ def test_without_a_code_neither(ada: Visitor) -> None:
 
 def test_after_a_minute_neither(ada: Visitor) -> None:
     assert twice(ada, wait_s=REPEAT_S + 1).asked("/admin")
+
+
+def test_a_copy_of_the_cookies_cannot_guess_the_code_that_was_right(ada: Visitor) -> None:
+    """Each try for the same session again is counted before it is compared."""
+    url, before = ada.open("/admin").location, ada.cookie()
+    form, code = form_with(ada.open(url).text, "code"), ada.code()
+    ada.submit(form.action, {**form.fields, "code": code})
+    ada.put_back(before)
+    for guess in range(MAX_REPEATS):
+        ada.submit(form.action, {**form.fields, "code": f"{(int(code) + 1 + guess) % 10**6:06d}"})
+    ada.submit(form.action, {**form.fields, "code": code})
+    assert ada.asked("/admin")
+
+
+def test_the_same_answer_comes_more_than_once(ada: Visitor) -> None:
+    """Enter, a click and another one."""
+    url, before = ada.open("/admin").location, ada.cookie()
+    form, code = form_with(ada.open(url).text, "code"), ada.code()
+    for _ in range(1 + MAX_REPEATS):
+        ada.put_back(before)
+        ada.submit(form.action, {**form.fields, "code": code})
+    assert not ada.asked("/admin")
 
 
 def test_it_does_not_wash_what_was_seen_meanwhile(ada: Visitor) -> None:
