@@ -22,7 +22,7 @@ from flask_zerotrust.challenge.pending import (
     new_id,
 )
 from flask_zerotrust.challenge.records import pool_of
-from flask_zerotrust.challenge.uses import claim_use
+from flask_zerotrust.challenge.uses import claim_use, wrong_by
 from flask_zerotrust.challenge.webauthn_challenges import Questions
 from flask_zerotrust.config import Settings
 from flask_zerotrust.errors import ChallengeError, SenderError
@@ -171,7 +171,7 @@ class Challenges:
         ChallengeError
             Without a try: ``format``, ``shape``, ``factor_paused``, ``slow_down``, ``not_sent``,
             ``expired``, ``stale`` (no question is open), ``newer`` (a newer code was sent), ``gone``. With
-            one: ``wrong``, ``used``, ``too_many``, ``factor_paused``, ``locked``.
+            one: ``wrong``, ``clock``, ``used``, ``too_many``, ``factor_paused``, ``locked``.
         SenderError
             When a provider that judges its own codes did not; the try counts.
         """
@@ -195,7 +195,10 @@ class Challenges:
             self._attempts.take_back(pending.user, factor, known=known)
             raise ChallengeError("newer")
         if use is None:
-            raise self._attempts.failed(one, pending.user, factor, known=known, now=now, address=address)
+            reason = wrong_by(self._store, pending.user, factor, code, now=now)
+            error = self._attempts.failed(one, pending.user, factor, known=known, now=now, address=address)
+            error.reason = reason if error.reason == "wrong" else error.reason
+            raise error
         claim_use(self._store, pending.user, factor.kind, use)
         self._codes.void(pending)
         self._attempts.succeeded(pending.user, factor, known=known, now=now)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from flask_zerotrust.challenge.codes import normalise
 from flask_zerotrust.challenge.records import Sealed
-from flask_zerotrust.challenge.uses import claim_use
+from flask_zerotrust.challenge.uses import claim_use, wrong_by
 from flask_zerotrust.config import Settings
 from flask_zerotrust.errors import ChallengeError, ConfigError
 from flask_zerotrust.factors.base import Factor, new_secret
@@ -65,7 +65,8 @@ class Enrolment(Sealed):
         tries = self._store.increment(f"enrolling-tries:{begun.id}", ttl_s=2 * self._settings.challenge_s)
         use = factor.check(code, now=now) if tries <= self._settings.code_tries else None
         if use is None:
-            raise self._failed(user, session_id, tries)
+            reason = wrong_by(self._store, user, factor, code, now=now)
+            raise self._failed(user, session_id, tries, reason)
         claim_use(self._store, user, factor.kind, use)
         self._store.delete(_key(user, session_id))
         return begun.secret
@@ -81,10 +82,10 @@ class Enrolment(Sealed):
             raise ChallengeError("gone")
         return begun
 
-    def _failed(self, user: str, session_id: str, tries: int) -> ChallengeError:
+    def _failed(self, user: str, session_id: str, tries: int, reason: str) -> ChallengeError:
         """Return what to say; after too many tries the secret goes, and the next page has a new one."""
         if tries < self._settings.code_tries:
-            return ChallengeError("wrong")
+            return ChallengeError(reason)
         self._store.delete(_key(user, session_id))
         return ChallengeError("too_many")
 

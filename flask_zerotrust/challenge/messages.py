@@ -18,6 +18,7 @@ MESSAGES: dict[str, str] = {
     "newer": N_(
         "A newer code was sent since. Type the one of the newest message. It may still be on its way."
     ),
+    "clock": N_("Your phone’s clock is wrong. Let it set the time by itself, and type the next code."),
     "expired": N_("That code is too old. Ask for a new one."),
     "used": N_("That code was already used. Wait for the next one, or ask for a new one."),
     "not_sent": N_("No code has been sent this way yet. Ask for one first."),

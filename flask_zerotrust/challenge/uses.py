@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from flask_zerotrust.errors import ChallengeError
+from flask_zerotrust.factors.base import Factor, Timed
 from flask_zerotrust.stores.base import Store
 
 # Far longer than any code stays acceptable (a time step 90 s, a sent code 600 s at most).
@@ -15,6 +16,18 @@ def claim_use(store: Store, user: str, kind: str, use: str) -> None:
     """Claim what a right code has used, or raise ChallengeError ``used``."""
     if not store.claim(_key(user, kind, use), ttl_s=_USED_S):
         raise ChallengeError("used")
+
+
+def wrong_by(store: Store, user: str, factor: Factor, code: str, *, now: float) -> str:
+    """Return why a code is wrong: ``clock`` if a clock that is minutes off shows it.
+
+    Its time step then counts as used. Otherwise somebody who guesses the code of a later time would be told
+    so, and could wait for that time.
+    """
+    uses = factor.uses_by_other_clock(code, now=now) if isinstance(factor, Timed) else ()
+    for use in uses:
+        store.claim(_key(user, factor.kind, use), ttl_s=_USED_S)
+    return "clock" if uses else "wrong"
 
 
 def is_used(store: Store, user: str, kind: str, use: str) -> bool:

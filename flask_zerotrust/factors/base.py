@@ -99,6 +99,14 @@ class Questioned(Protocol):
 
 
 @runtime_checkable
+class Timed(Protocol):
+    """What a knowing factor offers, too, whose codes follow the clock of the user's device."""
+
+    def uses_by_other_clock(self, code: str, *, now: float) -> tuple[str, ...]:
+        """Return the uses of a code that a clock which is off shows, none if there is no such time."""
+
+
+@runtime_checkable
 class Tells(Protocol):
     """What a factor offers, too, whose recipient can be told something that is no code."""
 

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pyotp
@@ -19,6 +20,8 @@ __all__ = ["TotpFactor", "new_secret"]
 _STEP_S = 30
 # The current step and one each side, for clocks that differ and people who type slowly.
 _DRIFTS = (0, -1, 1)
+# Steps before and after these that only tell of a clock that is off: five minutes each way.
+_OFF_STEPS = 10
 # 128 bits, RFC 4226 section 4 (R6).
 _MIN_SECRET_BYTES = 16
 
@@ -61,11 +64,20 @@ class TotpFactor:
 
         Every step is compared, so the time taken does not tell which one fitted.
         """
+        uses = self._uses(code, _DRIFTS, now=now)
+        return uses[0] if uses else None
+
+    def uses_by_other_clock(self, code: str, *, now: float) -> tuple[str, ...]:
+        """Return the uses of a code that a clock shows which is some minutes off. It is no right code."""
+        off = [drift for drift in range(-_OFF_STEPS, _OFF_STEPS + 1) if drift not in _DRIFTS]
+        return self._uses(code, off, now=now)
+
+    def _uses(self, code: str, drifts: Iterable[int], *, now: float) -> tuple[str, ...]:
         otp = pyotp.HOTP(self.secret)
-        steps = [int(now // _STEP_S) + drift for drift in _DRIFTS]
-        fits = [hmac.compare_digest(otp.at(step).encode(), code.encode()) for step in steps]
-        used = [step for step, fitted in zip(steps, fits, strict=True) if fitted]
-        return f"{self._fingerprint()}:{used[0]}" if used else None
+        steps = [int(now // _STEP_S) + drift for drift in drifts]
+        fits = [step >= 0 and hmac.compare_digest(otp.at(step).encode(), code.encode()) for step in steps]
+        used = (step for step, fitted in zip(steps, fits, strict=True) if fitted)
+        return tuple(f"{self._fingerprint()}:{step}" for step in used)
 
     def provisioning_uri(self, *, account: str, issuer: str) -> str:
         """Return the ``otpauth://`` address that a QR code carries to the app; it holds the secret."""

@@ -452,6 +452,13 @@ def test_after_five_wrong_codes_an_enrolment_begins_again(desk):
     assert desk.challenges.enrol_confirm("ada", "s1", code, now=desk.clock()) == fresh
 
 
+def test_an_enrolment_tells_of_a_clock_that_is_off(desk):
+    secret = desk.challenges.enrol_begin("ada", "s1", now=desk.clock())
+    code = desk.app_code(4, secret=secret)
+    assert desk.reason(desk.challenges.enrol_confirm, "ada", "s1", code, now=desk.clock()) == "clock"
+    desk.challenges.enrol_confirm("ada", "s1", desk.app_code(secret=secret), now=desk.clock())
+
+
 def test_enrolment_without_a_maker_of_factors_says_what_is_missing(desk):
     bare = Challenges(desk.store, desk.keys, desk.settings)
     bare.enrol_begin("ada", "s1", now=desk.clock())
