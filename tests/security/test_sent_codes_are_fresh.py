@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -32,6 +33,27 @@ def test_a_new_code_voids_the_one_before(desk):
     pending = desk.send(pending)
     assert desk.phone.code != old
     assert desk.reason(desk.check, pending, old) == "newer"
+    desk.check(pending, desk.phone.code)
+
+
+def test_after_a_second_message_a_wrong_code_counts_as_ever(make_desk):
+    """Only the code of the message before is no wrong try of the factor."""
+    desk = make_desk(resend_s=0.0, factor_failures=3)
+    pending = desk.send(desk.send(desk.open()))
+    sent = re.findall(r"#([0-9]{6})", str(desk.phone.messages))
+    never = next(code for code in ("111111", "222222", "333333") if code not in sent)
+    reasons = [desk.reason(desk.check, pending, never) for _ in range(3)]
+    assert reasons == ["wrong", "wrong", "factor_paused"]
+
+
+def test_the_code_of_the_message_before_pauses_nothing(make_desk):
+    desk = make_desk(resend_s=0.0, factor_failures=3)
+    pending = desk.send(desk.open())
+    old = desk.phone.code
+    desk.send(pending)
+    while desk.phone.code == old:
+        desk.send(pending)
+    assert [desk.reason(desk.check, pending, old) for _ in range(4)] == ["newer"] * 4
     desk.check(pending, desk.phone.code)
 
 
