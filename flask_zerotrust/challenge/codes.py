@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
 from dataclasses import asdict, dataclass
 
@@ -12,12 +11,12 @@ from flask_zerotrust.challenge.records import Kept
 from flask_zerotrust.config import CLOCK_SLACK_S
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.base import Factor, OwnShape, ProviderCodes
+from flask_zerotrust.spelling import compact
 from flask_zerotrust.stores.base import reading
 
 _DIGITS = 6
-_CODE = re.compile(r"[0-9]{6}", re.ASCII)
-# What people and phones put between digits: white space, dashes of any length.
-_BETWEEN = re.compile(r"[\s\u2010-\u2015\u2212-]+")
+# Characters of an input that are looked at: a code, and what people and phones put around its digits.
+_MAX_TYPED = 64
 _PURPOSE = "sent-code"
 # How long Twilio Verify, the only such provider, keeps a code that nobody has typed.
 _AT_PROVIDER_S = 600.0
@@ -123,16 +122,19 @@ def read(factor: Factor, typed: str) -> str:
     return code
 
 
-def normalise(code: str) -> str:
-    """Return the six ASCII digits that were typed, spaces and dashes aside.
+def normalise(code: str, digits: int = _DIGITS) -> str:
+    """Return the ASCII digits that were typed, spaces, dashes and invisible marks aside.
+
+    Digits of every script count. All spellings of a code become one before it is compared and marked as
+    used.
 
     Raises
     ------
     ChallengeError
-        ``format`` for anything else, also digits of other scripts, which ``str.isdigit`` accepts.
+        ``format`` for anything but so many digits.
     """
-    plain = _BETWEEN.sub("", code[:64])
-    if not _CODE.fullmatch(plain):
+    plain = compact(code[:_MAX_TYPED])
+    if len(plain) != digits or not (plain.isascii() and plain.isdecimal()):
         raise ChallengeError("format")
     return plain
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.keys import KeyRing
+from flask_zerotrust.spelling import compact
 
 KIND = "recovery"
 N_CODES = 10
@@ -20,8 +21,8 @@ FEW_CODES = 3
 # That would cost a server 16 MB and 50 ms for each of ten codes at every try.
 _CODE_BYTES = 15
 _CODE = re.compile(r"[A-Za-z2-7]{24}", re.ASCII)
-# What people put between groups: white space, dashes of any length.
-_BETWEEN = re.compile(r"[\s\u2010-\u2015\u2212-]+")
+# Characters of an input that are looked at: a code, and what people put between its groups.
+_MAX_TYPED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,8 @@ class RecoveryFactor:
         return self.take(code)
 
     def read_code(self, typed: str) -> str | None:
-        """Return 24 capitals and digits, spaces and dashes aside, None for anything else."""
-        plain = _BETWEEN.sub("", typed[:64])
+        """Return 24 capitals and digits, without what stands between them, None for anything else."""
+        plain = compact(typed[:_MAX_TYPED])
         return plain.upper() if _CODE.fullmatch(plain) else None
 
 
