@@ -124,7 +124,10 @@ class ZeroTrust:
         _apps.add(app)
 
     def user_id_loader(self, loader: UserIdLoader) -> UserIdLoader:
-        """Register a function () -> str or None that names who is logged in; beats Flask-Login."""
+        """Register a function () -> str, int, UUID or None that names who is logged in; beats Flask-Login.
+
+        The id is kept as text, and :meth:`factors_loader` gets it so.
+        """
         self._loaders.user_id = loader
         return loader
 

@@ -112,14 +112,20 @@ def read(factor: Factor, typed: str) -> str:
     Raises
     ------
     ChallengeError
-        ``format`` for anything but six digits, ``shape`` where the factor has a shape of its own.
+        ``format`` for anything but its digits, ``shape`` where the factor has a shape of its own.
     """
-    if not isinstance(factor, OwnShape):
-        return normalise(typed)
-    code = factor.read_code(typed)
+    digits = digits_of(factor)
+    if digits is not None:
+        return normalise(typed, digits)
+    code = factor.read_code(typed) if isinstance(factor, OwnShape) else None
     if code is None:
         raise ChallengeError("shape")
     return code
+
+
+def digits_of(factor: Factor) -> int | None:
+    """Return how many digits the codes of a factor have, None if they have a shape of their own."""
+    return None if isinstance(factor, OwnShape) else getattr(factor, "digits", _DIGITS)
 
 
 def normalise(code: str, digits: int = _DIGITS) -> str:

@@ -12,7 +12,7 @@ MESSAGES: dict[str, str] = {
         "This check belongs to another sign-in. Go back to the page you came from and try again."
     ),
     "no_factor": N_("There is no way to confirm that it is you yet. Ask the site's support to add one."),
-    "format": N_("Type the six digits of the code."),
+    "format": N_("Type all digits of the code."),
     "shape": N_("Type the whole code, as it was shown to you."),
     "wrong": N_("That code is not right. Check it and type it again."),
     "newer": N_(

@@ -18,7 +18,7 @@ from flask_zerotrust.factors.email import canonical_address
 from flask_zerotrust.factors.enrolled_rows import Changes, Means
 from flask_zerotrust.factors.history import FactorDates, History
 from flask_zerotrust.factors.sms import canonical_number
-from flask_zerotrust.factors.totp import TotpFactor
+from flask_zerotrust.factors.totp import NEW_SECRET_BITS, TotpFactor
 from flask_zerotrust.factors.webauthn import Credential, RelyingParty, WebAuthnFactor
 from flask_zerotrust.i18n import N_
 from flask_zerotrust.keys import KeyRing
@@ -122,7 +122,10 @@ class Enrolled:
         NotFirstError
             If ``first`` is set and the user has had a factor, also if two are added at once.
         """
-        members = {"secret": TotpFactor(secret).secret, "label": label}
+        factor = TotpFactor(secret)
+        if factor.secret_bits < NEW_SECRET_BITS:
+            raise ConfigError(f"A new TOTP secret has {NEW_SECRET_BITS} bits at least. Use new_secret().")
+        members = {"secret": factor.secret, "label": label}
         return self._add(user, "totp", members, avoid, first=first)
 
     def add_sms(

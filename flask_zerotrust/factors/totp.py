@@ -1,59 +1,100 @@
-"""Time-based one-time codes from an authenticator app (RFC 6238)."""
+"""Time-based one-time codes from an authenticator app or a token (RFC 6238)."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
 
-import pyotp
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512
+from cryptography.hazmat.primitives.twofactor.hotp import HOTP
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.factors.base import new_secret
 from flask_zerotrust.i18n import N_
+from flask_zerotrust.spelling import compact
 
 __all__ = ["TotpFactor", "new_secret"]
 
-_STEP_S = 30
+Algorithm = Literal["SHA1", "SHA256", "SHA512"]
+
+_HASHES: dict[str, Callable[[], SHA1 | SHA256 | SHA512]] = {
+    "SHA1": SHA1,
+    "SHA256": SHA256,
+    "SHA512": SHA512,
+}
+# What RFC 4226, section 5.3, allows, and the periods of tokens that are sold.
+_DIGITS = (6, 7, 8)
+_MAX_PERIOD_S = 120
 # The current step and one each side, for clocks that differ and people who type slowly.
 _DRIFTS = (0, -1, 1)
-# Steps before and after these that only tell of a clock that is off: five minutes each way.
+# Steps before and after these that only tell of a clock that is off: five minutes each way, of 30 s.
 _OFF_STEPS = 10
-# 128 bits, RFC 4226 section 4 (R6).
-_MIN_SECRET_BYTES = 16
+# Google Authenticator's own set-up and many tutorials made secrets of 80 bits for years.
+_MIN_SECRET_BITS = 80
+#: RFC 4226, section 4 (R6). New secrets have no less.
+NEW_SECRET_BITS = 128
+
+log = logging.getLogger("flask_zerotrust")
 
 
 @dataclass(frozen=True, slots=True)
 class TotpFactor:
-    """An authenticator app that shares a secret with the server.
+    """An authenticator app or a token that shares a secret with the server.
 
     Parameters
     ----------
     secret : str
-        Base32, at least 128 bits; spaces and letter case do not matter.
+        Base32. Spaces, dashes and letter case do not matter. An existing secret may have 80 bits, which the
+        log warns of. New ones have 128 or more.
     id : str
         Name among the person's factors.
     label : str
         What the person reads.
+    digits : {6, 7, 8}
+        Digits of a code.
+    period_s : int
+        Seconds for which the app shows one code, from 1 to 120.
+    algorithm : {"SHA1", "SHA256", "SHA512"}
 
     Raises
     ------
     ConfigError
-        For a secret that is not base32 or too short.
+        For a secret that is not base32 or too short, and for what no token has.
+
+    Examples
+    --------
+    >>> token = TotpFactor("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", digits=8, period_s=60, algorithm="SHA256")
+    >>> token.code(at=1_700_000_000)
+    '05893406'
     """
 
     secret: str = field(repr=False)
     id: str = "totp"
     label: str = N_("Authenticator app")
+    digits: int = 6
+    period_s: int = 30
+    algorithm: Algorithm = "SHA1"
     kind: str = field(default="totp", init=False)
     sends: bool = field(default=False, init=False)
     recipient: None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
+        _check_token(self.digits, self.period_s, self.algorithm)
         object.__setattr__(self, "secret", _canonical(self.secret))
+        if self.secret_bits < NEW_SECRET_BITS:
+            _warn_of_short_secret(self._fingerprint(), self.secret_bits)
+
+    @property
+    def secret_bits(self) -> int:
+        """Return how long the secret is."""
+        return 8 * len(_octets(self.secret))
 
     def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - the protocol's shape
         """Refuse: the app makes its codes itself."""
@@ -73,15 +114,27 @@ class TotpFactor:
         return self._uses(code, off, now=now)
 
     def _uses(self, code: str, drifts: Iterable[int], *, now: float) -> tuple[str, ...]:
-        otp = pyotp.HOTP(self.secret)
-        steps = [int(now // _STEP_S) + drift for drift in drifts]
-        fits = [step >= 0 and hmac.compare_digest(otp.at(step).encode(), code.encode()) for step in steps]
+        steps = [self._step(now) + drift for drift in drifts]
+        fits = [step >= 0 and hmac.compare_digest(self._code(step), code.encode()) for step in steps]
         used = (step for step, fitted in zip(steps, fits, strict=True) if fitted)
         return tuple(f"{self._fingerprint()}:{step}" for step in used)
 
+    def code(self, *, at: float) -> str:
+        """Return the code that the app shows at a time (seconds since the epoch)."""
+        return self._code(self._step(at)).decode()
+
     def provisioning_uri(self, *, account: str, issuer: str) -> str:
         """Return the ``otpauth://`` address that a QR code carries to the app; it holds the secret."""
-        return pyotp.TOTP(self.secret).provisioning_uri(name=account, issuer_name=issuer)
+        key, algorithm = _octets(self.secret), _HASHES[self.algorithm]()
+        totp = TOTP(key, self.digits, algorithm, self.period_s, enforce_key_length=False)
+        return totp.get_provisioning_uri(account, issuer)
+
+    def _step(self, at: float) -> int:
+        return int(at // self.period_s)
+
+    def _code(self, step: int) -> bytes:
+        algorithm = _HASHES[self.algorithm]()
+        return HOTP(_octets(self.secret), self.digits, algorithm, enforce_key_length=False).generate(step)
 
     def _fingerprint(self) -> str:
         """Tell secrets apart: an app enrolled twice, under two ids, still uses a step once."""
@@ -90,14 +143,37 @@ class TotpFactor:
 
 def _canonical(secret: str) -> str:
     """Return the secret in capitals without spaces and padding, or raise without echoing it."""
-    plain = "".join(secret.split()).upper().rstrip("=")
+    plain = compact(secret).upper().rstrip("=")
     try:
-        size = len(base64.b32decode(plain + "=" * (-len(plain) % 8)))
-    except binascii.Error as error:
+        bits = 8 * len(_octets(plain))
+    except ValueError as error:
         raise ConfigError("A TOTP secret must be base32 (A-Z, 2-7). Make one with new_secret().") from error
-    if size < _MIN_SECRET_BYTES:
+    if bits < _MIN_SECRET_BITS:
         raise ConfigError(
-            f"A TOTP secret must have at least {8 * _MIN_SECRET_BYTES} bits, got {8 * size}. "
+            f"A TOTP secret must have at least {_MIN_SECRET_BITS} bits, got {bits}. "
             "Make one with new_secret()."
         )
     return plain
+
+
+def _octets(secret: str) -> bytes:
+    """Return what a secret without padding stands for, or raise ValueError."""
+    return base64.b32decode(secret + "=" * (-len(secret) % 8))
+
+
+def _check_token(digits: int, period_s: int, algorithm: str) -> None:
+    if digits not in _DIGITS or algorithm not in _HASHES or not 1 <= period_s <= _MAX_PERIOD_S:
+        raise ConfigError(
+            f"A TOTP token has 6 to 8 digits, a period of 1 to {_MAX_PERIOD_S} s and the algorithm "
+            f"{', '.join(_HASHES)}, got {digits!r}, {period_s!r} and {algorithm!r}."
+        )
+
+
+@lru_cache(maxsize=1_024)
+def _warn_of_short_secret(fingerprint: str, bits: int) -> None:
+    """Write one line for each secret and process."""
+    log.warning(
+        "the authenticator secret %s has only %d bits: it works, but enrol a new one of new_secret()",
+        fingerprint,
+        bits,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
 from flask import current_app, has_request_context, request
 
@@ -12,7 +13,7 @@ from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.recordings.recorder import Consent
 
-UserIdLoader = Callable[[], str | None]
+UserIdLoader = Callable[[], str | int | UUID | None]
 FactorsLoader = Callable[[str], Iterable[Factor]]
 #: Whether this user agrees to a profile of how they move.
 IdentityConsent = Callable[[str], bool]
@@ -59,10 +60,11 @@ def current_user_id(loader: UserIdLoader | None) -> str | None:
     found: object = loader()
     if found is None or found == "":
         return None
-    if isinstance(found, bool) or not isinstance(found, str | int):
+    if isinstance(found, bool) or not isinstance(found, str | int | UUID):
         raise ConfigError(
             "The function registered with @zt.user_id_loader must return the user's id as a string, "
-            f"or None when nobody is logged in; it returned {type(found).__name__}."
+            "an int or a UUID, or None when nobody is logged in. It returned "
+            f"{type(found).__name__}: return str(user.id)."
         )
     return str(found)
 

@@ -79,7 +79,7 @@ def test_a_wrong_code_is_a_problem_with_its_reason(ada: Visitor) -> None:
     assert answer.status_code == 422
     assert answer.content_type == "application/problem+json"
     assert (answer.json["reason"], answer.json["passed"]) == ("format", False)
-    assert answer.json["detail"] == "Type the six digits of the code."
+    assert answer.json["detail"] == "Type all digits of the code."
     assert 'role="alert"' in answer.json["html"]
     assert ada.fetch("/secret", headers=JSON).status_code == 401
 

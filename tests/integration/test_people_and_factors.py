@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
@@ -63,13 +64,16 @@ def test_a_loader_that_finds_nobody_means_not_logged_in(app: Flask, nobody: str 
     assert app.test_client().get("/x", headers=BROWSER).status_code == 401
 
 
-def test_a_number_is_an_id_too(app: Flask) -> None:
+@pytest.mark.parametrize(
+    ("found", "user"), [(0, "0"), (UUID(int=5), "00000000-0000-0000-0000-000000000005"), ("ada", "ada")]
+)
+def test_numbers_and_uuids_are_ids_too_and_reach_the_app_as_text(app: Flask, found: Any, user: str) -> None:
     seen = []
     zt = ZeroTrust(app)
-    zt.user_id_loader(lambda: 0)  # type: ignore[arg-type,return-value]
+    zt.user_id_loader(lambda: found)
     zt.factors_loader(lambda user: seen.append(user) or [])
     assert app.test_client().get("/x", headers=BROWSER).status_code == 403
-    assert seen == ["0"]
+    assert seen == [user]
 
 
 @pytest.mark.parametrize("found", [False, True, b"ada", object()])
@@ -81,6 +85,17 @@ def test_a_loader_that_returns_no_id_is_refused(app: Flask, found: Any) -> None:
 
 def test_factors_come_from_the_apps_loader(site: Site) -> None:
     assert kinds(site, "ada") == [("totp", "totp")]
+
+
+def test_a_token_with_eight_digits_sha_256_and_60_seconds_opens_the_view(site: Site) -> None:
+    token = TotpFactor(SECRET, digits=8, period_s=60, algorithm="SHA256")
+    site.zt.factors_loader(lambda user: [token])
+    ada = site.visitor().login("ada")
+    asked = ada.open("/secret")
+    assert "8-digit code" in ada.open(asked.location).text
+    code = token.code(at=site.clock.now)
+    assert ada.answer(asked.location, code[:6]).status_code == 422
+    assert ada.answer(asked.location, f"{code[:4]} {code[4:]}").status_code == 303
 
 
 def test_factors_come_from_the_extensions_own_store(site: Site) -> None:

@@ -82,10 +82,68 @@ def test_a_new_secret_has_160_bits_and_no_twin():
     assert len({new_secret() for _ in range(100)}) == 100
 
 
-@pytest.mark.parametrize("n_bytes", [14, 15])
-def test_a_secret_below_128_bits_is_refused(n_bytes):
-    with pytest.raises(ConfigError, match="128 bits"):
+@pytest.mark.parametrize("n_bytes", [5, 9])
+def test_a_secret_below_80_bits_is_refused(n_bytes):
+    with pytest.raises(ConfigError, match="80 bits"):
         TotpFactor(base64.b32encode(bytes(n_bytes)).decode())
+
+
+def test_a_secret_of_80_bits_that_the_app_has_works_with_one_warning(caplog):
+    secret = base64.b32encode(b"old secret").decode()
+    for _ in range(3):
+        factor = TotpFactor(secret)
+    assert factor.check(factor.code(at=START), now=START) is not None
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert "80 bits" in warning
+    assert secret not in warning
+
+
+@pytest.mark.parametrize("n_bytes", [10, 15])
+def test_a_new_secret_below_128_bits_is_not_enrolled(n_bytes):
+    enrolled = Enrolled(MemoryStore(), KeyRing(["key"]))
+    with pytest.raises(ConfigError, match="128 bits"):
+        enrolled.add_totp("ada", base64.b32encode(bytes(n_bytes)).decode())
+    assert enrolled.count("ada") == 0
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "secret", "code"),
+    [
+        ("SHA1", b"12345678901234567890", "94287082"),
+        ("SHA256", b"12345678901234567890123456789012", "46119246"),
+        ("SHA512", b"1234567890123456789012345678901234567890123456789012345678901234", "90693936"),
+    ],
+)
+def test_tokens_with_eight_digits_and_other_hashes_are_those_of_rfc_6238(algorithm, secret, code):
+    """Appendix B, at 59 s."""
+    factor = TotpFactor(base64.b32encode(secret).decode(), digits=8, algorithm=algorithm)
+    assert factor.code(at=59) == code
+    assert factor.check(code, now=59) is not None
+
+
+def test_a_token_of_60_seconds_shows_one_code_for_as_long():
+    factor = TotpFactor(RFC_SECRET, period_s=60)
+    begun = START - START % 60
+    code = pyotp.TOTP(RFC_SECRET, interval=60).at(int(begun))
+    uses = {factor.check(code, now=begun + late) for late in (-60, 0, 59, 119)}
+    assert len(uses) == 1
+    assert None not in uses
+    assert factor.check(code, now=begun + 120) is None
+
+
+@pytest.mark.parametrize(
+    "token", [{"digits": 5}, {"digits": 9}, {"period_s": 0}, {"period_s": 121}, {"algorithm": "MD5"}]
+)
+def test_a_token_that_nobody_has_is_refused(token):
+    with pytest.raises(ConfigError, match="6 to 8 digits"):
+        TotpFactor(RFC_SECRET, **token)
+
+
+@pytest.mark.parametrize(
+    "typed", ["jbsw y3dp-ehpk 3pxp\u200bjbsw y3dp ehpk 3pxp", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"]
+)
+def test_a_secret_has_one_spelling(typed):
+    assert TotpFactor(typed).secret == "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
 def test_a_secret_of_128_bits_is_taken_without_its_padding():
@@ -104,7 +162,13 @@ def test_the_address_for_the_qr_code_names_issuer_and_account():
     parts = urllib.parse.urlsplit(uri)
     assert (parts.scheme, parts.netloc) == ("otpauth", "totp")
     assert urllib.parse.unquote(parts.path) == "/The Bank:ada@example.org"
-    assert dict(urllib.parse.parse_qsl(parts.query)) == {"secret": RFC_SECRET, "issuer": "The Bank"}
+    assert dict(urllib.parse.parse_qsl(parts.query)) == {
+        "secret": RFC_SECRET,
+        "issuer": "The Bank",
+        "digits": "6",
+        "period": "30",
+        "algorithm": "SHA1",
+    }
 
 
 def test_nothing_can_be_sent_to_an_authenticator_app():

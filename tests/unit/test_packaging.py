@@ -17,7 +17,7 @@ import pytest
 import flask_zerotrust
 
 ROOT = Path(__file__).resolve().parents[2]
-CORE = {"flask", "itsdangerous", "numpy", "pyotp", "segno", "cryptography", "blinker", "idna"}
+CORE = {"flask", "itsdangerous", "numpy", "segno", "cryptography", "blinker", "idna"}
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 
 from flask_zerotrust import signals
-from flask_zerotrust.challenge import MESSAGES, Pending
+from flask_zerotrust.challenge import MESSAGES, Pending, digits_of
 from flask_zerotrust.errors import ChallengeError, PayloadError, SenderError, StoreError
-from flask_zerotrust.factors.base import Factor, OwnShape, Questioned
+from flask_zerotrust.factors.base import Factor, Questioned
 from flask_zerotrust.factors.recovery import FEW_CODES
 from flask_zerotrust.factors.recovery import KIND as RECOVERY
 from flask_zerotrust.i18n import gettext, ngettext
@@ -417,7 +417,7 @@ def _shown(factor: Factor) -> dict[str, Any]:
         "kind": factor.kind,
         "label": gettext(factor.label),
         "sends": factor.sends,
-        "digits": not isinstance(factor, OwnShape),
+        "digits": digits_of(factor),
     }
 
 
