@@ -54,6 +54,18 @@ def host_name(name: str) -> str:
     return idna.encode(name, uts46=True).decode("ascii")
 
 
+def readable_host(name: str) -> str:
+    """Return a host's name for its owner to read: the letters that :func:`host_name` has encoded."""
+    if "xn--" not in name:
+        return name
+    import idna  # noqa: PLC0415 - few sites meet such a name
+
+    try:
+        return idna.decode(name)
+    except idna.IDNAError:
+        return name
+
+
 def _separates(char: str) -> bool:
     return char.isspace() or char in _AS_DASH or unicodedata.category(char) == "Pd"
 

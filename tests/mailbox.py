@@ -40,6 +40,8 @@ class Mailbox:
     envelopes: list[Envelope] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
     trust: ssl.SSLContext | None = None
+    user: str = USER
+    password: str = PASSWORD
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -62,7 +64,9 @@ class Mailbox:
     ) -> AuthResult:
         assert isinstance(data, LoginPassword)
         self.logins.append(data.login.decode())
-        return AuthResult(success=data == LoginPassword(USER.encode(), PASSWORD.encode()), handled=False)
+        return AuthResult(
+            success=data == LoginPassword(self.user.encode(), self.password.encode()), handled=False
+        )
 
     def mailer(self, **changes: Any) -> SmtpMailer:
         """Return a mailer that talks to this server as it wants to be talked to."""
@@ -91,13 +95,14 @@ class _AnyPort(Controller):
 
 
 @contextmanager
-def serve_mail(folder: Path, security: Security = "none", *, login: bool = False) -> Iterator[Mailbox]:
+def serve_mail(
+    folder: Path, security: Security = "none", *, login: bool = False, **options: Any
+) -> Iterator[Mailbox]:
     """Serve SMTP on loopback: in the clear, by STARTTLS only, or over TLS; a login may be asked for."""
     box = Mailbox(security=security)
-    options: dict[str, Any] = {}
     if security != "none":
         own, box.trust = _contexts(folder)
-        options = {"ssl_context" if security == "ssl" else "tls_context": own}
+        options |= {"ssl_context" if security == "ssl" else "tls_context": own}
         if security == "starttls":
             options["require_starttls"] = True
     if login:

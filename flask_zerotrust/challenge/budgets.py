@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 
 from flask_zerotrust.challenge.records import Kept, pool_of
 from flask_zerotrust.errors import ChallengeError
@@ -78,10 +79,9 @@ class Budgets(Kept):
         to = pool_of(trusted)
         if adding:
             limit = s.email_per_address_hour if "@" in recipient else s.sms_per_number_hour
-            self._spend("unproven", recipient.lower(), max(1, limit - KEPT_FOR_OWNERS), now)
+            self._spend("unproven", _mailbox(recipient), max(1, limit - KEPT_FOR_OWNERS), now)
         if "@" in recipient:
-            # Case does not tell mailboxes apart anywhere that matters, and must not earn a new budget.
-            self._spend(f"address-{to}", recipient.lower(), s.email_per_address_hour, now)
+            self._spend(f"address-{to}", _mailbox(recipient), s.email_per_address_hour, now)
             self._spend(f"mail-user-{pool}", user, s.email_per_user_hour, now)
             self._spend("mail-total", "", _shared(s.email_total_hour, known=trusted), now)
             return
@@ -97,7 +97,7 @@ class Budgets(Kept):
 
         Apart from codes: whoever spends those budgets must not keep the owner from being told.
         """
-        self._spend("told", (factor.recipient or factor.id).lower(), NOTICES_HOUR, now)
+        self._spend("told", _mailbox(factor.recipient or factor.id), NOTICES_HOUR, now)
 
     def first_today(self, user: str, notice: str) -> bool:
         """Return True to the first caller within 24 hours, who has a minute to tell and to note it."""
@@ -122,6 +122,15 @@ class Budgets(Kept):
             return json.dumps(spent).encode()
 
         update(self._store, key, step, ttl_s=_HOUR_S + _SLOT_S)
+
+
+def _mailbox(address: str) -> str:
+    """Return one spelling for addresses of one mailbox.
+
+    Case and forms of a letter tell no mailboxes apart anywhere that matters, and must not earn a new
+    budget.
+    """
+    return unicodedata.normalize("NFKC", address).casefold()
 
 
 def _shared(limit: int, *, known: bool) -> int:

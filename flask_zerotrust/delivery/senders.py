@@ -19,6 +19,10 @@ _OUTBOX = 50
 _CODE = re.compile(r"#([0-9]+)\s*$|^([0-9]{6})$", re.ASCII | re.MULTILINE)
 
 
+# The id of a messaging service. Sender names may begin with the same letters.
+_SERVICE = re.compile("MG[0-9a-f]{32}", re.IGNORECASE | re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A message on the demo phone: to whom, what, the code in it, and when (seconds, epoch)."""
@@ -112,7 +116,7 @@ class TwilioSender:
     ) -> None:
         self._twilio = twilio.connect(sid, token, timeout_s, http_client)
         self._messages = self._twilio.client.messages
-        self._from = {"messaging_service_sid" if from_.startswith("MG") else "from_": from_}
+        self._from = {"messaging_service_sid" if _SERVICE.fullmatch(from_) else "from_": from_}
 
     def __repr__(self) -> str:
         return "TwilioSender()"

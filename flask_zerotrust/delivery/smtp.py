@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import smtplib
 import ssl
 from contextlib import suppress
@@ -11,12 +12,18 @@ from email.utils import formatdate, make_msgid, parseaddr
 from typing import Literal
 
 from flask_zerotrust.errors import ConfigError, SenderError
+from flask_zerotrust.spelling import host_name
+
+# Answers to AUTH: send the rest, and welcome (RFC 4954, 4 and 6).
+_GO_ON, _LOGGED_IN = 334, 235
 
 Security = Literal["starttls", "ssl", "none"]
 
 # Answers of a server that no later try will change: no such mailbox, not local, name not allowed,
 # bad address or domain (RFC 5321, 4.2.2; 521 and 556 are RFC 7504's for hosts without mail).
 _BLOCKED = frozenset({521, 550, 551, 553, 556})
+# What smtplib raises. A ValueError comes of characters that a command cannot carry.
+_TROUBLE = (OSError, smtplib.SMTPException, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +56,23 @@ class SmtpMailer:
     password: str | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "from_", _with_ascii_host(self.from_))
+
     def send(self, address: str, subject: str, text: str) -> None:
         """Hand over one mail, once: a retry of our own could send it twice."""
         mail = compose(address, subject, text, from_=self.from_)
         # What a server says may hold the address: its words go no further, nor the exception.
         try:
             server = self.connect()
-        except (OSError, smtplib.SMTPException) as error:
+        except _TROUBLE as error:
             raise SenderError(f"{_said(self, error)} {_hint(error)}") from None
         try:
+            server.ehlo_or_helo_if_needed()
             server.send_message(mail, from_addr=parseaddr(self.from_)[1], to_addrs=[address])
-        except (OSError, smtplib.SMTPException) as error:
+        except smtplib.SMTPNotSupportedError:
+            raise SenderError(_no_smtputf8(self), blocked=True) from None
+        except _TROUBLE as error:
             raise SenderError(_said(self, error), blocked=_status(error) in _BLOCKED) from None
         finally:
             # The mail is taken, or refused, by now: a goodbye that fails changes neither.
@@ -72,8 +85,8 @@ class SmtpMailer:
 
         Raises
         ------
-        OSError, smtplib.SMTPException
-            Where that fails; the words may hold the user's name.
+        OSError, smtplib.SMTPException, ValueError
+            If that fails. The words may hold the user's name.
         """
         # Without a name smtplib asks DNS for this machine's own, and no timeout holds for that.
         name = parseaddr(self.from_)[1].rpartition("@")[2]
@@ -88,7 +101,7 @@ class SmtpMailer:
             if self.security == "starttls":
                 server.starttls(context=tls)
             if self.user is not None:
-                server.login(self.user, self.password or "")
+                _log_in(server, self.user, self.password or "")
         except BaseException:
             server.close()
             raise
@@ -99,7 +112,7 @@ def trouble(mailer: SmtpMailer) -> tuple[str, str] | None:
     """Connect and log in without a mail; return what goes wrong and what to look at, None if nothing."""
     try:
         server = mailer.connect()
-    except (OSError, smtplib.SMTPException) as error:
+    except _TROUBLE as error:
         return _said(mailer, error), _hint(error)
     with suppress(OSError, smtplib.SMTPException):
         server.quit()
@@ -136,6 +149,53 @@ def compose(address: str, subject: str, text: str, *, from_: str) -> EmailMessag
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(text)
     return mail
+
+
+def _log_in(server: smtplib.SMTP, user: str, password: str) -> None:
+    """Log in. smtplib takes ASCII only, and a name or a password outside of it is sent in UTF-8 (RFC 4616).
+
+    Raises
+    ------
+    smtplib.SMTPException
+        If the server refuses, or takes such a name by no way that we know.
+    """
+    if user.isascii() and password.isascii():
+        server.login(user, password)
+        return
+    server.ehlo_or_helo_if_needed()
+    offered = server.esmtp_features.get("auth", "").upper().split()
+    if "PLAIN" in offered:
+        steps = ["PLAIN " + _base64(f"\0{user}\0{password}")]
+    elif "LOGIN" in offered:
+        steps = ["LOGIN " + _base64(user), _base64(password)]
+    else:
+        raise smtplib.SMTPNotSupportedError("no way to log in with characters outside ASCII")
+    status, words = server.docmd("AUTH", steps[0])
+    if status == _GO_ON and len(steps) > 1:
+        status, words = server.docmd(steps[1])
+    if status != _LOGGED_IN:
+        raise smtplib.SMTPAuthenticationError(status, words)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _with_ascii_host(sender: str) -> str:
+    """Return a sender whose address has the name of its host as DNS has it."""
+    head, at, host = sender.rpartition("@")
+    end = ">" if host.endswith(">") else ""
+    try:
+        return head + at + host_name(host.removesuffix(">")) + end
+    except ValueError:
+        raise ConfigError(f"ZEROTRUST_SMTP_FROM names a host that nobody can have: {sender!r}.") from None
+
+
+def _no_smtputf8(mailer: SmtpMailer) -> str:
+    return (
+        f"The mail server {mailer.host}:{mailer.port} does not offer SMTPUTF8, so it takes no address "
+        "with a local part outside ASCII."
+    )
 
 
 def _status(error: Exception) -> int | None:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Protocol, runtime_checkable
+
+from flask_zerotrust.errors import ConfigError
 
 # 160 bits: RFC 4226 section 4 recommends it, and every authenticator app takes it.
 _SECRET_BYTES = 20
+
+# Why factors cannot be used, while those of a user are being made. None at all other times.
+_problems: ContextVar[list[str] | None] = ContextVar("problems", default=None)
 
 
 class Factor(Protocol):
@@ -179,6 +187,44 @@ class Mailer(Protocol):
         SenderError
             Saying neither address nor text.
         """
+
+
+@contextmanager
+def leaving_out() -> Iterator[list[str]]:
+    """Let factors be made whose number, address or secret cannot be used, and yield what is wrong with it.
+
+    They have an empty one, see :func:`is_usable`. So one bad row of an app's data does not take away the
+    other factors of a user.
+    """
+    problems: list[str] = []
+    before = _problems.set(problems)
+    try:
+        yield problems
+    finally:
+        _problems.reset(before)
+
+
+def usable(spell: Callable[[str], str], given: str) -> str:
+    """Return the one form of a number, an address or a secret.
+
+    Raises
+    ------
+    ConfigError
+        If it has none. Within :func:`leaving_out` return nothing instead.
+    """
+    try:
+        return spell(given)
+    except ConfigError as error:
+        problems = _problems.get()
+        if problems is None:
+            raise
+        problems.append(str(error))
+        return ""
+
+
+def is_usable(factor: Factor) -> bool:
+    """Return whether a factor has a number, an address or a secret, if its kind needs one."""
+    return factor.recipient != "" and getattr(factor, "secret", None) != ""
 
 
 def new_secret() -> str:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.factors.base import Mailer
+from flask_zerotrust.factors.base import Mailer, usable
 from flask_zerotrust.factors.sent_code import SendingFactor, one_line
 from flask_zerotrust.i18n import gettext
+from flask_zerotrust.spelling import host_name, readable_host, visible
 
 KIND = "email"
 # RFC 5321, 4.5.3.1: 64 octets before the at sign, 254 in all (256 with the angle brackets of a path).
 _MAX_LOCAL = 64
 _MAX_ADDRESS = 254
-# The characters of an unquoted local part (RFC 5322, 3.2.3) and of host names (RFC 1123, 2.1): no white
-# space, so nothing that could begin another header, and no comma, which would begin another recipient.
-_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
+# The characters of an unquoted local part (RFC 5322, 3.2.3, and RFC 6531, 3.3) and of host names (RFC 1123,
+# 2.1): no white space, so nothing that could begin another header, and no comma, which would begin another
+# recipient.
+_LOCAL = re.compile(r"""[^\s"(),.:;<>@\[\\\]]+(\.[^\s"(),.:;<>@\[\\\]]+)*""")
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+", re.ASCII)
 
@@ -26,7 +29,8 @@ class EmailFactor(SendingFactor):
     Parameters
     ----------
     address : str
-        ASCII, such as ``ada@bank.example``; white space around it does not matter.
+        Such as ``ada@bank.example``. Hosts outside ASCII are kept by their name in DNS. A local part
+        outside ASCII needs a mail server with SMTPUTF8.
     mailer : Mailer
     id : str
         Name among the person's factors.
@@ -42,7 +46,7 @@ class EmailFactor(SendingFactor):
     kind = KIND
 
     def __init__(self, address: str, mailer: Mailer, id: str = "email", label: str | None = None) -> None:
-        super().__init__(canonical_address(address), id, label)
+        super().__init__(usable(canonical_address, address), id, label)
         self.mailer = mailer
 
     @property
@@ -77,19 +81,44 @@ def message(code: str, *, action: str) -> str:
 
 
 def canonical_address(address: str) -> str:
-    """Return the address with its domain in small letters, or raise without echoing it."""
-    plain = address.strip()
-    local, at, domain = plain.rpartition("@")
-    fits = _LOCAL.fullmatch(local) and len(local) <= _MAX_LOCAL and _DOMAIN.fullmatch(domain)
-    if not at or not fits or len(plain) > _MAX_ADDRESS:
+    """Return the address with its domain as DNS has it, or raise without echoing it.
+
+    Raises
+    ------
+    ConfigError
+        For quotes, spaces and a host without a dot.
+
+    Examples
+    --------
+    >>> canonical_address(" Ada@Bücher.example ")
+    'Ada@xn--bcher-kva.example'
+    """
+    given = address if isinstance(address, str) and len(address) <= 2 * _MAX_ADDRESS else ""
+    local, _, domain = unicodedata.normalize("NFC", visible(given)).strip().rpartition("@")
+    plain = f"{local}@{_host(domain)}"
+    if not _is_local(local) or plain.endswith("@") or len(plain.encode()) > _MAX_ADDRESS:
         raise ConfigError(
-            "An e-mail address must look like ada@bank.example: ASCII, without quotes and spaces, at most "
-            f"{_MAX_ADDRESS} characters. What was given has {len(plain)} characters."
+            "An e-mail address must look like ada@bank.example: without quotes and spaces, and at most "
+            f"{_MAX_ADDRESS} characters. What was given has {len(given)} characters."
         )
-    return f"{local}@{domain.lower()}"
+    return plain
+
+
+def _is_local(local: str) -> bool:
+    fits = _LOCAL.fullmatch(local) and local.isprintable()
+    return bool(fits) and len(local.encode()) <= _MAX_LOCAL
+
+
+def _host(domain: str) -> str:
+    """Return the name of a mail server's host, empty if nobody can have it."""
+    try:
+        name = host_name(domain)
+    except ValueError:
+        return ""
+    return name if _DOMAIN.fullmatch(name) else ""
 
 
 def masked(address: str) -> str:
     """Return the address with its local part cut to the first letter: enough for its owner to know it."""
     local, _, domain = address.rpartition("@")
-    return f"{local[0]}…@{domain}"
+    return f"{local[0]}…@{readable_host(domain)}"

@@ -17,7 +17,7 @@ from flask_zerotrust.factors.base import Factor, Mailer, Sender, Verifier
 from flask_zerotrust.factors.email import canonical_address
 from flask_zerotrust.factors.enrolled_rows import Changes, Means
 from flask_zerotrust.factors.history import FactorDates, History
-from flask_zerotrust.factors.sms import canonical_number
+from flask_zerotrust.factors.phone_numbers import canonical_number
 from flask_zerotrust.factors.totp import NEW_SECRET_BITS, TotpFactor
 from flask_zerotrust.factors.webauthn import Credential, RelyingParty, WebAuthnFactor
 from flask_zerotrust.i18n import N_

@@ -8,9 +8,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.spelling import compact
 
 # Ofcom keeps 07700 900000 to 900999 for films, and examples use them. Nobody has them or earns by them.
 _FICTION = re.compile(r"\+447700900[0-9]{3}", re.ASCII)
+# E.164: at most fifteen digits, after them of a domestic zero or two. No country has fewer than seven.
+_INTERNATIONAL = re.compile(r"\+[1-9][0-9]{6,16}", re.ASCII)
+_PUNCTUATION = re.compile(r"[().\-/·]+")
+# What ITU-T E.123 forbids and letterheads have: a zero that is dialled within the country only.
+_DOMESTIC_ZERO = re.compile(r"\(0+\)")
+# Characters of an input that are looked at.
+_MAX_TYPED = 64
 
 
 def require() -> Any:
@@ -29,6 +37,47 @@ def require() -> Any:
     import phonenumbers  # noqa: PLC0415 - an extra
 
     return phonenumbers
+
+
+def canonical_number(number: str) -> str:
+    """Return a number as ``+`` and digits (E.164), or raise without echoing it.
+
+    Raises
+    ------
+    ConfigError
+        If it has no country code, or more or fewer digits than numbers of its country.
+
+    Examples
+    --------
+    >>> canonical_number("+44 (0)7700 900123")
+    '+447700900123'
+    """
+    plain = compact(number) if isinstance(number, str) and len(number) <= _MAX_TYPED else ""
+    spelled = (_e164(plain, valid=True), _e164(_DOMESTIC_ZERO.sub("", plain), valid=False))
+    for known in filter(None, spelled):
+        return known
+    raise ConfigError(
+        "A mobile number must be in international form, such as +44 7700 900123: a plus sign, the country "
+        f"code and as many digits as the country has. What was given has {len(plain)} characters."
+    )
+
+
+def _e164(typed: str, *, valid: bool) -> str | None:
+    """Return a number in its one form, None if nobody can have it, or ``valid`` is set and nobody has it.
+
+    In Italy a zero belongs to the number, so it is tried with the zero first.
+    """
+    plain = re.sub("^00", "+", _PUNCTUATION.sub("", typed))
+    if not _INTERNATIONAL.fullmatch(plain):
+        return None
+    library = require()
+    try:
+        parsed = library.parse(plain)
+    except library.NumberParseException:
+        return None
+    possible = library.is_possible_number_with_reason(parsed) == library.ValidationResult.IS_POSSIBLE
+    fits = library.is_valid_number(parsed) if valid else possible
+    return str(library.format_number(parsed, library.PhoneNumberFormat.E164)) if fits else None
 
 
 def check_countries(*entries: str) -> None:

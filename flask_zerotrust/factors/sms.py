@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import re
 
-from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.factors.base import Sender
+from flask_zerotrust.factors.base import Sender, usable
+from flask_zerotrust.factors.phone_numbers import canonical_number, require
 from flask_zerotrust.factors.sent_code import SendingFactor, one_line
 from flask_zerotrust.i18n import gettext
-
-# E.164: at most fifteen digits; no country has fewer than seven.
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
-_PUNCTUATION = re.compile(r"[\s().\-/]+")
 
 
 class NumberFactor(SendingFactor):
@@ -20,7 +16,8 @@ class NumberFactor(SendingFactor):
     kind = "sms"
 
     def __init__(self, number: str, id: str, label: str | None) -> None:
-        super().__init__(canonical_number(number), id, label)
+        require()  # so that no number is blamed for a missing package
+        super().__init__(usable(canonical_number, number), id, label)
 
     @property
     def number(self) -> str:
@@ -37,7 +34,8 @@ class SmsFactor(NumberFactor):
     Parameters
     ----------
     number : str
-        With ``+`` and country code; spaces, dashes, dots and brackets do not matter.
+        With ``+`` or ``00`` and the country code. Spaces, dashes, dots and brackets do not matter, nor does
+        the zero of ``+44 (0)7700 900123``.
     sender : Sender
     id : str
         Name among the person's factors.
@@ -75,17 +73,6 @@ def message(code: str, *, action: str, host: str) -> str:
         code=code,
     )
     return f"{text}\n\n@{_without_port(host)} #{code}" if host else f"{text}\n\n{code}"
-
-
-def canonical_number(number: str) -> str:
-    """Return the number as ``+`` and digits (E.164), or raise without echoing it."""
-    plain = _PUNCTUATION.sub("", number)
-    if not _E164.fullmatch(plain):
-        raise ConfigError(
-            "A mobile number must be in international form, such as +44 7700 900123: a plus sign, the "
-            f"country code and in all 7 to 15 digits. The number given has {len(plain)} characters."
-        )
-    return plain
 
 
 def _without_port(host: str) -> str:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.factors.base import new_secret
+from flask_zerotrust.factors.base import new_secret, usable
 from flask_zerotrust.i18n import N_
 from flask_zerotrust.spelling import compact
 
@@ -87,8 +87,8 @@ class TotpFactor:
 
     def __post_init__(self) -> None:
         _check_token(self.digits, self.period_s, self.algorithm)
-        object.__setattr__(self, "secret", _canonical(self.secret))
-        if self.secret_bits < NEW_SECRET_BITS:
+        object.__setattr__(self, "secret", usable(_canonical, self.secret))
+        if self.secret and self.secret_bits < NEW_SECRET_BITS:
             _warn_of_short_secret(self._fingerprint(), self.secret_bits)
 
     @property
@@ -114,6 +114,8 @@ class TotpFactor:
         return self._uses(code, off, now=now)
 
     def _uses(self, code: str, drifts: Iterable[int], *, now: float) -> tuple[str, ...]:
+        if not self.secret:  # one that was left out: everybody knows the codes of an empty secret
+            return ()
         steps = [self._step(now) + drift for drift in drifts]
         fits = [step >= 0 and hmac.compare_digest(self._code(step), code.encode()) for step in steps]
         used = (step for step, fitted in zip(steps, fits, strict=True) if fitted)
@@ -143,7 +145,7 @@ class TotpFactor:
 
 def _canonical(secret: str) -> str:
     """Return the secret in capitals without spaces and padding, or raise without echoing it."""
-    plain = compact(secret).upper().rstrip("=")
+    plain = compact(secret).upper().rstrip("=") if isinstance(secret, str) else "?"
     try:
         bits = 8 * len(_octets(plain))
     except ValueError as error:

@@ -12,7 +12,7 @@ from flask import Flask, current_app, has_request_context, request, session
 from flask_zerotrust.challenge import Challenges
 from flask_zerotrust.delivery.senders import ConsoleMailer, ConsoleSender
 from flask_zerotrust.errors import ConfigError, StoreError
-from flask_zerotrust.factors.base import Factor, Mailer, Sender, Verifier
+from flask_zerotrust.factors.base import Factor, Mailer, Sender, Verifier, is_usable, leaving_out
 from flask_zerotrust.factors.enrolled import Enrolled
 from flask_zerotrust.factors.webauthn import RelyingParty
 from flask_zerotrust.keys import KeyRing
@@ -93,13 +93,20 @@ class Guard(Intake):
         return current_user_id(self.loaders.user_id)
 
     def factors(self, user: str) -> list[Factor]:
-        """Return the user's factors: the app's own first, then those enrolled here."""
-        own = list(self.loaders.factors(user) or ()) if self.loaders.factors is not None else []
+        """Return the user's factors: the app's own first, then those enrolled here.
+
+        Numbers, addresses and secrets that cannot be used are left out, with a warning in the log.
+        """
+        with leaving_out() as problems:
+            own = list(self.loaders.factors(user) or ()) if self.loaders.factors is not None else []
+            here = self.enrolled.factors(user, sender=self.sender, mailer=self.mailer, party=self.party())
+        for problem in problems:
+            log.warning("a factor of user %s is left out: %s", user, problem)
         if own and self.settings.enrol == "first-use":
             self.enrolled.note_had(user)
+        own = [factor for factor in own if is_usable(factor)]
         taken = {factor.id for factor in own}
-        here = self.enrolled.factors(user, sender=self.sender, mailer=self.mailer, party=self.party())
-        return own + [factor for factor in here if factor.id not in taken]
+        return own + [factor for factor in here if is_usable(factor) and factor.id not in taken]
 
     def app_sender(self) -> Sender | Verifier | None:
         """Return the sender of text messages for factors that the app names.

@@ -116,6 +116,30 @@ def test_the_apps_factors_stand_before_those_enrolled_here_and_win(site: Site) -
     assert first.check(totp(site.clock.now), now=site.clock.now) is not None
 
 
+def test_one_bad_contact_takes_no_other_factor_away(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    site.app.extensions["zerotrust"].enrolled.add_totp("ada", OTHER_SECRET)
+    site.zt.factors_loader(
+        lambda user: [
+            site.zt.email_factor("ada@localhost"),
+            site.zt.sms_factor("07700 900123", id="phone"),
+            site.zt.sms_factor(None),  # type: ignore[arg-type]
+            TotpFactor("not base32 !", id="old"),
+            TotpFactor(SECRET, id="new"),
+        ]
+    )
+    assert site.visitor().login("ada").asked("/secret")
+    assert kinds(site, "ada") == [("new", "totp"), ("totp", "totp")]
+    warnings = {record.getMessage() for record in caplog.records}
+    assert any("a factor of user ada is left out: An e-mail address" in line for line in warnings)
+    assert "localhost" not in caplog.text
+    assert "07700" not in caplog.text
+
+
+def test_a_bad_contact_still_raises_outside_of_the_loader(site: Site) -> None:
+    with site.app.test_request_context(), pytest.raises(ConfigError, match="must look like"):
+        site.zt.email_factor("ada@localhost")
+
+
 def test_a_loader_may_return_nothing_at_all(site: Site) -> None:
     site.zt.factors_loader(lambda user: None)  # type: ignore[arg-type,return-value]
     assert kinds(site, "ada") == []

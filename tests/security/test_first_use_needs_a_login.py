@@ -246,6 +246,12 @@ def test_an_outage_of_the_apps_factors_reopens_no_first_use(bank: Bank, outage: 
     assert status(log_in(bank.client())) == 403
 
 
+def test_a_factor_that_cannot_be_used_leaves_no_first_use(bank: Bank) -> None:
+    """The app has it on file, so a thief of the password must not put another in its place."""
+    bank.zt.factors_loader(lambda user: [TotpFactor("not base32 !")])
+    assert status(log_in(bank.client())) == 403
+
+
 def test_a_challenge_shows_that_a_user_has_a_factor(make_site: Callable[..., Site]) -> None:
     """The first request after the site has allowed first use need not be a login."""
     site = make_site()

@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flask_zerotrust.delivery.senders import ConsoleMailer
-from flask_zerotrust.delivery.smtp import SmtpMailer, compose, trouble
+from flask_zerotrust.delivery.smtp import Security, SmtpMailer, compose, trouble
 from flask_zerotrust.errors import ConfigError, SenderError
 from flask_zerotrust.factors.email import EmailFactor, canonical_address, masked, message
 from flask_zerotrust.factors.enrolled import Enrolled
@@ -50,6 +51,13 @@ def refusal(mailer: SmtpMailer) -> SenderError:
         ("  Ada.L+step@BANK.Example ", "Ada.L+step@bank.example"),
         ("o'neil_{x}@a-b.c0.example", "o'neil_{x}@a-b.c0.example"),
         ("a" * 64 + "@b.example", "a" * 64 + "@b.example"),
+        ("ada@Bücher.example", "ada@xn--bcher-kva.example"),
+        ("ada@例え.jp", "ada@xn--r8jz45g.jp"),
+        ("jo\u0308rg@example.de", "jörg@example.de"),
+        ("用户@例え.jp", "用户@xn--r8jz45g.jp"),
+        ("राम@example.in", "राम@example.in"),
+        ("ada\u200b@bank.example\ufeff", "ada@bank.example"),
+        ("ａｄａ＠bank．example", "ada@bank.example"),
     ],
 )
 def test_an_address_is_kept_with_its_domain_in_small_letters(typed: str, kept: str) -> None:
@@ -72,8 +80,13 @@ def test_an_address_is_kept_with_its_domain_in_small_letters(typed: str, kept: s
         '"a b"@bank.example',
         "ada@bank.example\nBcc: eve@bank.example",
         "ada\r\nRCPT TO:<eve@bank.example>@bank.example",
-        "ädä@bank.example",
-        "ada@bänk.example",
+        "ada@bänk..example",
+        "ada@☺.example",
+        "jörg\u2028x@bank.example",
+        "jörg\x85x@bank.example",
+        "jörg，eve@bank.example",
+        "ö" * 33 + "@b.example",
+        "a" * 1_000_000 + "@b.example",
         "ada@[192.0.2.1]",
         "a" * 65 + "@b.example",
         "a@" + "b" * 60 + ".example" + ".c" * 100,
@@ -83,6 +96,20 @@ def test_what_is_no_plain_address_is_refused_without_an_echo(typed: str) -> None
     with pytest.raises(ConfigError, match="must look like") as refused:
         canonical_address(typed)
     assert not typed.strip() or typed.strip() not in str(refused.value).replace("ada@bank.example:", "")
+
+
+@pytest.mark.parametrize("given", [None, 7, b"ada@bank.example"])
+def test_what_is_no_text_is_no_address(given: Any) -> None:
+    with pytest.raises(ConfigError, match="must look like"):
+        canonical_address(given)
+
+
+@pytest.mark.parametrize(
+    ("address", "label"),
+    [("ada@xn--bcher-kva.example", "a…@bücher.example"), ("a@xn--zzzzzz.example", "a…@xn--zzzzzz.example")],
+)
+def test_a_label_shows_a_host_in_its_own_letters(address: str, label: str) -> None:
+    assert masked(address) == label
 
 
 def test_a_label_shows_no_more_than_the_owner_needs() -> None:
@@ -134,6 +161,55 @@ def test_a_code_arrives_over_tls_and_after_a_login(tmp_path: Path, security: str
         box.mailer(user=USER, password=PASSWORD).send(ADDRESS, "Hello", "text\n")
         assert box.logins == [USER]
         assert len(box.mails) == 1
+
+
+@pytest.mark.parametrize("without", [(), ("PLAIN",)])
+@pytest.mark.parametrize("right", [True, False])
+def test_a_login_may_have_characters_outside_ascii(
+    tmp_path: Path, without: tuple[str, ...], right: bool
+) -> None:
+    with serve_mail(tmp_path, "starttls", login=True, auth_exclude_mechanism=without) as box:
+        box.user, box.password = "bänk", "pässwörd"
+        mailer = box.mailer(user="bänk", password="pässwörd" if right else "fälsch")
+        if right:
+            mailer.send(ADDRESS, "Hello", "text\n")
+            assert trouble(mailer) is None
+        else:
+            assert "status 535. Check ZEROTRUST_SMTP_USER" in str(refusal(mailer))
+        assert len(box.mails) == right
+
+
+def test_a_server_without_a_way_for_such_a_login_is_told_of(tmp_path: Path) -> None:
+    with serve_mail(tmp_path, "starttls", login=True, auth_exclude_mechanism=["PLAIN", "LOGIN"]) as box:
+        mailer = box.mailer(user=USER, password="pässwörd")
+        assert "no login" in str(refusal(mailer))
+
+
+@pytest.mark.parametrize("security", ["none", "starttls"])
+def test_an_address_outside_ascii_gets_its_code_with_smtputf8(tmp_path: Path, security: Security) -> None:
+    with serve_mail(tmp_path, security, enable_SMTPUTF8=True) as box:
+        EmailFactor("jörg@Bücher.example", box.mailer()).send("123456", action="pay", host="")
+        assert box.envelopes[0].rcpt_tos == ["jörg@xn--bcher-kva.example"]
+        assert box.envelopes[0].smtp_utf8
+        assert "123456" in box.text()
+
+
+def test_a_server_without_smtputf8_is_a_sender_error_that_says_so(tmp_path: Path) -> None:
+    with serve_mail(tmp_path, enable_SMTPUTF8=False) as box:
+        with pytest.raises(SenderError, match="SMTPUTF8") as refused:
+            EmailFactor("jörg@bank.example", box.mailer()).send("123456", action="pay", host="")
+        assert refused.value.blocked
+        assert "jörg" not in str(refused.value)
+        assert box.mails == []
+
+
+def test_a_sender_whose_host_is_outside_ascii_is_named_as_dns_has_it(box: Mailbox) -> None:
+    mailer = box.mailer(from_="Bücher <no-reply@bücher.example>")
+    mailer.send(ADDRESS, "Hello", "text\n")
+    assert box.envelopes[0].mail_from == "no-reply@xn--bcher-kva.example"
+    assert box.mails[0]["From"] == "Bücher <no-reply@xn--bcher-kva.example>"
+    with pytest.raises(ConfigError, match="ZEROTRUST_SMTP_FROM"):
+        box.mailer(from_="no-reply@☺.example")
 
 
 def test_a_certificate_that_nobody_vouches_for_gets_no_mail(tmp_path: Path) -> None:

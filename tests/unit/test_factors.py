@@ -14,13 +14,17 @@ from pathlib import Path
 
 import pyotp
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 
 from flask_zerotrust.delivery.senders import ConsoleSender, TwilioSender
 from flask_zerotrust.errors import ConfigError, SenderError, StoreError
-from flask_zerotrust.factors.base import Factor
+from flask_zerotrust.factors.base import Factor, is_usable, leaving_out
+from flask_zerotrust.factors.email import EmailFactor
 from flask_zerotrust.factors.enrolled import MAX_FACTORS, Enrolled
+from flask_zerotrust.factors.phone_numbers import canonical_number
 from flask_zerotrust.factors.recovery import shown
-from flask_zerotrust.factors.sms import SmsFactor, canonical_number, message
+from flask_zerotrust.factors.sms import SmsFactor, message
 from flask_zerotrust.factors.totp import TotpFactor, new_secret
 from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.stores import MemoryStore
@@ -176,6 +180,36 @@ def test_nothing_can_be_sent_to_an_authenticator_app():
         TotpFactor(RFC_SECRET).send("123456", action="a", host="h")
 
 
+# Factors that cannot be used
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TotpFactor("no base32 !"),
+        lambda: TotpFactor("JBSWY3DP"),
+        lambda: TotpFactor(None),
+        lambda: SmsFactor("07700 900123", Outbox()),
+        lambda: EmailFactor("ada", Outbox()),
+        lambda: EmailFactor(None, Outbox()),
+    ],
+)
+def test_a_factor_that_cannot_be_used_is_made_only_to_be_left_out(make):
+    with leaving_out() as problems:
+        factor = make()
+    assert len(problems) == 1
+    assert not is_usable(factor)
+    with pytest.raises(ConfigError):
+        make()
+
+
+def test_an_authenticator_without_a_secret_takes_no_code():
+    with leaving_out():
+        factor = TotpFactor("no base32 !")
+    empty = HOTP(b"", 6, SHA1(), enforce_key_length=False)
+    assert factor.check(empty.generate(int(START // 30)).decode(), now=START) is None
+
+
 # Text messages
 
 
@@ -235,12 +269,59 @@ def test_numbers_are_brought_into_one_form():
 
 
 @pytest.mark.parametrize(
-    "number", ["07700 900123", "+0123456789", "+123456", "+1234567890123456", "+44x", "", "+٤٤٧٧٠٠٩٠٠١٢٣"]
+    "typed",
+    [
+        "+44 (0)7700 900123",
+        "+44 (0) 7700 / 900-123",
+        "+4407700900123",
+        "0044 7700 900123",
+        "00 44 (0)7700 900123",
+        "+44\u20117700\u2011900123",
+        "\u202a+44 7700 900123\u202c",
+        "\uff0b44 7700 900123",
+        "+٤٤ ٧٧٠٠ ٩٠٠١٢٣",
+    ],
+)
+def test_every_way_to_write_a_number_is_one_number(typed):
+    assert canonical_number(typed) == NUMBER
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        ("+39 (0)6 1234 5678", "+390612345678"),
+        ("+39 06 1234 5678", "+390612345678"),
+        ("+34 (0)612 345 678", "+34612345678"),
+        ("+49 (0)176 1234 5678", "+4917612345678"),
+        ("+225 (0)7 12 34 56 78", "+2250712345678"),
+        ("+352 621 000 001", "+352621000001"),
+    ],
+)
+def test_a_domestic_zero_goes_and_one_that_belongs_to_the_number_stays(typed, number):
+    assert canonical_number(typed) == number
+    assert canonical_number(number) == number
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        *(
+            "07700 900123",
+            "+0123456789",
+            "+123456",
+            "+1234567890123456",
+            "+44x",
+            "",
+            "+1 212 555 01",
+            "+999 123456789",
+        ),
+        *("+1 800 FLOWERS", "+44 7700 900123 ext. 5", "+" + "4" * 100_000, None, 447700900123),
+    ],
 )
 def test_a_number_that_is_not_international_is_refused_and_not_echoed(number):
     with pytest.raises(ConfigError, match="international form") as refused:
         canonical_number(number)
-    assert not number or number not in str(refused.value)
+    assert not number or str(number) not in str(refused.value)
 
 
 def test_a_text_message_factor_judges_no_code():
@@ -317,6 +398,11 @@ def test_a_request_to_twilio_is_as_its_description_says(twilio, messages_api, fr
     assert problems(messages_api, path, headers, form) == []
     sender = "MessagingServiceSid" if from_ == SERVICE else "From"
     assert form == {"To": [NUMBER], "Body": [TEXT], sender: [from_]}
+
+
+def test_a_sender_name_that_begins_like_a_messaging_service_is_a_name(twilio):
+    to(twilio, "MGBank").send(NUMBER, TEXT)
+    assert twilio.requests[0][3]["From"] == ["MGBank"]
     credentials = base64.b64encode(f"{SID}:{TOKEN}".encode()).decode()
     assert headers["Authorization"] == f"Basic {credentials}"
 

@@ -160,7 +160,8 @@ def _form(
     typed: str = "",
     error: ChallengeError | SenderError | None = None,
 ) -> ResponseReturnValue:
-    _factor(guard, kind, "+10000000" if kind == "sms" else "a@b.example")  # 404 where nothing can be sent
+    if (guard.sender if kind == "sms" else guard.mailer) is None:
+        abort(404)
     return _page(guard, kind, error, typed=typed[:254])
 
 
