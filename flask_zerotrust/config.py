@@ -42,34 +42,27 @@ _ANCESTOR = re.compile(r"'self'|https?://(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]
 # A name without anything that ends it, and an address; no line breaks.
 _FROM = re.compile(r"[^\r\n<>,;@]*<[^\s<>,;@]+@[^\s<>,;@]+>|[^\s<>,;@]+@[^\s<>,;@]+")
 
-# Words in field names that stand for passwords, cards and codes; challenge.parking.is_secret says
-# how they are matched. From six letters on they are found inside longer words as well.
-NEVER_PARK = (
-    *(
-        "pass",
-        "password",
-        "passwd",
-        "passcode",
-        "passphrase",
-        "pwd",
-        "pw",
-        "secret",
-        "apikey",
-        "privatekey",
-    ),
-    *(
-        "accesstoken",
-        "passwort",
-        "kennwort",
-        "motdepasse",
-        "contrasena",
-        "contraseña",
-        "wachtwoord",
-        "senha",
-    ),
-    *("card", "cardnumber", "creditcard", "debitcard", "ccnum", "ccnumber", "cvc", "cvv", "csc"),
-    *("pin", "tan", "code", "otp", "totp", "mfa", "2fa", "securitycode", "smscode", "authcode", "otpcode"),
-    *("onetimecode", "verificationcode", "recoverycode", "backupcode", "seedphrase", "mnemonic"),
+# Words in field names that stand for passwords, cards and codes, without accents. How they are matched:
+# challenge.parking.is_secret. From six letters on they are found inside longer words as well, and Chinese,
+# Japanese and Korean ones in any.
+NEVER_PARK = tuple(
+    re.findall(
+        r"\S+",
+        """
+        pass password passwd passcode passphrase pwd pw secret apikey privatekey accesstoken
+        securityanswer ssn card cardnumber creditcard debitcard ccnum ccnumber cvc cvv csc
+        pin pincode tan mtan code otp totp mfa 2fa securitycode smscode authcode otpcode onetimecode
+        verificationcode recoverycode backupcode seedphrase mnemonic
+
+        passwort kennwort geheimzahl geheimwort kreditkarte kartennummer
+        wachtwoord motdepasse mdp cartebancaire numerocarte contrasena contrasenya clave numerotarjeta
+        senha palavrapasse parola numerocarta
+        losenord passord kodeord adgangskode lykilord salasana parool salasona slaptazodis
+        haslo heslo jelszo lozinka geslo sifre matkhau katasandi parol mima
+        пароль парола лозинка κωδικος συνθηματικο סיסמה סיסמא كلمةالمرور كلمةالسر رمزعبور گذرواژه
+        पासवर्ड รหัสผ่าน 密码 密碼 口令 パスワード 暗証番号 비밀번호 암호
+        """,
+    )
 )
 
 

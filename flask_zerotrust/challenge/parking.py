@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import filterfalse
 
 from flask_zerotrust.config import Settings
 
@@ -18,6 +19,10 @@ MAX_NAMES_CHARS = 4_096
 
 # A part this long is unlikely to occur in an innocent word, so it need not stand alone.
 _LONG = 6
+# From here on Unicode has the scripts of Chinese, Japanese and Korean, whose names have no spaces.
+_FIRST_WITHOUT_SPACES = "\u2e80"
+# Letters that do not fall apart into a letter and a mark.
+_STROKES = str.maketrans("łŁøØđĐð", "lLoOdDd")
 # A word of a name: digits, or letters up to the next capital (newPassword, CVVCode).
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\d+")
 
@@ -72,7 +77,12 @@ class Parked:
 
 
 def park(
-    path: str, items: Iterable[tuple[str, str]], files: Iterable[str], *, settings: Settings
+    path: str,
+    items: Iterable[tuple[str, str]],
+    files: Iterable[str],
+    *,
+    masked: Collection[str] = (),
+    settings: Settings,
 ) -> Parked:
     """Return what is kept of a form: all but secrets and files, or nothing if it is too large.
 
@@ -86,6 +96,9 @@ def park(
         Its fields.
     files : iterable of str
         Names of its file fields.
+    masked : collection of str
+        Names of fields that the browser says are secret, by their type or what it fills in. They are left
+        out in addition to those with a secret name.
     settings : Settings
         ``never_park`` and ``park_bytes``.
     """
@@ -93,7 +106,8 @@ def park(
     names = {name for name, _ in items}
     if not _fits(items, names, files, settings.park_bytes):
         return Parked(path, too_large=True)
-    secret = {name for name in names if is_secret(name, settings.never_park)}
+    secret = names.intersection(masked)
+    secret |= {name for name in names - secret if is_secret(name, settings.never_park)}
     return Parked(
         path=path,
         fields=tuple((name, value) for name, value in items if name not in secret),
@@ -122,7 +136,10 @@ def is_secret(name: str, parts: tuple[str, ...]) -> bool:
 
     - one word, or several next to each other, as a whole (``pin`` in ``card_pin``, ``newPin``,
       ``pin2`` and ``pins``, not in ``shipping``; ``passcode`` in ``pass-code``);
-    - and, from six letters, any stretch of the name (``password`` in ``mypassword2``).
+    - and, from six letters, any stretch of the name (``password`` in ``mypassword2``). So does a shorter
+      part in a script that has no spaces between words.
+
+    Accents do not matter (``sifre`` in ``yeni_şifre``).
 
     A name that is longer than ``MAX_NAME_CHARS`` without its ligatures counts as secret.
 
@@ -163,7 +180,13 @@ def _some_words_are(secrets: _Secrets, words: Sequence[str]) -> bool:
 
 
 def _plain(name: str) -> str:
-    return name if name.isascii() else unicodedata.normalize("NFKC", name)
+    """Return a name without ligatures and accents. Two letters have a stroke and no accent in Unicode."""
+    if name.isascii():
+        return name
+    letters = unicodedata.normalize("NFKD", name).translate(_STROKES)
+    if len(letters) > MAX_NAME_CHARS:  # counts as secret whatever it says, so looking on costs time only
+        return letters
+    return unicodedata.normalize("NFC", "".join(filterfalse(unicodedata.combining, letters)))
 
 
 def _split(name: str) -> list[str]:
@@ -184,9 +207,13 @@ def _secrets(parts: tuple[str, ...]) -> _Secrets:
     squeezed = {"".join(_split(_plain(part))) for part in parts} - {""}
     whole = squeezed | {part + "s" for part in squeezed}
     beginnings = {part[: i + 1] for part in whole for i in range(len(part))}
-    long = "|".join(sorted(re.escape(part) for part in squeezed if len(part) >= _LONG))
+    long = "|".join(sorted(re.escape(part) for part in squeezed if _is_long(part)))
     # Without a long part, a pattern that matches nothing.
     return _Secrets(frozenset(whole), frozenset(beginnings), re.compile(long or "(?!)"))
+
+
+def _is_long(part: str) -> bool:
+    return len(part) >= _LONG or (len(part) > 1 and part[0] >= _FIRST_WITHOUT_SPACES)
 
 
 def _size(text: str) -> int:

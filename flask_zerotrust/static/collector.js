@@ -1,7 +1,7 @@
 // Flask-ZeroTrust collector: how the pointer moves, in small batches, to the site's own server.
 //
 // It sees pointer positions, presses, the wheel and the window's edge. It never listens to keys, never
-// reads a field, a value or a text of the page, and never changes what the page does with an event.
+// reads a value or a text of the page, and never changes what the page does with an event.
 // The wire format is described in flask_zerotrust/events.py.
 
 const MAX_EVENTS = 4000; // kept altogether, the oldest go first
@@ -27,6 +27,9 @@ const WHEEL = 4;
 const CONTROLS =
   "a,button,input,select,textarea,label,summary,[onclick],[role=button],[role=link],[role=tab]," +
   "[role^=menu],[role=switch]";
+// Fields whose values the server must not keep through a step-up. It gets their names only.
+const MASKED =
+  "[type=password],[autocomplete*=-password i],[autocomplete*=cc- i],[autocomplete*=one-time-code i]";
 
 const prefix = document.querySelector("script[data-zerotrust]")?.dataset.zerotrust;
 const nonce = base64url(crypto.getRandomValues(new Uint8Array(18)));
@@ -42,6 +45,7 @@ let due = 0; // from this tick on the next sample is kept
 let pending = []; // batches cut but not yet acknowledged, oldest first
 let sequence = 0;
 let token, early, renewal, timer, submitter;
+const masked = new WeakSet(); // fields that were so when somebody entered them: pages can show passwords
 let proof; // what proves this browser in the next form post
 let wait = 0; // before the next try, in ms; 0 while the server answers
 
@@ -157,7 +161,8 @@ async function ask() {
 
 // A form needs a token although nothing moves. The session of a page that comes back may be another. A page that
 // proves this browser is left at once if it can be: its form waits until it is shown, and focused.
-function begin({ persisted }) {
+function begin({ persisted, target }) {
+  if (target?.matches?.(MASKED)) masked.add(target);
   if (persisted) token = proof = early = 0;
   if (!token && hasForm()) early ||= renew().catch(() => {});
 }
@@ -238,8 +243,14 @@ function postsHere(element, method, action) {
 }
 
 function ride({ target: form, formData }) {
-  if (!token || !postsHere(form, form.method, "action")) return;
+  if (!postsHere(form, form.method, "action")) return;
   if (submitter && !postsHere(submitter, submitter.formMethod, "formaction")) return;
+  for (const field of document.querySelectorAll("[name]")) {
+    if (field.form === form && (masked.has(field) || field.matches(MASKED))) {
+      formData.append("zerotrust_masked", field.name);
+    }
+  }
+  if (!token) return;
   cut(count);
   const texts = pending.map(text);
   while (texts.join("").length > MAX_FORM_CHARS) texts.shift();

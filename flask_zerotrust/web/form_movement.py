@@ -23,7 +23,10 @@ BATCH_FIELD = "zerotrust_batch"
 #: Hidden field in which a form post brings a proof by the browser's key.
 PROOF_FIELD = "zerotrust_proof"
 
-_OWN_FIELDS = (BATCH_FIELD, PROOF_FIELD)
+#: Hidden fields in which a form post names the fields that the browser masks or fills in as secrets.
+MASKED_FIELD = "zerotrust_masked"
+
+_OWN_FIELDS = (BATCH_FIELD, PROOF_FIELD, MASKED_FIELD)
 
 # The collector puts at most this much into a form, so that no form limit of the app is hit.
 MAX_FIELD_BYTES = 16_384
@@ -121,6 +124,11 @@ def form_batches() -> tuple[str, ...]:
 def form_proof() -> str:
     """Return the proof by the browser's key that rides in this form post; empty without one."""
     return next((value for name, value in _own_fields() if name == PROOF_FIELD), "")
+
+
+def masked_fields() -> frozenset[str]:
+    """Return the names of fields that the page says are secret. Call it after the form was parsed."""
+    return frozenset(value for name, value in _own_fields() if name == MASKED_FIELD)
 
 
 def _own_fields() -> tuple[tuple[str, str], ...]:

@@ -87,6 +87,17 @@ def test_secrets_are_never_kept_and_asked_for_again(ada: Visitor) -> None:
     assert (form.fields["password"], form.fields["card_number"]) == ("", "")
 
 
+def test_fields_that_the_browser_masks_are_not_kept_whatever_their_name(ada: Visitor) -> None:
+    """The page names them in a field of ours, which the view never sees."""
+    masked = {"zerotrust_masked": ["geheimnis", "elsewhere"]}
+    page = to_confirm(ada, {**VALUES, "geheimnis": "horse", **masked})
+    assert "horse" not in page.text
+    fields = form_to(page.text, "/pay").fields
+    assert {name: fields[name] for name in VALUES} == VALUES
+    answer = ada.submit("/pay", {**fields, "geheimnis": "horse", **masked})
+    assert set(answer.json["got"]) == {*VALUES, "geheimnis"}
+
+
 def test_files_are_left_out_with_a_note(ada: Visitor) -> None:
     page = to_confirm(ada, {"to": "Grace", "receipt": (BytesIO(b"bytes"), "receipt.pdf")})
     assert "Files can’t be kept" in page.text

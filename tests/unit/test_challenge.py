@@ -300,6 +300,9 @@ SECRET_NAMES = re.findall(
     client_secret card cardNumber card_number card-number cardnumber creditcard credit_card cc-number ccNum
     cvv CVV2 cvvCode cvc card_cvc csc code Code otp otp_code smsCode smscode totp 2fa 2fa_code mfa_code
     security_code securityCode verification-code one_time_code recovery_codes backupCode tan api_key apiKey
+    haslo hasło noweHaslo nové_heslo jelszó şifre lösenord salasana passord kodeord adgangskode lozinka
+    clave mdp parola geheimzahl geheimwort mtan pincode ssn security_answer mima
+    新密码 パスワード 비밀번호 пароль كلمة_المرور mật_khẩu
     access_token passwort contraseña mot_de_passe ｐin caféPin naïvePIN ÉtéPin3
     """,
 )
@@ -343,6 +346,13 @@ def test_fields_named_like_passwords_cards_and_codes_are_secret(name):
 @pytest.mark.parametrize("name", INNOCENT_NAMES)
 def test_fields_with_innocent_names_are_kept(name):
     assert not is_secret(name, NEVER_PARK)
+
+
+def test_fields_that_the_browser_masks_are_left_out_besides_those_with_secret_names():
+    items = [("geheim", "x"), ("password", "y"), ("to", "Grace")]
+    parked = park("/", items, [], masked={"geheim", "elsewhere"}, settings=SETTINGS)
+    assert parked.left_out == ("geheim", "password")
+    assert parked.fields == (("to", "Grace"),)
 
 
 def test_a_site_can_name_its_own_secrets():

@@ -398,13 +398,13 @@ def test_a_request_to_twilio_is_as_its_description_says(twilio, messages_api, fr
     assert problems(messages_api, path, headers, form) == []
     sender = "MessagingServiceSid" if from_ == SERVICE else "From"
     assert form == {"To": [NUMBER], "Body": [TEXT], sender: [from_]}
+    credentials = base64.b64encode(f"{SID}:{TOKEN}".encode()).decode()
+    assert headers["Authorization"] == f"Basic {credentials}"
 
 
 def test_a_sender_name_that_begins_like_a_messaging_service_is_a_name(twilio):
     to(twilio, "MGBank").send(NUMBER, TEXT)
     assert twilio.requests[0][3]["From"] == ["MGBank"]
-    credentials = base64.b64encode(f"{SID}:{TOKEN}".encode()).decode()
-    assert headers["Authorization"] == f"Basic {credentials}"
 
 
 def test_the_check_against_the_description_sees_mistakes(messages_api):
