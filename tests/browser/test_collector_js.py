@@ -975,11 +975,11 @@ def test_a_page_from_the_back_forward_cache_gets_a_new_token(
 
 
 def test_it_stays_small() -> None:
-    """At most 2.25 kB minified and zipped.
+    """At most 2.3 kB minified and zipped.
 
     Here only comments and blanks go and the names stay long, which adds three tenths.
     """
     source = COLLECTOR.read_text(encoding="utf-8")
     bare = re.sub(r"(^|\s)//.*$", "", source, flags=re.MULTILINE)
     squeezed = re.sub(r"\s*([^\w$\s])\s*", r"\1", re.sub(r"\s+", " ", bare))
-    assert len(gzip.compress(squeezed.encode(), 9)) <= 2_900
+    assert len(gzip.compress(squeezed.encode(), 9)) <= 3_000
