@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
+import pyotp
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
-from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.factors.base import new_secret, usable
@@ -127,9 +127,9 @@ class TotpFactor:
 
     def provisioning_uri(self, *, account: str, issuer: str) -> str:
         """Return the ``otpauth://`` address that a QR code carries to the app; it holds the secret."""
-        key, algorithm = _octets(self.secret), _HASHES[self.algorithm]()
-        totp = TOTP(key, self.digits, algorithm, self.period_s, enforce_key_length=False)
-        return totp.get_provisioning_uri(account, issuer)
+        digest = getattr(hashlib, self.algorithm.lower())
+        totp = pyotp.TOTP(self.secret, digits=self.digits, digest=digest, interval=self.period_s)
+        return totp.provisioning_uri(name=account, issuer_name=issuer)
 
     def _step(self, at: float) -> int:
         return int(at // self.period_s)
