@@ -219,6 +219,10 @@ class Settings:
     sms_total_hour: int = _setting(1_000, "messages an hour altogether", low=1, high=10_000_000)
     twilio_account_sid: str | None = _setting(None, "Twilio account, AC...")
     twilio_auth_token: str | None = _setting(None, "Twilio auth token", secret=True)
+    twilio_api_key: str | None = _setting(None, "Twilio API key, SK..., in place of the auth token")
+    twilio_api_secret: str | None = _setting(None, "secret of the API key", secret=True)
+    twilio_region: str | None = _setting(None, "where Twilio keeps the data, such as ie1; with the edge")
+    twilio_edge: str | None = _setting(None, "Twilio's door to that region, such as dublin")
     twilio_from: str | None = _setting(None, "Twilio sender number or messaging service, MG...")
     twilio_verify_service: str | None = _setting(
         None, "Twilio Verify service, VA..., whose codes have six digits"
@@ -316,7 +320,8 @@ class Settings:
 
     def _check_twilio(self) -> None:
         own = "twilio_from" if self.sms_sender == "twilio" else "twilio_verify_service"
-        wanted = ("twilio_account_sid", "twilio_auth_token", own, "sms_prefixes")
+        login = "twilio_api_secret" if self.twilio_api_key else "twilio_auth_token"
+        wanted = ("twilio_account_sid", login, own, "sms_prefixes")
         missing = [PREFIX + name.upper() for name in wanted if not getattr(self, name)]
         if missing:
             raise ConfigError(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask_zerotrust.delivery import twilio
-from flask_zerotrust.delivery.twilio import Refusal
+from flask_zerotrust.delivery.twilio import DEFAULT_PLACE, Place, Refusal
 from flask_zerotrust.errors import ConfigError, SenderError
 
 # Messages that the demo phone shows; older ones are forgotten.
@@ -105,16 +105,22 @@ class TwilioSender:
 
     Parameters
     ----------
-    sid, token, timeout_s, http_client
+    sid, token, timeout_s, http_client, place
         As for :func:`flask_zerotrust.delivery.twilio.connect`.
     from_ : str
         A number of the account, or a messaging service (``MG...``).
     """
 
     def __init__(
-        self, sid: str, token: str, from_: str, timeout_s: float, http_client: Any | None = None
+        self,
+        sid: str,
+        token: str,
+        from_: str,
+        timeout_s: float,
+        http_client: Any | None = None,
+        place: Place = DEFAULT_PLACE,
     ) -> None:
-        self._twilio = twilio.connect(sid, token, timeout_s, http_client)
+        self._twilio = twilio.connect(sid, token, timeout_s, http_client, place)
         self._messages = self._twilio.client.messages
         self._from = {"messaging_service_sid" if _SERVICE.fullmatch(from_) else "from_": from_}
 

@@ -60,17 +60,40 @@ class Twilio:
             raise refusal from None
 
 
-def connect(sid: str, token: str, timeout_s: float, http_client: Any | None = None) -> Twilio:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How an account is reached, where it is not by its own token at Twilio's default place.
+
+    Attributes
+    ----------
+    api_key : str or None
+        ``SK...``; then the token is this key's secret.
+    region, edge : str or None
+        Where Twilio keeps the data, and which of its doors is near, such as ``ie1`` and ``dublin``.
+    """
+
+    api_key: str | None = None
+    region: str | None = None
+    edge: str | None = None
+
+
+DEFAULT_PLACE = Place()
+
+
+def connect(
+    sid: str, token: str, timeout_s: float, http_client: Any | None = None, place: Place = DEFAULT_PLACE
+) -> Twilio:
     """Return a client of an account; nothing is sent yet.
 
     Parameters
     ----------
     sid, token : str
-        Account and its auth token.
+        Account and its auth token, or the secret of an API key.
     timeout_s : float
         Longest wait for a connection, and for an answer: Twilio's own client would wait for ever.
     http_client : twilio.http.HttpClient, optional
         For proxies and tests; it brings its own timeout.
+    place : Place, optional
 
     Raises
     ------
@@ -86,7 +109,14 @@ def connect(sid: str, token: str, timeout_s: float, http_client: Any | None = No
             "ZEROTRUST_SMS_SENDER = 'twilio' and 'twilio-verify' need the twilio package: "
             'pip install "Flask-ZeroTrust[sms]"'
         ) from error
-    client = Client(sid, token, http_client=http_client or TwilioHttpClient(timeout=timeout_s))
+    client = Client(
+        place.api_key or sid,
+        token,
+        account_sid=sid,
+        region=place.region,
+        edge=place.edge,
+        http_client=http_client or TwilioHttpClient(timeout=timeout_s),
+    )
     return Twilio(client, TwilioException, timeout_s)
 
 

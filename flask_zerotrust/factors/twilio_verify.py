@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_zerotrust.delivery import twilio
-from flask_zerotrust.delivery.twilio import Refusal
+from flask_zerotrust.delivery.twilio import DEFAULT_PLACE, Place, Refusal
 from flask_zerotrust.errors import ChallengeError, ConfigError
 from flask_zerotrust.factors.base import Sender, Verifier
 from flask_zerotrust.factors.sms import NumberFactor, SmsFactor
@@ -22,16 +22,22 @@ class TwilioVerify:
 
     Parameters
     ----------
-    sid, token, timeout_s, http_client
+    sid, token, timeout_s, http_client, place
         As for :func:`flask_zerotrust.delivery.twilio.connect`.
     service : str
         ``VA...``.
     """
 
     def __init__(
-        self, sid: str, token: str, service: str, timeout_s: float, http_client: Any | None = None
+        self,
+        sid: str,
+        token: str,
+        service: str,
+        timeout_s: float,
+        http_client: Any | None = None,
+        place: Place = DEFAULT_PLACE,
     ) -> None:
-        self._twilio = twilio.connect(sid, token, timeout_s, http_client)
+        self._twilio = twilio.connect(sid, token, timeout_s, http_client, place)
         self._service = self._twilio.client.verify.v2.services(service)
 
     def __repr__(self) -> str:

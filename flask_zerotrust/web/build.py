@@ -13,6 +13,7 @@ from flask_zerotrust.challenge import Challenges
 from flask_zerotrust.config import Settings
 from flask_zerotrust.delivery.senders import ConsoleMailer, ConsoleSender, TwilioSender
 from flask_zerotrust.delivery.smtp import SmtpMailer
+from flask_zerotrust.delivery.twilio import Place
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.factors.base import Mailer, Sender, Verifier
 from flask_zerotrust.factors.enrolled import Enrolled
@@ -105,20 +106,20 @@ def _sender(app: Flask, settings: Settings, clock: Callable[[], float]) -> Sende
         console.check()
         return console
     if settings.sms_sender == "twilio":
-        return TwilioSender(
-            settings.twilio_account_sid or "",
-            settings.twilio_auth_token or "",
-            settings.twilio_from or "",
-            timeout_s=settings.twilio_timeout_s,
-        )
+        sid, token, place = _twilio_account(settings)
+        return TwilioSender(sid, token, settings.twilio_from or "", settings.twilio_timeout_s, place=place)
     if settings.sms_sender == "twilio-verify":
-        return TwilioVerify(
-            settings.twilio_account_sid or "",
-            settings.twilio_auth_token or "",
-            settings.twilio_verify_service or "",
-            timeout_s=settings.twilio_timeout_s,
-        )
+        sid, token, place = _twilio_account(settings)
+        service = settings.twilio_verify_service or ""
+        return TwilioVerify(sid, token, service, settings.twilio_timeout_s, place=place)
     return None
+
+
+def _twilio_account(settings: Settings) -> tuple[str, str, Place]:
+    key = settings.twilio_api_key
+    token = settings.twilio_api_secret if key else settings.twilio_auth_token
+    place = Place(key, settings.twilio_region, settings.twilio_edge)
+    return settings.twilio_account_sid or "", token or "", place
 
 
 def _mailer(app: Flask, settings: Settings, clock: Callable[[], float]) -> Mailer | None:

@@ -16,7 +16,10 @@ import pyotp
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
+from flask import Flask
 
+from flask_zerotrust import ZeroTrust
+from flask_zerotrust.config import Settings
 from flask_zerotrust.delivery.senders import ConsoleSender, TwilioSender
 from flask_zerotrust.errors import ConfigError, SenderError, StoreError
 from flask_zerotrust.factors.base import Factor, is_usable, leaving_out
@@ -472,6 +475,45 @@ def test_nothing_that_twilios_client_logs_holds_number_or_code(twilio, caplog):
 def test_the_timeout_reaches_the_client_that_is_made_here():
     sender = TwilioSender(SID, "token", "+15005550006", 7.5)
     assert sender._messages._version.domain.twilio.http_client.timeout == 7.5
+
+
+@pytest.mark.parametrize(
+    ("more", "login", "host"),
+    [
+        ({"auth_token": "token"}, (SID, "token"), "api.twilio.com"),
+        ({"api_key": "SK1", "api_secret": "secret"}, ("SK1", "secret"), "api.twilio.com"),
+        (
+            {"auth_token": "token", "region": "ie1", "edge": "dublin"},
+            (SID, "token"),
+            "api.dublin.ie1.twilio.com",
+        ),
+    ],
+)
+def test_an_account_is_reached_by_its_token_or_a_key_and_where_it_is(more, login, host):
+    config = {f"ZEROTRUST_TWILIO_{name.upper()}": value for name, value in more.items()}
+    app = Flask("site")
+    app.config.update(
+        SECRET_KEY="key",
+        TESTING=True,
+        ZEROTRUST_STORE="memory://",
+        ZEROTRUST_SMS_SENDER="twilio",
+        ZEROTRUST_TWILIO_ACCOUNT_SID=SID,
+        ZEROTRUST_TWILIO_FROM="+15005550006",
+        ZEROTRUST_SMS_PREFIXES=["+44"],
+        **config,
+    )
+    ZeroTrust(app)
+    client = app.extensions["zerotrust"].sender._twilio.client
+    assert (client.auth, client.account_sid) == (login, SID)
+    assert urllib.parse.urlsplit(client.get_hostname("https://api.twilio.com")).netloc == host
+
+
+@pytest.mark.parametrize(("given", "wanted"), [("API_KEY", "API_SECRET"), ("EDGE", "AUTH_TOKEN")])
+def test_half_an_account_says_what_is_missing(given, wanted):
+    config = {"SMS_SENDER": "twilio", "TWILIO_ACCOUNT_SID": SID, "TWILIO_FROM": "+15005550006"}
+    config |= {"SMS_PREFIXES": ["+44"], f"TWILIO_{given}": "x"}
+    with pytest.raises(ConfigError, match=f"ZEROTRUST_TWILIO_{wanted}"):
+        Settings.from_mapping({f"ZEROTRUST_{name}": value for name, value in config.items()})
 
 
 def test_without_the_twilio_package_the_error_says_what_to_install(monkeypatch):
