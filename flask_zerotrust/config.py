@@ -21,7 +21,7 @@ MAX_SUPPORT_CHARS = 100
 Mode = Literal["enforce", "observe", "off"]
 NewBrowser = Literal["challenge", "movement"]
 Enrol = Literal["factor", "first-use"]
-SmsSender = Literal["none", "console", "twilio", "twilio-verify"]
+SmsSender = Literal["none", "console", "app", "twilio", "twilio-verify"]
 EmailSender = Literal["none", "console", "smtp"]
 SmtpSecurity = Literal["starttls", "ssl", "none"]
 
@@ -198,7 +198,9 @@ class Settings:
         (), "origins that passkeys may be used at, such as 'https://www.bank.example'; none: the request's"
     )
     issuer: str = _setting("", "name shown in authenticator apps; empty takes the app's name")
-    sms_sender: SmsSender = _setting("none", "none, console (development only), twilio or twilio-verify")
+    sms_sender: SmsSender = _setting(
+        "none", "none, console (development only), app (your own function), twilio or twilio-verify"
+    )
     sms_prefixes: tuple[str, ...] = _setting(
         (),
         "countries that get messages: '+44' is the United Kingdom alone, '+1' the United States, "
@@ -291,8 +293,8 @@ class Settings:
         self._check_frames()
         self._check_numbers()
         self._check_passkeys()
-        if self.sms_sender.startswith("twilio"):
-            self._check_twilio()
+        if self.sms_sender not in ("none", "console"):
+            self._check_sender()
         if self.email_sender == "smtp":
             self._check_smtp()
 
@@ -318,10 +320,11 @@ class Settings:
                     f"countries, such as 'JM', got {entry!r}."
                 )
 
-    def _check_twilio(self) -> None:
+    def _check_sender(self) -> None:
         own = "twilio_from" if self.sms_sender == "twilio" else "twilio_verify_service"
         login = "twilio_api_secret" if self.twilio_api_key else "twilio_auth_token"
-        wanted = ("twilio_account_sid", login, own, "sms_prefixes")
+        account = () if self.sms_sender == "app" else ("twilio_account_sid", login, own)
+        wanted = (*account, "sms_prefixes")
         missing = [PREFIX + name.upper() for name in wanted if not getattr(self, name)]
         if missing:
             raise ConfigError(

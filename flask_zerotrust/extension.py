@@ -38,6 +38,7 @@ from flask_zerotrust.web.users import (
     Loaders,
     LogoutHandler,
     Notify,
+    SendText,
     UserIdLoader,
     check_source,
 )
@@ -164,6 +165,23 @@ class ZeroTrust:
         """
         self._loaders.notify = notify
         return notify
+
+    def text_sender(self, send: SendText) -> SendText:
+        """Register a function (number, text) that sends a text message: ``ZEROTRUST_SMS_SENDER = "app"``.
+
+        The number is ``+`` and digits. Raise :class:`~flask_zerotrust.errors.SenderError` if it cannot be
+        sent, with neither number nor text in it. Codes, notices and the pages that add numbers use it.
+
+        Example
+        -------
+        ::
+
+            @zt.text_sender
+            def send_text(number, text):
+                provider.messages.create(to=number, body=text)
+        """
+        self._loaders.send_text = send
+        return send
 
     def account_name(self, name: AccountName) -> AccountName:
         """Register a function (user id) -> str: what the user's devices call the account.
@@ -379,7 +397,7 @@ class ZeroTrust:
         sender = this_guard().app_sender()
         if sender is None:
             raise ConfigError(
-                "ZEROTRUST_SMS_SENDER is 'none': set it to 'console', 'twilio' or 'twilio-verify'. "
+                "ZEROTRUST_SMS_SENDER is 'none': set it to 'console', 'app', 'twilio' or 'twilio-verify'. "
                 "While you develop, run with: flask run --debug. Then messages go to the terminal."
             )
         return sender

@@ -100,6 +100,33 @@ class ConsoleMailer(_Console):
         self._keep(f"mail “{subject}”", address, text)
 
 
+class OwnSender:
+    """Hands messages to a function of the app.
+
+    Parameters
+    ----------
+    function : callable
+        Returns the function, or None while the app has named none.
+    """
+
+    def __init__(self, function: Callable[[], Callable[[str, str], object] | None]) -> None:
+        self._function = function
+
+    def send(self, number: str, text: str) -> None:
+        """Call the function of the app. What it raises may hold the number, so it stays here."""
+        send, kind = self._function(), ""
+        if send is None:
+            raise SenderError("ZEROTRUST_SMS_SENDER is 'app': name a function with @zt.text_sender.")
+        try:
+            send(number, text)
+        except SenderError:
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+        if kind:
+            raise SenderError(f"The function of @zt.text_sender raised {kind}.")
+
+
 class TwilioSender:
     """Sends through Twilio's Messages API.
 

@@ -11,7 +11,7 @@ from flask import Flask
 from flask_zerotrust import stores
 from flask_zerotrust.challenge import Challenges
 from flask_zerotrust.config import Settings
-from flask_zerotrust.delivery.senders import ConsoleMailer, ConsoleSender, TwilioSender
+from flask_zerotrust.delivery.senders import ConsoleMailer, ConsoleSender, OwnSender, TwilioSender
 from flask_zerotrust.delivery.smtp import SmtpMailer
 from flask_zerotrust.delivery.twilio import Place
 from flask_zerotrust.errors import ConfigError
@@ -53,7 +53,7 @@ def assemble(app: Flask, settings: Settings, loaders: Loaders, clock: Callable[[
         challenges=Challenges(store, keys, settings, totp=TotpFactor),
         enrolled=Enrolled(store, keys, clock=clock),
         browsers=Browsers(store, keys, settings),
-        sender=_sender(app, settings, clock),
+        sender=_sender(app, settings, loaders, clock),
         mailer=_mailer(app, settings, clock),
         terminal_sender=ConsoleSender(partial(is_developed, app), clock=clock),
         terminal_mailer=ConsoleMailer(partial(is_developed, app), clock=clock),
@@ -100,11 +100,15 @@ def _recorder(app: Flask, settings: Settings, keys: KeyRing, clock: Callable[[],
     )
 
 
-def _sender(app: Flask, settings: Settings, clock: Callable[[], float]) -> Sender | Verifier | None:
+def _sender(
+    app: Flask, settings: Settings, loaders: Loaders, clock: Callable[[], float]
+) -> Sender | Verifier | None:
     if settings.sms_sender == "console":
         console = ConsoleSender(partial(is_developed, app), clock=clock)
         console.check()
         return console
+    if settings.sms_sender == "app":
+        return OwnSender(lambda: loaders.send_text)
     if settings.sms_sender == "twilio":
         sid, token, place = _twilio_account(settings)
         return TwilioSender(sid, token, settings.twilio_from or "", settings.twilio_timeout_s, place=place)

@@ -28,6 +28,8 @@ Notify = Callable[[str, str, str], None]
 #: Ends the app's own login in the current request.
 LogoutHandler = Callable[[], object]
 AccountName = Callable[[str], str]
+#: Sends a text message: (number as + and digits, text).
+SendText = Callable[[str, str], object]
 
 
 # A number, a UUID or another long row of hexadecimal digits.
@@ -45,6 +47,7 @@ class Loaders:
     notify: Notify | None = None
     logout: LogoutHandler | None = None
     account_name: AccountName | None = None
+    send_text: SendText | None = None
 
 
 def current_user_id(loader: UserIdLoader | None) -> str | None:

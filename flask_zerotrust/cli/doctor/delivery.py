@@ -37,6 +37,10 @@ def sender(patient: Patient, *, twilio: Web | None = None) -> Iterator[Finding]:
     if settings.sms_sender == "console":
         text = "ZEROTRUST_SMS_SENDER is 'console': codes are printed, not sent."
         yield Finding("warning", "sender", text, "Set it to 'twilio', or to 'none' without text messages.")
+    elif settings.sms_sender == "app":
+        if patient.guard.loaders.send_text is None:
+            text = "ZEROTRUST_SMS_SENDER is 'app', and no function sends text messages."
+            yield Finding("error", "sender", text, "Name one with @zt.text_sender.")
     elif settings.sms_sender != "none":
         there = twilio or Web(TWILIO if settings.sms_sender == "twilio" else VERIFY)
         yield from _web(there, settings.twilio_timeout_s, now=patient.guard.clock)
