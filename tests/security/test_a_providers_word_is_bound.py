@@ -30,7 +30,7 @@ def test_tries_are_counted_here_before_the_provider_is_asked(make_desk, twilio, 
     assert desk.reason(desk.check, pending, twilio.code, sms) == "too_many"
 
 
-@pytest.mark.parametrize("typed", ["1234", "1234567", "12345a", "１２３４５６"])
+@pytest.mark.parametrize("typed", ["1234", "1234567", "12345a", "①②③④⑤⑥"])
 def test_what_is_no_six_digits_is_not_asked_about(desk, twilio, sms, typed):
     """Twilio would count it, and a service can be set to other lengths: here it is six."""
     pending = desk.send(desk.open(), sms)
