@@ -25,7 +25,8 @@ from flask_zerotrust.sessions.tokens import Tokens
 from flask_zerotrust.web import renewal, responses
 from flask_zerotrust.web.ingest import Intake, records_read, this_app
 from flask_zerotrust.web.pairing import pair_tag, pair_thread
-from flask_zerotrust.web.users import account_name, current_user_id
+from flask_zerotrust.web.user_ids import may_change, other_ids
+from flask_zerotrust.web.users import account_name, current_user_id, flask_login_user
 
 __all__ = ["CurrentRisk", "Guard", "browser_trust", "log", "this_app", "this_guard"]
 
@@ -157,7 +158,24 @@ class Guard(Intake):
         sender. A thief of the password would otherwise replace it. While switched off, no login is seen.
         """
         allowed = self.settings.enrol == "first-use" and self.settings.mode != "off"
-        return allowed and not self.enrolled.had(user)
+        return allowed and not self.enrolled.had(user) and self._keeps_id(user)
+
+    def _keeps_id(self, user: str) -> bool:
+        """Return whether this user's id stays, and no factor was ever kept under another id of theirs.
+
+        After a change of password a user with a new id looks like one who never had a factor.
+        """
+        who = flask_login_user()
+        if who is None:
+            return True
+        if may_change(who, user, chosen=self.loaders.user_id is not None):
+            log.error(
+                "%s.get_id() may change with the password, so a login alone adds no factor. Name a "
+                "function with @zt.user_id_loader that returns an id which stays, such as the primary key.",
+                type(who).__qualname__,
+            )
+            return False
+        return not any(map(self.enrolled.had, other_ids(who, user)))
 
     def is_fresh_login(self, user: str) -> bool:
         """Return whether this session's user logged in within the last minutes; False if unknown."""

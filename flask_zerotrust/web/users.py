@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from flask import current_app, has_request_context, request
@@ -12,6 +13,7 @@ from flask import current_app, has_request_context, request
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.recordings.recorder import Consent
+from flask_zerotrust.web.user_ids import check_user_model, stable_id
 
 UserIdLoader = Callable[[], str | int | UUID | None]
 FactorsLoader = Callable[[str], Iterable[Factor]]
@@ -84,8 +86,11 @@ def account_name(loader: AccountName | None, user: str) -> str:
 
 
 def check_source(loader: UserIdLoader | None) -> None:
-    """Raise ConfigError where the current app does not tell who is logged in."""
-    if loader is None and not hasattr(current_app, "login_manager"):
+    """Raise ConfigError where the current app does not tell who is logged in, by an id that stays."""
+    if loader is not None:
+        return
+    check_user_model()
+    if not hasattr(current_app, "login_manager"):
         raise ConfigError(
             "Flask-ZeroTrust cannot tell who is logged in: set up Flask-Login, or name a function "
             "with @zt.user_id_loader that returns the user's id as a string, or None."
@@ -93,11 +98,19 @@ def check_source(loader: UserIdLoader | None) -> None:
 
 
 def _flask_login_id() -> str | None:
+    user = flask_login_user()
+    return stable_id(user) if user is not None else None
+
+
+def flask_login_user() -> Any:
+    """Return Flask-Login's user of this request; None where nobody is logged in, or without Flask-Login."""
+    if not hasattr(current_app, "login_manager"):
+        return None
     from flask_login import current_user  # noqa: PLC0415 - adapter of an optional package
 
     # The user once, and not through the proxy, which would look the user up for every attribute.
     user = current_user._get_current_object()
-    return str(user.get_id()) if user.is_authenticated else None
+    return user if user is not None and user.is_authenticated else None
 
 
 def client_address() -> str:

@@ -17,6 +17,7 @@ from flask_zerotrust.bundles import MANIFEST
 from flask_zerotrust.cli.doctor import redis as redis_health
 from flask_zerotrust.cli.doctor.browsers import browsers
 from flask_zerotrust.cli.doctor.findings import Check, Finding, Patient, Severity
+from flask_zerotrust.cli.doctor.identities import identities
 from flask_zerotrust.errors import StoreError, ZeroTrustError
 from flask_zerotrust.extension import check_complete
 from flask_zerotrust.risk.model import DEFAULT
@@ -308,4 +309,15 @@ def routes(patient: Patient) -> Iterator[Finding]:
             )
 
 
-CHECKS: tuple[Check, ...] = (wiring, keys, cookies, store, proxy, model, modes, browsers, routes)
+CHECKS: tuple[Check, ...] = (
+    wiring,
+    keys,
+    cookies,
+    store,
+    proxy,
+    model,
+    modes,
+    browsers,
+    identities,
+    routes,
+)
