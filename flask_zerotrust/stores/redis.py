@@ -12,6 +12,7 @@ from typing import Any
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from redis.sentinel import Sentinel, SentinelConnectionPool
 
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.stores import redis_scripts as scripts
@@ -33,6 +34,13 @@ _KEEPALIVE = {
     for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
     if hasattr(socket, name)
 }
+
+# What a primary answers that became a replica, or that starts again as one.
+_DEMOTED = (
+    redis.ReadOnlyError,
+    redis.exceptions.MasterDownError,
+    redis.exceptions.BusyLoadingError,
+)
 
 _NO_CLUSTER = "Redis Cluster is not supported: name a Redis that is none."
 _ADVICE: tuple[tuple[type[Exception] | str, str], ...] = (
@@ -80,19 +88,7 @@ class RedisStore:
     def __init__(self, target: Target) -> None:
         self.target = target
         self._rows, self._owners, self._logs = (target.prefix + kind for kind in ("row:", "owner:", "log:"))
-        how: dict[str, Any] = {**target.place, **target.more}
-        if target.scheme != "unix":
-            how |= {"socket_keepalive": True, "socket_keepalive_options": _KEEPALIVE}
-        if target.scheme == "rediss":
-            how["ssl_check_hostname"] = True
-        self._pool = redis.ConnectionPool(
-            connection_class=_CLASSES[target.scheme],
-            **how,
-            socket_timeout=target.timeout_s,
-            socket_connect_timeout=target.timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
+        self._pool = _pool(target)
         self._patience = Patience(target.timeout_s)
         self._redis: Any = redis.Redis(connection_pool=self._pool)
         register = self._redis.register_script
@@ -102,7 +98,7 @@ class RedisStore:
 
     @classmethod
     def from_url(cls, url: str) -> RedisStore:
-        """Return the store that a ``redis://``, ``rediss://`` or ``unix://`` URL names.
+        """Return the store that a URL names. See docs/stores.md for the kinds of URL.
 
         Raises
         ------
@@ -285,6 +281,8 @@ class RedisStore:
         except (redis.RedisError, redis.exceptions.ChildDeadlockedError, OSError) as error:
             if isinstance(error, redis.TimeoutError):
                 self._patience.missed()
+            if _is_demoted(error):
+                self._pool.disconnect(inuse_connections=False)
             said = str(error).rstrip(".")
             raise StoreError(f"The store {self.target.shown!r} failed: {said}. {_advice(error)}") from error
 
@@ -308,6 +306,41 @@ _CLASSES: dict[str, type[Any]] = {
     "rediss": redis.SSLConnection,
     "unix": redis.UnixDomainSocketConnection,
 }
+
+
+def _pool(target: Target) -> Any:
+    """Return the connections to a Redis. With sentinels, each asks them for the primary."""
+    how: dict[str, Any] = {
+        "socket_timeout": target.timeout_s,
+        "socket_connect_timeout": target.timeout_s,
+        "protocol": 2,
+    }
+    if target.scheme != "unix":
+        how |= {"socket_keepalive": True, "socket_keepalive_options": _KEEPALIVE}
+    if target.encrypted:
+        tls = {name: value for name, value in target.more.items() if name.startswith("ssl_")}
+        how |= {"ssl_check_hostname": True, **tls}
+    retry = Retry(NoBackoff(), 0)
+    if "service" not in target.place:
+        kind, place = _CLASSES[target.scheme], target.place
+        return redis.ConnectionPool(connection_class=kind, **place, **{**target.more, **how}, retry=retry)
+    asked = {**how, **target.sentinel, "ssl": target.encrypted}
+    # Neither has types.
+    sentinels = Sentinel(  # type: ignore[no-untyped-call]
+        target.place["sentinels"], sentinel_kwargs={**asked, "retry": retry}
+    )
+    how = {**target.more, **how, "ssl": target.encrypted}
+    return SentinelConnectionPool(  # type: ignore[no-untyped-call]
+        target.place["service"], sentinels, **how, retry=retry
+    )
+
+
+def _is_demoted(error: Exception) -> bool:
+    """Return whether a server takes no writes for now, so that its address may lead to another one by then.
+
+    Open connections would stay with it for ever. Redis 6 names the reason inside of a script's error.
+    """
+    return isinstance(error, _DEMOTED) or "READONLY" in str(error)
 
 
 def _advice(error: Exception) -> str:

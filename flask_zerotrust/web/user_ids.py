@@ -20,7 +20,7 @@ _KIND = re.compile(r"[A-Za-z]+[-_:|/.]|[-_:|/.][A-Za-z]+")
 def stable_id(user: Any) -> str:
     """Return the id by which the extension knows a user of Flask-Login.
 
-    Flask-Security gives Flask-Login a random id, ``fs_uniquifier``, and another one with every change of the
+    Flask-Security gives Flask-Login a random id, ``fs_uniquifier``, and a new one with every changed
     password. Its users are known by their primary key instead.
     """
     return str(user.id if hasattr(user, "fs_uniquifier") else user.get_id())

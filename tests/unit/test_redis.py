@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import redis
 
 from flask_zerotrust.config import Settings
 from flask_zerotrust.errors import ConfigError, StoreError
@@ -20,7 +21,7 @@ from flask_zerotrust.stores.redis import RedisStore
 from flask_zerotrust.stores.redis_url import TIMEOUT_S, parse
 from tests.clock import Clock
 from tests.ports import free_port
-from tests.servers import RedisServer, certified, empty_redis, redis_server
+from tests.servers import RedisServer, answers_on, certified, empty_redis, program, redis_server, wait_until
 
 
 @pytest.fixture
@@ -58,18 +59,65 @@ def test_a_socket_is_a_path():
 
 
 @pytest.mark.parametrize(
+    ("url", "more"),
+    [
+        ("rediss://h?ssl_cert_reqs=CERT_NONE", {"ssl_cert_reqs": "none", "ssl_check_hostname": False}),
+        ("rediss://h?ssl_cert_reqs=required", {"ssl_cert_reqs": "required"}),
+        ("rediss://h?ssl_check_hostname=False", {"ssl_check_hostname": False}),
+        ("redis://h?health_check_interval=30", {"health_check_interval": 30}),
+        ("redis://h?max_connections=20", {"max_connections": 20}),
+        ("redis://h?decode_responses=True&retry_on_timeout=1&protocol=3", {}),
+    ],
+)
+def test_options_of_platforms_are_taken(url, more):
+    target = parse(url)
+    assert target.more == {"db": 0, **more}
+    RedisStore(target)
+
+
+@pytest.mark.parametrize("name", ["socket_timeout", "socket_connect_timeout"])
+def test_other_names_of_the_longest_wait_are_taken(name):
+    assert parse(f"redis://h?{name}=3").timeout_s == 3
+    assert parse(f"redis://h?{name}=3&timeout_s=1").timeout_s == 1
+
+
+@pytest.mark.parametrize(("url", "scheme"), [("valkey://h/2", "redis"), ("valkeys://h/2", "rediss")])
+def test_a_valkey_is_a_redis(url, scheme):
+    assert parse(url).scheme == scheme
+    assert parse(url).more == {"db": 2}
+
+
+def test_sentinels_are_named_with_their_primary():
+    target = parse("redis+sentinel://ada:p%40ss@s1:26380,s2,[::1]:9/bank/3?sentinel_password=q")
+    assert target.place == {"sentinels": [("s1", 26380), ("s2", 26379), ("::1", 9)], "service": "bank"}
+    assert target.more == {"db": 3, "username": "ada", "password": "p@ss"}
+    assert target.sentinel == {"password": "q"}
+    assert target.hosts == ["s1", "s2", "::1"]
+    assert target.shown == "redis+sentinel://s1:26380,s2:26379,::1:9/bank/3"
+    assert not {"p@ss", "'q'"} & set(repr(target).split())
+
+
+@pytest.mark.parametrize(
     ("url", "problem"),
     [
         ("redis://:hunter2@h:x/0", "port"),
         ("redis://:hunter2@h/zero", "database"),
         ("redis://:hunter2@h/0?db=-1", "database"),
         ("redis://:hunter2@h/0#f", "fragment"),
-        ("redis://:hunter2@h/0?decode_responses=1", "decode_responses"),
+        ("redis://:hunter2@h/0?nonsense=1", "nonsense"),
         ("redis://:hunter2@h/0?ssl_ca_certs=/ca", "ssl_ca_certs"),
         ("redis://:hunter2@h/0?prefix=", "prefix"),
         ("redis://:hunter2@h/0?timeout_s=0", "timeout_s"),
         ("redis://:hunter2@h/0?timeout_s=61", "timeout_s"),
         ("redis://:hunter2@h/0?timeout_s=nan", "timeout_s"),
+        ("rediss://:hunter2@h/0?ssl_cert_reqs=maybe", "ssl_cert_reqs"),
+        ("rediss://:hunter2@h/0?ssl_check_hostname=maybe", "ssl_check_hostname"),
+        ("redis://:hunter2@h/0?ssl_cert_reqs=none", "ssl_cert_reqs"),
+        ("redis://:hunter2@h/0?max_connections=few", "max_connections"),
+        ("redis://:hunter2@h/0?socket_timeout=0", "socket_timeout"),
+        ("redis+sentinel://:hunter2@h", "primary"),
+        ("redis+sentinel://:hunter2@h:x/bank", "port"),
+        ("redis+sentinel://:hunter2@h/bank/zero", "database"),
         ("unix://:hunter2@h/s", "socket"),
         ("unix://", "socket"),
     ],
@@ -479,3 +527,82 @@ def test_nothing_is_connected_before_it_is_used_and_a_child_has_its_own(own):
         assert store.get("key") == b"value"
         until(lambda: len(client.client_list()) == before + 1)
     store.close()
+
+
+# A primary that changes
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[tuple[RedisServer, RedisServer]]:
+    with (
+        redis_server(tmp_path / "a", port=free_port()) as one,
+        redis_server(tmp_path / "b", port=free_port()) as other,
+    ):
+        yield one, other
+
+
+def demote(server: RedisServer, primary: RedisServer) -> None:
+    with server.client() as client:
+        client.replicaof("127.0.0.1", primary.port)
+
+
+def test_a_demoted_primary_behind_one_address_is_left(pair, tmp_path):
+    """One command fails, and the next one goes to where the address leads by then."""
+    one, other = pair
+    address = tmp_path / "address"
+    address.symlink_to(one.socket)
+    store = RedisStore.from_url(f"unix://{address}")
+    store.put("key", b"old", ttl_s=100)
+    address.unlink()
+    address.symlink_to(other.socket)
+    demote(one, other)
+    with pytest.raises(StoreError, match="read-only replica"):
+        store.put("key", b"new", ttl_s=100)
+    store.put("key", b"new", ttl_s=100)
+    with other.client() as client:
+        assert client.keys() == [b"zerotrust:row:key"]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"),
+    [
+        (redis.exceptions.BusyLoadingError("LOADING"), True),
+        (redis.exceptions.MasterDownError("MASTERDOWN"), True),
+        (redis.ResponseError("Error running script: @user_script:1: -READONLY You can't write"), True),
+        (redis.ResponseError("ERR unknown command"), False),
+        (redis.OutOfMemoryError("OOM"), False),
+    ],
+)
+def test_only_a_server_that_takes_no_writes_for_now_is_left(store, answer, left):
+    store.put("key", b"", ttl_s=100)
+    (idle,) = store._pool._available_connections
+    with pytest.raises(StoreError), store._failing():
+        raise answer
+    assert (idle._sock is None) == left
+
+
+def test_sentinels_lead_to_the_primary_of_the_moment(pair, tmp_path):
+    one, other = pair
+    conf = tmp_path / "sentinel.conf"
+    conf.write_text(f"sentinel monitor bank 127.0.0.1 {one.port} 1\n")
+    port = free_port()
+    command = [program("redis-server", "redis-server"), str(conf), "--sentinel", "--port", str(port)]
+    process = subprocess.Popen([*command, "--bind", "127.0.0.1"], stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: answers_on(port), "the sentinel", process)
+        store = RedisStore.from_url(f"redis+sentinel://127.0.0.1:{port}/bank/0")
+        store.put("key", b"old", ttl_s=100)
+        with redis.Redis(port=port) as sentinel:
+            sentinel.sentinel_remove("bank")
+            sentinel.sentinel_monitor("bank", "127.0.0.1", other.port, 1)
+        demote(one, other)
+        with pytest.raises(StoreError):
+            store.put("key", b"new", ttl_s=100)
+        store.put("key", b"new", ttl_s=100)
+        with other.client() as client:
+            assert client.keys() == [b"zerotrust:row:key"]
+        store.close()
+    finally:
+        process.terminate()
+        process.wait(20)

@@ -64,10 +64,18 @@ def _forgets(health: Any) -> Iterator[Finding]:
 
 
 def _open_to_others(target: Any) -> Iterator[Finding]:
-    host = target.place.get("host")
-    if host is None or _LOOPBACK.fullmatch(host):
+    host = next((host for host in target.hosts if not _LOOPBACK.fullmatch(host)), None)
+    if host is None:
         return
-    if target.scheme == "redis":
+    if target.more.get("ssl_check_hostname") is False:
+        text = (
+            f"It is not checked that {host} is your Redis: others on the way can read and change all of it."
+        )
+        mend = (
+            "Name the provider's CA file with ssl_ca_certs. Leave out ssl_cert_reqs and ssl_check_hostname."
+        )
+        yield Finding("warning", "store", text, mend)
+    if not target.encrypted:
         text = f"What is said to {host} crosses the network as plain text, the password included."
         yield Finding(
             "warning", "store", text, "Use rediss://, or a network that only these machines share."
