@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from flask import Flask, current_app, request, session
@@ -24,11 +24,13 @@ from flask_zerotrust.identity.profile_store import Progress
 from flask_zerotrust.recordings.recorder import Consent
 from flask_zerotrust.web import accounts, audit_log, first_run, renewal, responses, translations
 from flask_zerotrust.web.build import assemble
+from flask_zerotrust.web.decorator import step_up_required
 from flask_zerotrust.web.endings import log_out_ended, tell
 from flask_zerotrust.web.form_movement import StrippingRequest
 from flask_zerotrust.web.logins import came_without_user, follow_changes
 from flask_zerotrust.web.pairing import set_pair
 from flask_zerotrust.web.placement import find_cached, find_misplaced
+from flask_zerotrust.web.protection import Protection, protect
 from flask_zerotrust.web.script_tag import zerotrust_script
 from flask_zerotrust.web.state import CurrentRisk, Guard, log, this_app, this_guard
 from flask_zerotrust.web.users import (
@@ -123,6 +125,46 @@ class ZeroTrust:
         if settings.audit_log:
             audit_log.connect(app)
         _apps.add(app)
+
+    def protect(
+        self,
+        *endpoints: str,
+        methods: Collection[str] | None = None,
+        max_risk: float | None = None,
+        max_age_s: float | None = None,
+        always: bool = False,
+        action: str | None = None,
+    ) -> None:
+        """Guard views that you do not own, such as those of Flask-Admin. Call it before the first request.
+
+        Parameters
+        ----------
+        *endpoints : str
+            Endpoints as ``flask routes`` lists them. ``"user.*"`` names all views of a blueprint.
+        methods, max_risk, max_age_s, always, action
+            As for :func:`step_up_required`.
+
+        Raises
+        ------
+        ConfigError
+            For limits out of range, and after the first request. At the first request for an endpoint that
+            the app does not have: the message names similar ones.
+
+        Examples
+        --------
+        >>> zt.protect("user.edit_view", "user.delete_view", methods=["POST"], action="change a user")
+        """
+        if any(app.extensions["zerotrust"].checked for app in _apps if self._serves(app)):
+            raise ConfigError("zt.protect came after the first request: call it where the app is made.")
+        if not endpoints:
+            raise ConfigError("zt.protect needs endpoints, such as zt.protect('user.edit_view').")
+        guard_view = step_up_required(
+            max_risk=max_risk, max_age_s=max_age_s, always=always, action=action, methods=methods
+        )
+        self._loaders.protections.append(Protection(endpoints, guard_view))
+
+    def _serves(self, app: Flask) -> bool:
+        return app.extensions["zerotrust"].loaders is self._loaders
 
     def user_id_loader(self, loader: UserIdLoader) -> UserIdLoader:
         """Register a function () -> str, int, UUID or None that names who is logged in; beats Flask-Login.
@@ -454,6 +496,7 @@ def check_complete() -> None:
             "app.request_class was replaced after init_app, so movement that rides in forms would reach "
             "your views. Set it before ZeroTrust(app) or init_app(app)."
         )
+    protect(this_app(), guard.loaders.protections, guard.protected)
     others = [function for app in list(_apps) for function in _called(app)]
     find_misplaced(_called(this_app()), others)
     find_cached(_called(this_app()))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any, TypeGuard, TypeVar, overload
 
-from flask import after_this_request, current_app
+from flask import after_this_request, current_app, request
 
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.web import downloads, placement, responses
@@ -18,6 +18,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 # As for ZEROTRUST_GRANT_S: nobody is still the same person at the keyboard a day later.
 MAX_AGE_S = 86_400
+# Of RFC 9110, without CONNECT and TRACE, which no view answers.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 @overload
@@ -29,6 +31,7 @@ def step_up_required(
     max_age_s: float | None = None,
     always: bool = False,
     action: str | None = None,
+    methods: Collection[str] | None = None,
 ) -> Callable[[View], View]: ...
 
 
@@ -39,6 +42,7 @@ def step_up_required(
     max_age_s: float | None = None,
     always: bool = False,
     action: str | None = None,
+    methods: Collection[str] | None = None,
 ) -> Any:
     """Ask for a one-time code before the view in a new browser, and if movement looks like a machine's.
 
@@ -56,6 +60,9 @@ def step_up_required(
         Let only a young code open the view, whatever the browser and the risk. For money and admin pages.
     action : str, optional
         What the person is about to do, for "before you ...", such as ``"send a transfer"``.
+    methods : collection of str, optional
+        HTTP methods that are guarded, such as ``["POST"]``; all of them if left out. ``"GET"`` includes
+        HEAD.
 
     Raises
     ------
@@ -63,10 +70,13 @@ def step_up_required(
         For limits out of range; at the first request when it stands above ``@app.route``.
     """
     _check(view, max_risk, max_age_s)
+    guarded_methods = _methods(methods)
 
     def guard_view(inner: View) -> View:
         @wraps(inner)
         def guarded(*args: Any, **kwargs: Any) -> Any:
+            if guarded_methods is not None and request.method not in guarded_methods:
+                return current_app.ensure_sync(inner)(*args, **kwargs)
             guard = this_guard()
             terms = guard.terms(max_risk=max_risk, max_age_s=max_age_s, always=always)
             answer = enforce(guard, terms, action)
@@ -99,6 +109,19 @@ def _check(view: object, max_risk: object, max_age_s: object) -> None:
         raise ConfigError(f"max_risk must be in [0, 1], got {max_risk!r}. A lower value challenges more.")
     if max_age_s is not None and not (_is_number(max_age_s) and 0 < max_age_s <= MAX_AGE_S):
         raise ConfigError(f"max_age_s must be above 0 and at most {MAX_AGE_S} seconds, got {max_age_s!r}.")
+
+
+def _methods(methods: Collection[str] | None) -> frozenset[str] | None:
+    """Return the methods that are guarded; None for all of them."""
+    if methods is None:
+        return None
+    named = frozenset() if isinstance(methods, str) else frozenset(name.upper() for name in methods)
+    if not named or not named <= METHODS:
+        raise ConfigError(
+            f"methods must be a list of HTTP methods, such as ['POST'], got {methods!r}. "
+            "Leave it out to guard all of them."
+        )
+    return named | {"HEAD"} if "GET" in named else named
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from flask import Flask, current_app, has_request_context, request, session
@@ -25,6 +25,7 @@ from flask_zerotrust.sessions.tokens import Tokens
 from flask_zerotrust.web import renewal, responses
 from flask_zerotrust.web.ingest import Intake, records_read, this_app
 from flask_zerotrust.web.pairing import pair_tag, pair_thread
+from flask_zerotrust.web.protection import Protection
 from flask_zerotrust.web.user_ids import may_change, other_ids
 from flask_zerotrust.web.users import account_name, current_user_id, flask_login_user
 
@@ -86,6 +87,7 @@ class Guard(Intake):
     terminal_mailer: ConsoleMailer
     form_tokens: Tokens
     checked: bool = False
+    protected: set[Protection] = field(default_factory=set)
 
     # Who is here
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from flask import current_app, has_request_context, request
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.recordings.recorder import Consent
+from flask_zerotrust.web.protection import Protection
 from flask_zerotrust.web.user_ids import check_user_model, stable_id
 
 UserIdLoader = Callable[[], str | int | UUID | None]
@@ -40,7 +41,7 @@ _MACHINE_ID = re.compile(r"[0-9]+|[0-9a-fA-F-]{16,}")
 
 @dataclass(slots=True)
 class Loaders:
-    """Functions of the app, registered before or after ``init_app``."""
+    """Functions of the app, and the endpoints that it guards, named before or after ``init_app``."""
 
     user_id: UserIdLoader | None = None
     factors: FactorsLoader | None = None
@@ -50,6 +51,7 @@ class Loaders:
     logout: LogoutHandler | None = None
     account_name: AccountName | None = None
     send_text: SendText | None = None
+    protections: list[Protection] = field(default_factory=list)
 
 
 def current_user_id(loader: UserIdLoader | None) -> str | None:
