@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from flask import Flask, current_app, request, session
+from flask import Flask, request, session
 from flask.wrappers import Response
 from werkzeug.local import LocalProxy
 
@@ -22,7 +22,7 @@ from flask_zerotrust.factors.sms import SmsFactor
 from flask_zerotrust.factors.twilio_verify import VerifiedSmsFactor, sms_factor
 from flask_zerotrust.identity.profile_store import Progress
 from flask_zerotrust.recordings.recorder import Consent
-from flask_zerotrust.web import accounts, audit_log, first_run, renewal, responses, translations
+from flask_zerotrust.web import accounts, audit_log, csrf, first_run, nonces, renewal, responses, translations
 from flask_zerotrust.web.build import assemble
 from flask_zerotrust.web.decorator import step_up_required
 from flask_zerotrust.web.endings import log_out_ended, tell
@@ -111,6 +111,7 @@ class ZeroTrust:
         app.register_blueprint(make_blueprint(settings.url_prefix))
         app.jinja_env.globals.update(zerotrust_script=zerotrust_script, current_risk=current_risk)
         app.jinja_env.globals.update(TEXTS, zt_logout_url=settings.logout_url)
+        app.jinja_env.globals.update(zt_nonce=nonces.nonce_attribute, zt_csrf_field=csrf.field)
         translations.connect()
         app.request_class = type("ZeroTrustRequest", (StrippingRequest, app.request_class), {})
         # Ahead of what the app registered before, so that nothing runs in an app that is not complete, or
@@ -500,10 +501,7 @@ def check_complete() -> None:
     others = [function for app in list(_apps) for function in _called(app)]
     find_misplaced(_called(this_app()), others)
     find_cached(_called(this_app()))
-    csrf = current_app.extensions.get("csrf")
-    if csrf is not None:
-        for view in CSRF_EXEMPT:
-            csrf.exempt(view)
+    csrf.exempt(CSRF_EXEMPT)
     first_run.warn(guard)
     guard.checked = True
 

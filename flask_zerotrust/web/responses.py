@@ -15,6 +15,7 @@ from flask_zerotrust.challenge import MESSAGES
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.risk.level import Terms
+from flask_zerotrust.web import nonces
 from flask_zerotrust.web.paths import front_path, own_path, path_before
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -196,9 +197,13 @@ def note_guarded() -> None:
 
 
 def protect(response: Response) -> Response:
-    """Add the headers that the app has not set itself. Call it after all functions of the app."""
+    """Add the headers that the app has not set itself, and the nonce of its policy to scripts.
+
+    Call it after all functions of the app.
+    """
     if _POLICY in request.environ:
         response.headers.setdefault("Content-Security-Policy", request.environ[_POLICY])
+    nonces.fill(response)
     if _GUARDED in request.environ:
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -15,6 +15,8 @@ import flask_zerotrust.errors
 from flask_zerotrust.extension import TEXTS
 from flask_zerotrust.web.first_run import WAYS
 
+# As in an app without a nonce in its policy and without Flask-SeaSurf.
+PLAIN = {**TEXTS, "zt_nonce": lambda: "", "zt_csrf_field": lambda: "csrf_token"}
 FOLDER = Path(flask_zerotrust.errors.__file__).parent
 CSS = (FOLDER / "static" / "zerotrust.css").read_text(encoding="utf-8")
 EVIL = "<script>alert(1)</script>\"'&"
@@ -219,7 +221,7 @@ def jinja() -> Environment:
     made = Environment(
         loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined
     )
-    made.globals.update(url_for=url_for, request={"host": "bank.example"}, **TEXTS)
+    made.globals.update(url_for=url_for, request={"host": "bank.example"}, **PLAIN)
     return made
 
 
@@ -576,7 +578,7 @@ def test_a_site_can_replace_the_frame() -> None:
     blocks = "".join(f"<{b}>{{% block {b} %}}{{% endblock %}}</{b}>" for b in ("title", "head", "main"))
     own = DictLoader({"zerotrust/base.html": blocks})
     made = Environment(loader=ChoiceLoader([own, FileSystemLoader(FOLDER / "templates")]), autoescape=True)
-    made.globals.update(TEXTS, url_for=url_for)
+    made.globals.update(PLAIN, url_for=url_for)
     for template, context in PAGES.values():
         found = Tree(render(made, template, context))
         assert found.text("title")
@@ -597,7 +599,7 @@ def test_the_frames_of_the_docs_keep_sheet_and_scripts_on_every_page(page: str) 
     (frame,) = re.findall(r"^```jinja\n(.*layout\.html.*?)^```", text, re.MULTILINE | re.DOTALL)
     own = DictLoader({"layout.html": LAYOUT, "zerotrust/base.html": frame})
     made = Environment(loader=ChoiceLoader([own, FileSystemLoader(FOLDER / "templates")]), autoescape=True)
-    made.globals.update(TEXTS, url_for=url_for)
+    made.globals.update(PLAIN, url_for=url_for)
     for name, (template, context) in PAGES.items():
         found = Tree(render(made, template, context))
         assert found.text("title")

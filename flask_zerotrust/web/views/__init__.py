@@ -21,7 +21,7 @@ from flask_zerotrust.web.views import (
     static_files,
 )
 
-#: End points with a token of their own that cannot pass Flask-WTF's check: scripts post to the first, and
+#: End points with a token of their own that cannot pass the app's own check: scripts post to the first, and
 #: the form of the other stands on a page without a referrer.
 CSRF_EXEMPT = (movement.take_events, authenticator.enrol)
 

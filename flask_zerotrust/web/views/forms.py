@@ -67,7 +67,7 @@ def _refuse(status: int, text: str, link: tuple[str, str]) -> NoReturn:
 
 
 def app_csrf() -> str | None:
-    """Return Flask-WTF's token where the app uses its CSRFProtect."""
+    """Return the token of Flask-WTF's CSRFProtect, or of Flask-SeaSurf, where the app uses one."""
     make = current_app.jinja_env.globals.get("csrf_token")
     return str(make()) if callable(make) else None
 
