@@ -22,7 +22,16 @@ from flask_zerotrust.factors.sms import SmsFactor
 from flask_zerotrust.factors.twilio_verify import VerifiedSmsFactor, sms_factor
 from flask_zerotrust.identity.profile_store import Progress
 from flask_zerotrust.recordings.recorder import Consent
-from flask_zerotrust.web import accounts, audit_log, csrf, first_run, nonces, renewal, responses, translations
+from flask_zerotrust.web import (
+    accounts,
+    audit_log,
+    csrf,
+    first_run,
+    nonces,
+    renewal,
+    responses,
+    translations,
+)
 from flask_zerotrust.web.build import assemble
 from flask_zerotrust.web.decorator import step_up_required
 from flask_zerotrust.web.endings import log_out_ended, tell
