@@ -107,10 +107,15 @@ class ZeroTrust:
         ------
         ConfigError
             For a bad or unknown ``ZEROTRUST_`` key, a missing ``SECRET_KEY``, a store that cannot be
-            written, or a model bundle that does not fit.
+            written, a model bundle that does not fit, or an app with ``host_matching``.
         """
         if "zerotrust" in app.extensions:
             raise ConfigError(f"ZeroTrust is already set up for {app.name!r}: call init_app once an app.")
+        if app.url_map.host_matching:
+            raise ConfigError(
+                f"{app.name!r} uses host_matching, under which the extension's own pages are found on "
+                "no host. Make one app for each host, and join them: docs/integrations/factory.md."
+            )
         settings = Settings.from_mapping(app.config)
         if settings.passkeys:
             webauthn.library()  # or a ConfigError that says what to install

@@ -8,6 +8,7 @@ from functools import partial
 from flask import abort, request, url_for
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from flask_zerotrust import signals
@@ -193,7 +194,7 @@ def _parked(guard: Guard) -> Parked | None:
         return None
     try:
         if is_readable():
-            items = list(request.form.items(multi=True))
+            items = list(MultiDict(request.form).items(multi=True))  # the app's own class may give a dict
             chosen = [name for name, file in request.files.items(multi=True) if file.filename]
             return park(own_path(), items, chosen, masked=masked_fields(), settings=guard.settings)
     except RequestEntityTooLarge:  # over the app's limit, which the view itself may raise

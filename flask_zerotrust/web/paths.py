@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from flask import request, url_for
 from flask.globals import request_ctx
+from werkzeug.wsgi import get_path_info
 
 # What may stand in a path and in a query as it is (RFC 3986, sections 3.3 and 3.4); a query keeps
 # its escapes.
@@ -15,9 +16,20 @@ _QUERY_SAFE = _PATH_SAFE + "?%"
 
 def own_path() -> str:
     """Return the path and the query of this request."""
-    path = host_part() + _local(quote(request.script_root + request.path, safe=_PATH_SAFE))
+    path = host_part() + _local(quote(mount_path() + app_path(), safe=_PATH_SAFE))
     query = quote(request.query_string, safe=_QUERY_SAFE)
     return f"{path}?{query}" if query else path
+
+
+def app_path() -> str:
+    """Return the path of this request below the app, whatever the app's own request class makes of it."""
+    return "/" + get_path_info(request.environ).lstrip("/")
+
+
+def mount_path() -> str:
+    """Return the path that the app is mounted at, without a slash at its end."""
+    name: str = request.environ.get("SCRIPT_NAME") or ""
+    return name.encode("latin-1").decode(errors="replace").rstrip("/")
 
 
 def host_part() -> str:
@@ -46,4 +58,4 @@ def _local(path: str) -> str:
 
 def front_path() -> str:
     """Return the path of the site's front page."""
-    return _local(request.script_root + "/")
+    return _local(mount_path() + "/")

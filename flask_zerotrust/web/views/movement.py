@@ -23,6 +23,7 @@ from flask_zerotrust.movement import wire
 from flask_zerotrust.web import responses
 from flask_zerotrust.web.browsers import offers_key, user_names
 from flask_zerotrust.web.ingest import no_session
+from flask_zerotrust.web.paths import app_path
 from flask_zerotrust.web.state import CurrentRisk, Guard, log, this_guard
 
 _NAMES = ("events", "token", "status")
@@ -148,7 +149,7 @@ def _keep_cookieless(state: BlueprintSetupState) -> None:
 
     def begin() -> None:
         _quieten(current_app)
-        parts = [part for part in request.path.split("/") if part]
+        parts = [part for part in app_path().split("/") if part]
         if parts and parts[-1] in _NAMES and "/" + "/".join(parts) in paths:
             request.environ[_MARK] = True
 
