@@ -26,7 +26,7 @@ const DOWN = 2;
 const WHEEL = 4;
 const CONTROLS =
   "a,button,input,select,textarea,label,summary,[onclick],[role=button],[role=link],[role=tab]," +
-  "[role^=menu],[role=switch]";
+  "[role^=menu],[role=switch],div:empty,span:empty";
 // Fields whose values the server must not keep through a step-up. It gets their names only.
 const MASKED =
   "[type=password],[autocomplete*=-password i],[autocomplete*=cc- i],[autocomplete*=one-time-code i]";
@@ -41,6 +41,7 @@ let count = 0;
 let stroke = 0; // index of the event that began the stroke going on
 let last = 0; // ticks of the newest event
 let due = 0; // from this tick on the next sample is kept
+let recorded; // the newest event
 
 let pending = []; // batches cut but not yet acknowledged, oldest first
 let sequence = 0;
@@ -63,7 +64,10 @@ function whole(px) {
   return Math.max(-FAR_PX, Math.min(FAR_PX, Math.round(px) || 0));
 }
 
-function record(kind, event) {
+function record(event) {
+  const kind = KINDS.indexOf(event.type) + 1;
+  if (!kind || event === recorded) return;
+  recorded = event;
   const handled = now();
   const wheel = kind === WHEEL;
   const samples = (kind === MOVE && event.getCoalescedEvents?.()) || [];
@@ -85,14 +89,20 @@ function record(kind, event) {
   }
   early ||= renew().catch(() => {}); // so that a form or a beacon finds a token
   if (kind === MOVE && !timer) arm(FLUSH_MS);
-  if (kind === DOWN && !wait && event.composedPath().some((node) => node.matches?.(CONTROLS))) {
+  if (kind === DOWN && !wait && isControl(event.composedPath())) {
     timer = clearTimeout(timer);
     send(count);
   }
 }
 
+// Of a closed shadow root only the host is seen: a custom element, or one without children.
+function isControl(path) {
+  return /-/.test(path[0].localName) || path.some((node) => node.matches?.(CONTROLS));
+}
+
 function keep(ticks, x, y, word) {
-  const kept = pending.reduce((sum, batch) => sum + batch.size, count);
+  let kept = count; // not by reduce(), which Prototype.js replaces
+  for (const batch of pending) kept += batch.size;
   if (kept >= MAX_EVENTS && !pending.shift()) forget(MAX_EVENTS / 4);
   if (ticks - last >= PAUSE_TICKS) stroke = count;
   last = ticks;
@@ -122,14 +132,10 @@ function cut(end) {
       [ticks, x, y] = wheel ? [at, x, y] : [at, ax, ay];
     }
     const planes = Int16Array.from([0, 1, 2, 3].flatMap((plane) => rows.map((row) => row[plane])));
-    const data = {
-      v: 1,
-      nonce,
-      seq: sequence++,
-      t0: events[0] / 10,
-      viewport: [innerWidth, innerHeight],
-      planes: base64url([1, ...new Uint8Array(planes.buffer)]),
-    };
+    // Not by JSON.stringify(), which asks the toJSON() of Prototype.js. Nothing here needs an escape.
+    const data =
+      `{"v":1,"nonce":"${nonce}","seq":${sequence++},"t0":${events[0] / 10},` +
+      `"viewport":[${innerWidth},${innerHeight}],"planes":"${base64url([1, ...new Uint8Array(planes.buffer)])}"`;
     pending.push({ size, data, tries: 0 });
     forget(size);
     end -= size;
@@ -137,7 +143,7 @@ function cut(end) {
 }
 
 function text(batch) {
-  return JSON.stringify({ ...batch.data, token, sent: (now() + 1) / 10 });
+  return batch.data + `,"token":"${token}","sent":${(now() + 1) / 10}}`;
 }
 
 function body(batch) {
@@ -268,8 +274,14 @@ function start() {
   KINDS.forEach((type, i) => {
     const capture = i < WHEEL;
     const target = capture ? window : document.documentElement;
-    target.addEventListener(type, (event) => record(i + 1, event), { capture, passive: true });
+    target.addEventListener(type, record, { capture, passive: true });
   });
+  // A listener of the page on window may come before ours, and let no other have the event.
+  const { stopImmediatePropagation } = Event.prototype;
+  Event.prototype.stopImmediatePropagation = function () {
+    stopImmediatePropagation.call(this);
+    if (KINDS.indexOf(this.type) < WHEEL) record(this);
+  };
   addEventListener("submit", (event) => (submitter = event.submitter), true);
   addEventListener("formdata", ride, true);
   addEventListener("focusin", begin);

@@ -6,15 +6,16 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from flask import current_app
 
 from flask_zerotrust.errors import ConfigError
 
-# Names of attributes that hold an id which stays as it is.
-_STAYS = re.compile(r"_*(id|pk|u?uid|sub|dn|login|.*user_?id|(account|member|public)_id|.*name|.*mail.*)")
+#: Names of attributes that hold an id which stays as it is.
+STAYS = re.compile(r"_*(id|pk|u?uid|sub|dn|login|.*user_?id|(account|member|public)_id|.*name|.*mail.*)")
 # What stands beside the key in ids such as "admin-7".
-_KIND = re.compile(r"[A-Za-z]+[-_:|/.]|[-_:|/.][A-Za-z]+")
+_KIND = re.compile(r"[A-Z]?[a-z]+([A-Z][a-z]+)*[-_:|/.]|[-_:|/.][a-z]+")
 
 
 def stable_id(user: Any) -> str:
@@ -39,7 +40,8 @@ def check_user_model() -> None:
 
 def other_ids(user: Any, user_id: str) -> set[str]:
     """Return the further ids under which factors of a user may have been kept."""
-    ids = (user.get_id(), getattr(user, "id", None))
+    get_id = getattr(user, "get_id", None)  # which users of an API may lack
+    ids = (get_id() if get_id is not None else None, getattr(user, "id", None))
     return {str(found) for found in ids if found is not None} - {user_id}
 
 
@@ -64,10 +66,10 @@ def _keys(user: Any) -> Iterator[str]:
     """Yield the values of a user's attributes that stay."""
     mapper = getattr(type(user), "__mapper__", None)
     columns = [column.key for column in mapper.primary_key] if mapper is not None else []
-    for name in [*columns, *filter(_STAYS.fullmatch, dir(user))]:
+    for name in [*columns, *filter(STAYS.fullmatch, dir(user))]:
         with suppress(Exception):  # a property of the app's own, which is no id then
             value = getattr(user, name)
-            if isinstance(value, str | int):
+            if isinstance(value, str | int | UUID):
                 yield str(value)
 
 

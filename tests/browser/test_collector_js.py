@@ -417,6 +417,27 @@ def test_a_press_on_any_control_sends_at_once(page: Page, site: Site, control: s
     assert post.envelope().sent_ms - batch.t_ms[-1] < 1_500
 
 
+@pytest.mark.parametrize("host", ["closed-button", "div", "span"])
+def test_a_press_inside_a_closed_shadow_root_sends_at_once(page: Page, site: Site, host: str) -> None:
+    """Nobody outside sees the button, only its host."""
+    page.evaluate(
+        """(tag) => {
+          const host = document.createElement(tag);
+          host.style = 'position:fixed;left:400px;top:300px';
+          host.attachShadow({ mode: 'closed' }).innerHTML =
+            '<button style="width:80px;height:40px">Go</button>';
+          document.body.replaceChildren(host);
+        }""",
+        host,
+    )
+    page.mouse.move(*ON_BUTTON)
+    page.mouse.down()
+    post = site.wait(site.posts)[0]
+    batch = site.wait(site.taken)[0]
+    assert batch.kind[-1] == DOWN
+    assert post.envelope().sent_ms - batch.t_ms[-1] < 1_500
+
+
 def test_what_is_left_goes_when_the_page_goes(page: Page, site: Site) -> None:
     """By beacon, with the press's own release in it."""
     warm(page)
@@ -865,6 +886,39 @@ def test_a_page_that_stops_events_is_seen_all_the_same(page: Page, site: Site) -
     assert batch.kind.tolist() in ([ENTER, MOVE, DOWN], [MOVE, DOWN])
 
 
+@pytest.mark.parametrize("stop", ["stopImmediatePropagation", "stopPropagation"])
+def test_a_listener_that_comes_first_and_stops_events_silences_nothing(
+    page: Page, site: Site, stop: str
+) -> None:
+    """A page's own listener on the window is there before a script that waits for the page."""
+    site.page(
+        "<script>window.heard = 0; for (const type of ['pointermove', 'pointerdown', 'pointerup', 'wheel'])"
+        f" addEventListener(type, (event) => {{ event.{stop}(); heard++; }}, true);"
+        " addEventListener('pointermove', () => heard += 1000, true)</script>" + BUTTON
+    )
+    page.goto(site.url)
+    press(page)
+    (batch,) = site.wait(site.taken)
+    assert batch.kind[batch.kind != ENTER].tolist() == [MOVE, DOWN]
+    assert batch.trusted.all()
+    others = page.evaluate("heard") >= 1000
+    assert others == (stop == "stopPropagation")
+
+
+def test_the_script_of_old_libraries_changes_no_batch(page: Page, site: Site) -> None:
+    """Prototype.js 1.6 gave texts, numbers and arrays a toJSON(), and arrays a reduce() of its own."""
+    page.add_init_script(
+        """Array.prototype.toJSON = () => '[]';
+        String.prototype.toJSON = Number.prototype.toJSON = () => 'odd';
+        Array.prototype.reduce = function () { return this.length > 1 ? this : this[0]; };"""
+    )
+    page.goto(site.url)
+    press(page)
+    (batch,) = site.wait(site.taken)
+    assert batch.viewport == (1280, 800)
+    assert site.wait(lambda: site.posts(status=204))
+
+
 def test_it_runs_under_a_strict_policy_without_a_word(page: Page, site: Site) -> None:
     """default-src 'self', and the console stays empty from load to navigation."""
     site.headers = {"Content-Security-Policy": "default-src 'self'; base-uri 'none'"}
@@ -975,11 +1029,11 @@ def test_a_page_from_the_back_forward_cache_gets_a_new_token(
 
 
 def test_it_stays_small() -> None:
-    """At most 2.3 kB minified and zipped.
+    """At most 2.4 kB minified and zipped.
 
     Here only comments and blanks go and the names stay long, which adds three tenths.
     """
     source = COLLECTOR.read_text(encoding="utf-8")
     bare = re.sub(r"(^|\s)//.*$", "", source, flags=re.MULTILINE)
     squeezed = re.sub(r"\s*([^\w$\s])\s*", r"\1", re.sub(r"\s+", " ", bare))
-    assert len(gzip.compress(squeezed.encode(), 9)) <= 3_000
+    assert len(gzip.compress(squeezed.encode(), 9)) <= 3_150

@@ -21,6 +21,7 @@ def user(given: str, **attributes: Any) -> Any:
         user("7", id=7),
         user("admin-7", id=7),
         user("7:customer", id=7),
+        user("AdminUser:7", id=7),
         user("ada", id=7, username="ada"),
         user("ada@example.com", email="ada@example.com"),
         user("5f1c", _id="5f1c"),
@@ -38,6 +39,7 @@ def test_keys_stay(who: Any) -> None:
         user("9c1f7e", id=7, alternative_id="9c1f7e"),
         user("7.aGk1.x_Y9", id=7),
         user("71", id=7),
+        user("7:xYzAbCdE", id=7),
         user("a1", id="", session_token="a1"),
     ],
 )
@@ -85,3 +87,9 @@ def test_users_of_flask_security_are_known_by_their_key() -> None:
     assert stable_id(who) == "7"
     assert not may_change(who, "7", chosen=False)
     assert other_ids(who, "7") == {"u1"}
+
+
+def test_users_of_an_api_need_no_get_id() -> None:
+    who = SimpleNamespace(id=7)
+    assert not may_change(who, "7", chosen=True)
+    assert other_ids(who, "ada") == {"7"}

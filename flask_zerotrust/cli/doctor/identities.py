@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask_zerotrust.cli.doctor.findings import Finding, Patient
+from flask_zerotrust.web.user_ids import STAYS
 
 _UNIQUIFIER = "fs_uniquifier"
-# What a get_id reads that returns an id which stays.
-_KEYS = {"id", "pk", "uid", "uuid", "user_id", "name", "username", "email", "login"}
 _LOST = "a changed password would lose factors and latches"
 _FIX = "Name a function with @zt.user_id_loader that returns an id which stays: str(current_user.id)."
 
@@ -35,7 +34,7 @@ def _user_classes(app: Any) -> Iterator[type[Any]]:
     cells = (cell.cell_contents for cell in getattr(callback, "__closure__", None) or ())
     for value in {*filter(inspect.isclass, [*getattr(callback, "__globals__", {}).values(), *cells])}:
         get_id = getattr(value, "get_id", None)
-        if inspect.isfunction(get_id) and _KEYS.isdisjoint(_names(get_id)):
+        if inspect.isfunction(get_id) and not any(map(STAYS.fullmatch, _names(get_id))):
             yield value
 
 
