@@ -101,6 +101,7 @@ def test_sentinels_are_named_with_their_primary():
     ("url", "problem"),
     [
         ("redis://:hunter2@h:x/0", "port"),
+        ("redis://:hunter2@[::1/0", "port"),
         ("redis://:hunter2@h/zero", "database"),
         ("redis://:hunter2@h/0?db=-1", "database"),
         ("redis://:hunter2@h/0#f", "fragment"),
