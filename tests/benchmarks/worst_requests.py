@@ -95,6 +95,9 @@ def main() -> None:
         ("a value of 64 KB", "a=" + "x" * 65_000),
         ("300 names of 13", "&".join(f"a1a1a1a1{i:05}=" for i in range(300))),
         ("20 names of 200", "&".join("a1" * 97 + f"{i:06}=" for i in range(20))),
+        ("60 KB of escapes", "a=" + "%D0%B0" * 10_000),
+        ("190 KB of escapes", "a=" + "%D0%B0" * 32_000),
+        ("490 KB of escapes", "a=" + "%D0%B0" * 81_000),
         ("2,000 fields", "&".join(["a="] * 2_000)),
         ("150,000 fields", "&".join(["a="] * 150_000)),
     ):

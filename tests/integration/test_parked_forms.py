@@ -11,6 +11,7 @@ import pytest
 from flask import request
 
 from flask_zerotrust import step_up_required
+from flask_zerotrust.web.form_movement import is_readable
 from tests.forms import form_to, form_with
 
 from .sites import Site, Visitor
@@ -298,3 +299,16 @@ def test_a_page_that_asks_over_and_over_ends_no_challenge_of_another_tab(ada: Vi
     answered = ada.answer(form)
     assert form_to(ada.open(answered.location).text, "/pay").fields == VALUES
     assert ada.open(page).location == "/admin"
+
+
+@pytest.mark.parametrize(("letters", "parsed"), [(20_000, True), (40_000, False)])
+def test_a_form_that_cannot_be_kept_is_not_parsed(site: Site, letters: int, parsed: bool) -> None:
+    """Letters of other scripts take six octets of a body each, and two of what is kept."""
+    kind, body = "application/x-www-form-urlencoded", "note=" + "%D0%B0" * letters
+    with site.app.test_request_context("/pay", method="POST", data=body, content_type=kind):
+        assert is_readable(most_bytes=70_000) is parsed
+
+
+def test_long_texts_of_other_scripts_are_kept(ada: Visitor) -> None:
+    page = to_confirm(ada, {**VALUES, "note": "\u0430" * 20_000})
+    assert "\u0430" * 20_000 in page.text
