@@ -188,7 +188,7 @@ class Settings:
         True, "send the person's numbers and addresses a message when a factor is added or removed"
     )
     support: str = _setting(
-        "", "how users reach your support, such as 'help@bank.example'; named in messages to owners"
+        "", "how users reach your support, such as 'help@bank.example', for challenges and owners"
     )
     passkeys: bool = _setting(False, "offer passkeys and security keys; needs the extra [webauthn]")
     webauthn_rp_id: str | None = _setting(

@@ -53,6 +53,8 @@ class ChallengeError(ZeroTrustError):
         One of the words in :data:`flask_zerotrust.challenge.MESSAGES`; stable, for programs.
     retry_after_s : float or None
         Seconds until another try makes sense; None where waiting does not help.
+    tries_left : int or None
+        How many more codes are compared before this way or this challenge is closed, after a wrong one.
 
     Attributes
     ----------
@@ -60,10 +62,13 @@ class ChallengeError(ZeroTrustError):
         True for a wrong code in a new browser that is not the first few: the owner should be told.
     """
 
-    def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, reason: str, *, retry_after_s: float | None = None, tries_left: int | None = None
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after_s = retry_after_s
+        self.tries_left = tries_left
         self.alarming = False
 
 

@@ -173,7 +173,8 @@ class Attempts(Kept):
             return self._pause(user, factor, known=known, now=now)
         if one.of_challenge >= self._settings.code_tries:
             return ChallengeError("too_many")
-        return ChallengeError("wrong")
+        left = self._settings.code_tries - one.of_challenge, self._settings.factor_failures - one.of_factor
+        return ChallengeError("wrong", tries_left=min(left))
 
     def _pause(self, user: str, factor: Factor, *, known: bool, now: float) -> ChallengeError:
         """Begin a pause, longer than the one before. Many tries at once begin one."""

@@ -47,3 +47,20 @@ MESSAGES: dict[str, str] = {
     "unchecked": N_("We can’t check codes at the moment. Try again in a minute, or choose another way."),
     "sender": N_("The code could not be sent. Try again in a minute, or choose another way."),
 }
+
+#: Sentences in place of those above that name another way, for users who have none.
+ALONE: dict[str, str] = {
+    "factor_paused": N_("Too many wrong codes. No more are taken for a while: try later."),
+    "locked": N_("Too many wrong codes for this account. Ask the site's support to open it."),
+    "budget": N_("Too many codes were sent. Try again later."),
+    "not_allowed": N_("No codes can be sent to this number. Ask the site's support."),
+    "blocked": N_("Our messages cannot get there. Ask the site's support."),
+    "key": N_("Your passkey or key could not be confirmed. Try again."),
+    "unchecked": N_("We can’t check codes at the moment. Try again in a minute."),
+    "sender": N_("The code could not be sent. Try again in a minute."),
+}
+
+
+def sentence_for(reason: str, *, alone: bool) -> str:
+    """Return the sentence for a reason, in English. ``alone`` says that the user has no other way."""
+    return (ALONE.get(reason) if alone else None) or MESSAGES[reason]

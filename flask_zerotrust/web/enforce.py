@@ -141,7 +141,10 @@ def _challenge(
         _refused(user, "no_factor")
         may_enrol = guard.first_use(user)
         hints = () if may_enrol else first_run.hints()
-        return responses.no_factor(action, may_enrol=may_enrol, choice=guard.has_choice(), hints=hints)
+        support = guard.settings.support
+        return responses.no_factor(
+            action, may_enrol=may_enrol, choice=guard.has_choice(), hints=hints, support=support
+        )
     challenge_id = open_challenge(guard, user, action, provable=provable)
     url = url_for("zerotrust.challenge", challenge_id=challenge_id)
     if responses.wants_json():

@@ -294,7 +294,9 @@ def insufficient(challenge_url: str, terms: Terms, factors: list[str]) -> Respon
     return response
 
 
-def no_factor(action: str, *, may_enrol: bool, choice: bool = False, hints: Sequence[str] = ()) -> Response:
+def no_factor(
+    action: str, *, may_enrol: bool, choice: bool = False, hints: Sequence[str] = (), support: str = ""
+) -> Response:
     """Tell a user without a factor how to get one.
 
     Parameters
@@ -307,6 +309,8 @@ def no_factor(action: str, *, may_enrol: bool, choice: bool = False, hints: Sequ
         Whether more than an authenticator app can be added.
     hints : sequence of str
         Ways to give users a factor, for the developer.
+    support : str
+        How users reach the site's support, if it has said so.
     """
     enrol_url = url_for("zerotrust.factors" if choice else "zerotrust.enrol") if may_enrol else None
     if is_htmx():
@@ -323,6 +327,7 @@ def no_factor(action: str, *, may_enrol: bool, choice: bool = False, hints: Sequ
     context: dict[str, Any] = {
         "enrol_url": enrol_url,
         "choice": choice,
+        "support": support,
         "return_url": request.script_root + "/",
     }
     return page("no_factor", 403, action=action, developer=list(hints), **context)

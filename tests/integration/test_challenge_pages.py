@@ -239,3 +239,43 @@ def test_an_app_may_bring_its_own_page(site: Site, ada: Visitor) -> None:
     page = ada.open(ada.open("/secret").location).text
     assert page.startswith("own frame:")
     assert 'name="code"' in page
+
+
+def test_the_page_counts_down_the_tries_that_are_left(make_site: Callable[..., Site]) -> None:
+    ada = make_site(ZEROTRUST_CODE_TRIES=3).visitor().login()
+    url = ada.open("/secret").location
+    assert "left" not in ada.open(url).text
+    assert "You have 2 tries left." in ada.answer(url, wrong(ada)).text
+    assert "You have 1 try left." in ada.answer(url, wrong(ada)).text
+    assert "left." not in ada.answer(url, wrong(ada)).text
+
+
+def test_a_way_that_closes_earlier_than_the_challenge_counts(make_site: Callable[..., Site]) -> None:
+    ada = make_site(ZEROTRUST_CODE_TRIES=5, ZEROTRUST_FACTOR_FAILURES=6).visitor().login()
+    ada.answer(ada.open("/secret").location, wrong(ada))
+    ada.answer(ada.open("/secret").location, wrong(ada))
+    assert "You have 3 tries left." in ada.answer(ada.open("/secret").location, wrong(ada)).text
+
+
+def test_nobody_is_told_to_choose_another_way_who_has_none(make_site: Callable[..., Site]) -> None:
+    ada = make_site(ZEROTRUST_CODE_TRIES=5, ZEROTRUST_FACTOR_FAILURES=5).visitor().login()
+    url = ada.open("/secret").location
+    for _ in range(5):
+        page = ada.answer(url, wrong(ada)).text
+    assert "No more are taken for a while" in page
+    assert "nother" not in page.partition("Does it not work?")[0]
+
+
+@pytest.mark.parametrize(
+    ("support", "shown"),
+    [
+        ("help@bank.example", 'href="mailto:help@bank.example"'),
+        ("https://bank.example/help", 'href="https://bank.example/help"'),
+        ("020 7946 0000", "<bdi>020 7946 0000</bdi>"),
+        ("javascript:alert(1)", "<bdi>javascript:alert(1)</bdi>"),
+        ("", "Please ask this site’s support."),
+    ],
+)
+def test_the_page_names_the_support(make_site: Callable[..., Site], support: str, shown: str) -> None:
+    ada = make_site(ZEROTRUST_SUPPORT=support).visitor().login()
+    assert shown in ada.open(ada.open("/secret").location).text

@@ -13,8 +13,9 @@ from flask.wrappers import Response
 
 from flask_zerotrust import signals
 from flask_zerotrust.challenge import MESSAGES, Pending, digits_of
+from flask_zerotrust.challenge.messages import sentence_for
 from flask_zerotrust.errors import ChallengeError, PayloadError, SenderError, StoreError
-from flask_zerotrust.factors.base import Factor, Questioned
+from flask_zerotrust.factors.base import Factor, Questioned, Unguessable
 from flask_zerotrust.factors.recovery import FEW_CODES
 from flask_zerotrust.factors.recovery import KIND as RECOVERY
 from flask_zerotrust.i18n import gettext, ngettext
@@ -364,13 +365,18 @@ def _context(
     """Return what the page, or script in its place, shows."""
     here = url_for(".challenge", challenge_id=pending.id)
     reason = None if error is None else _reason(error)
+    factors = guard.factors(pending.user)
+    alone = not _others(factors, factor, reason)
     return {
         "action": pending.action,
-        "factors": _ways(guard.factors(pending.user), factor),
+        "factors": _ways(factors, factor),
         "factor": _shown(factor),
         "sent": pending.sent_at is not None and pending.factor_id == factor.id,
         "retry_after_s": wait(error),
-        "error": _said(error, factor),
+        "tries_left": error.tries_left if isinstance(error, ChallengeError) else None,
+        "error": _said(error, factor, alone=alone),
+        "alone": alone,
+        "support": guard.settings.support,
         "question": guard.challenges.question(pending, factor),
         "zerotrust_csrf": form_token(guard, pending.id),
         "app_csrf": app_csrf(),
@@ -396,7 +402,7 @@ def _loses(pending: Pending, reason: str | None) -> bool:
 # What of the page's context script gets as well: enough for a dialog of the app's own.
 _DATA = (
     *("action", "factors", "factor", "sent", "question"),
-    *("zerotrust_csrf", "submit_url", "send_url", "retry_after_s", "browser"),
+    *("zerotrust_csrf", "submit_url", "send_url", "retry_after_s", "tries_left", "browser"),
 )
 
 
@@ -421,19 +427,27 @@ def _shown(factor: Factor) -> dict[str, Any]:
     }
 
 
-def _said(error: ChallengeError | SenderError | None, factor: Factor) -> str | None:
+def _others(factors: Sequence[Factor], chosen: Factor, reason: str | None) -> list[Factor]:
+    """Return the user's other ways to answer. An account that is locked takes only what nobody guesses."""
+    asked_too = chosen.kind if isinstance(chosen, Questioned) else None
+    others = [one for one in factors if one.id != chosen.id and one.kind != asked_too]
+    return [one for one in others if reason != "locked" or isinstance(one, Unguessable)]
+
+
+def _said(error: ChallengeError | SenderError | None, factor: Factor, *, alone: bool) -> str | None:
     """Return the sentence, which speaks of codes only where there are codes."""
     if isinstance(factor, Questioned) and getattr(error, "reason", None) in ("wrong", "shape"):
-        text = MESSAGES["key"]
+        text = sentence_for("key", alone=alone)
         return gettext(text)
-    return sentence(error)
+    return sentence(error, alone=alone)
 
 
-def sentence(error: ChallengeError | SenderError | None) -> str | None:
-    """Return what a person reads of an error."""
+def sentence(error: ChallengeError | SenderError | None, *, alone: bool) -> str | None:
+    """Return what a user reads of an error. ``alone`` says that there is no other way to choose."""
     if error is None:
         return None
-    return gettext(MESSAGES[_reason(error)])
+    text = sentence_for(_reason(error), alone=alone)
+    return gettext(text)
 
 
 def _reason(error: ChallengeError | SenderError) -> str:

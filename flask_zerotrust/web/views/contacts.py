@@ -183,7 +183,7 @@ def _page(
         sent=sent,
         typed=typed,
         retry_after_s=retry_after_s,
-        error=sentence(error),
+        error=sentence(error, alone=True),
         field_error=error is not None,
         zerotrust_csrf=form_token(guard, "add:" + kind),
         app_csrf=app_csrf(),

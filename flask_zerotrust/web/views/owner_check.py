@@ -62,7 +62,7 @@ def refused(guard: Guard, user: str, action: str, *, first: bool) -> ResponseRet
     if guard.first_use(user):
         proven = fresh_login() and guard.is_fresh_login(user)
         return None if proven else responses.log_in_again(action)
-    return responses.no_factor(action, may_enrol=False)
+    return responses.no_factor(action, may_enrol=False, support=guard.settings.support)
 
 
 def _no_room() -> ResponseReturnValue:

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, request, url_for
 from flask.typing import ResponseReturnValue
 
 from flask_zerotrust import signals
-from flask_zerotrust.challenge import MESSAGES
+from flask_zerotrust.challenge.messages import sentence_for
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors import webauthn
 from flask_zerotrust.factors.base import Factor
@@ -68,7 +68,7 @@ def _page(
         "passkey",
         200 if error is None else 422,
         question=question,
-        error=None if error is None else gettext(MESSAGES[error.reason]),
+        error=None if error is None else gettext(sentence_for(error.reason, alone=True)),
         zerotrust_csrf=form_token(guard, "add:passkey"),
         app_csrf=app_csrf(),
         submit_url=url_for(".add_passkey"),

@@ -45,7 +45,10 @@ def recovery() -> ResponseReturnValue:
 def _refusal(guard: Guard, user: str) -> ResponseReturnValue | None:
     if not guard.factors(user):
         return responses.no_factor(
-            gettext(_ACTION), may_enrol=guard.first_use(user), choice=guard.has_choice()
+            gettext(_ACTION),
+            may_enrol=guard.first_use(user),
+            choice=guard.has_choice(),
+            support=guard.settings.support,
         )
     return demand(guard, guard.change_terms(), gettext(_ACTION))
 
