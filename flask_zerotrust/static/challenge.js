@@ -174,6 +174,9 @@ function show(dialog, html) {
   if (dialog.querySelector("[data-zt-browser]")) {
     import("./browser.js").then((module) => module.serveKeys(dialog)).catch(() => {});
   }
+  if (dialog.querySelector("form[data-zt-digits]")) {
+    import("./code.js").then((module) => module.serveCodes(dialog)).catch(() => {});
+  }
   focusInside(dialog);
 }
 

@@ -15,6 +15,8 @@ from werkzeug.serving import make_server
 
 from tests.integration.sites import FixedScorer, build_app, totp
 
+from .steps import type_in
+
 
 def set_strict_policy(response: Response) -> Response:
     """Let only scripts with the nonce of this answer run, and what they load."""
@@ -58,8 +60,7 @@ def test_a_browser_is_remembered_and_an_app_is_added_under_the_policy(page: Page
     page.goto(url + "/zerotrust/enrol")
     expect(page.get_by_role("img").first).to_be_visible()
     assert page.evaluate("getComputedStyle(document.querySelector('main')).borderRadius") != "0px"
-    page.fill("[name=code]", "000000")
-    page.get_by_role("button", name="Finish").click()
+    type_in(page, "000000")
     expect(page.get_by_role("alert")).to_be_visible()
     page.goto(url + "/zerotrust/factors/add/passkey")
     expect(page.get_by_role("button", name="Add it")).to_be_visible()

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import CDPSession, Page, expect
 
 from .harness import Bank
-from .steps import answer_challenge, challenged, log_in
+from .steps import answer_challenge, challenged, log_in, type_in
 from .test_access import FITS, tab_to
 
 LABEL = "Passkey or security key"
@@ -174,8 +174,7 @@ def test_factors_are_managed_without_scripts(scriptless: Page, bank: Bank) -> No
     phone.goto(bank.url + "/phone")
     code = phone.locator("[data-code]").first.inner_text()
     phone.close()
-    page.fill("[name=code]", code)
-    page.get_by_role("button", name="Add it").click()
+    type_in(page, code)
     page.get_by_role("link", name="Change").click()
     page.fill("[name=label]", "My other mailbox")
     page.get_by_role("button", name="Save the name").click()

@@ -55,6 +55,7 @@ def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> Resp
         200 if error is None else 422,
         shows_secret=True,
         qr_svg=_svg(uri),
+        app_uri=uri,
         secret=" ".join(secret[i : i + 4] for i in range(0, len(secret), 4)),
         account=account,
         issuer=issuer,
