@@ -61,6 +61,8 @@ class Parked:
         Names of file fields: to be chosen again.
     too_large : bool
         True if the form was over a limit. Then nothing of it is kept.
+    button : str
+        Name of the button that sent it, if the page has said so.
     """
 
     path: str
@@ -68,6 +70,7 @@ class Parked:
     left_out: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     too_large: bool = False
+    button: str = ""
 
     @property
     def size(self) -> int:

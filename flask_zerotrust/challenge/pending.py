@@ -208,6 +208,7 @@ def _parked(data: dict[str, Any]) -> Parked:
         left_out=tuple(data["left_out"]),
         files=tuple(data["files"]),
         too_large=data["too_large"],
+        button=data.get("button", ""),
     )
 
 

@@ -256,6 +256,7 @@ function ride({ target: form, formData }) {
       formData.append("zerotrust_masked", field.name);
     }
   }
+  if (submitter?.form === form && submitter.name) formData.append("zerotrust_pressed", submitter.name);
   if (!token) return;
   cut(count);
   const texts = pending.map(text);

@@ -18,7 +18,7 @@ from flask_zerotrust.errors import ChallengeError, StoreError
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.web import browsers, first_run, observe, responses
-from flask_zerotrust.web.form_movement import is_readable, masked_fields
+from flask_zerotrust.web.form_movement import is_readable, masked_fields, pressed_button
 from flask_zerotrust.web.pairing import has_session, pair_tag
 from flask_zerotrust.web.paths import front_path, host_part, own_path, path_before
 from flask_zerotrust.web.state import Guard, log, this_app
@@ -200,7 +200,9 @@ def _parked(guard: Guard) -> Parked | None:
         if is_readable(most_bytes=guard.settings.park_bytes + MAX_NAMES_CHARS):
             items = list(MultiDict(request.form).items(multi=True))  # the app's own class may give a dict
             chosen = [name for name, file in request.files.items(multi=True) if file.filename]
-            return park(own_path(), items, chosen, masked=masked_fields(), settings=guard.settings)
+            parked = park(own_path(), items, chosen, masked=masked_fields(), settings=guard.settings)
+            pressed = pressed_button()
+            return replace(parked, button=pressed if pressed in dict(parked.fields) else "")
     except RequestEntityTooLarge:  # over the app's limit, which the view itself may raise
         pass
     return Parked(own_path(), too_large=True)

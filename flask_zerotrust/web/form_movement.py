@@ -26,7 +26,10 @@ PROOF_FIELD = "zerotrust_proof"
 #: Hidden fields in which a form post names the fields that the browser masks or fills in as secrets.
 MASKED_FIELD = "zerotrust_masked"
 
-_OWN_FIELDS = (BATCH_FIELD, PROOF_FIELD, MASKED_FIELD)
+#: Hidden field in which a form post names the button that sent it.
+PRESSED_FIELD = "zerotrust_pressed"
+
+_OWN_FIELDS = (BATCH_FIELD, PROOF_FIELD, MASKED_FIELD, PRESSED_FIELD)
 
 # The collector puts at most this much into a form, so that no form limit of the app is hit.
 MAX_FIELD_BYTES = 16_384
@@ -132,6 +135,15 @@ def form_proof() -> str:
 def masked_fields() -> frozenset[str]:
     """Return the names of fields that the page says are secret. Call it after the form was parsed."""
     return frozenset(value for name, value in _own_fields() if name == MASKED_FIELD)
+
+
+def pressed_button() -> str:
+    """Return the name of the button that sent a form, if the page says so.
+
+    Call it after the form was parsed.
+    It is believed of the site's own pages only, because the button's value is not shown to be confirmed.
+    """
+    return next((value for name, value in _own_fields() if name == PRESSED_FIELD), "")
 
 
 def _own_fields() -> tuple[tuple[str, str], ...]:

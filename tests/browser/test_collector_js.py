@@ -683,7 +683,7 @@ def test_what_rides_stands_before_the_fields_and_files_of_the_form(page: Page, s
     page.set_input_files("[name=f]", files)  # type: ignore[arg-type]
     submit(page, "requestSubmit")
     body = site.wait(lambda: site.posts("/pay"))[0].body.decode()
-    assert re.findall(r'; name="(\w+)"', body) == [FIELD, "a", "f", "f", "a", "b"]
+    assert re.findall(r'; name="(\w+)"', body) == [FIELD, "a", "f", "f", "a", "b", "zerotrust_pressed"]
     assert re.findall(r'filename="(.*?)"\r\nContent-Type: (.*?)\r', body) == [
         ("é0.txt", "text/plain"),
         ("é1.txt", "text/plain"),
@@ -789,6 +789,19 @@ def test_a_form_names_the_fields_that_the_browser_masks_or_fills_in(page: Page, 
         "kod",
         "outside",
     ]
+
+
+def test_a_form_names_the_button_that_sends_it(page: Page, site: Site) -> None:
+    page.goto(
+        site.page(
+            "<form method=post action=/pay><input name=to value=grace><button name=step value=a>A</button>"
+            "<button id=s name=step value=b>B</button></form>"
+        )
+    )
+    with page.expect_navigation():
+        page.click("#s")
+    sent = parse_qs(site.wait(lambda: site.posts("/pay"))[0].body.decode())
+    assert (sent["step"], sent["zerotrust_pressed"]) == (["b"], ["step"])
 
 
 def test_a_password_that_the_page_shows_is_still_named(page: Page, site: Site) -> None:

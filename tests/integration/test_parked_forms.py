@@ -99,6 +99,18 @@ def test_fields_that_the_browser_masks_are_not_kept_whatever_their_name(ada: Vis
     assert set(answer.json["got"]) == {*VALUES, "geheimnis"}
 
 
+def test_the_button_that_was_pressed_is_sent_again_and_is_no_field(ada: Visitor) -> None:
+    page = to_confirm(ada, {**VALUES, "step": "publish", "zerotrust_pressed": "step"})
+    assert re.search('type="hidden" name="step" value="publish"', page.text)
+    assert form_to(page.text, "/pay").fields == {**VALUES, "step": "publish"}
+    assert "Step" not in page.text
+
+
+def test_a_button_that_shares_its_name_hides_no_field(ada: Visitor) -> None:
+    page = to_confirm(ada, {**VALUES, "step": ["first", "second"], "zerotrust_pressed": "step"})
+    assert page.text.count(">Step</label>") == 2
+
+
 def test_files_are_left_out_with_a_note(ada: Visitor) -> None:
     page = to_confirm(ada, {"to": "Grace", "receipt": (BytesIO(b"bytes"), "receipt.pdf")})
     assert "Files can’t be kept" in page.text

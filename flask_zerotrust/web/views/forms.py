@@ -73,9 +73,19 @@ def app_csrf() -> str | None:
 
 
 def shown_fields(parked: Parked) -> list[dict[str, str]]:
-    """Return a parked form's fields for the confirm page, secrets as empty fields to fill again."""
+    """Return a parked form's fields for the confirm page, secrets as empty fields to fill again.
+
+    The button that sent the form is no field. A name that it shares with a field is shown.
+    """
+    names = [name for name, _ in parked.fields]
+    hidden = parked.button if names.count(parked.button) == 1 else None
     kept = [
-        {"name": name, "label": field_label(name), "value": value, "kind": _kind(name, value)}
+        {
+            "name": name,
+            "label": field_label(name),
+            "value": value,
+            "kind": "hidden" if name == hidden else _kind(name, value),
+        }
         for name, value in parked.fields
     ]
     asked = [{"name": n, "label": field_label(n), "value": "", "kind": "secret"} for n in parked.left_out]
