@@ -105,10 +105,13 @@ async function keyFor(user, challenge) {
   return can() ? signed(await pairOf(user, true), MAKE, challenge, user.split(" ")[0]) : null;
 }
 
-/** Let the forms in a part of a page carry a key, and offer to remember the browser. */
+/**
+ * Let the forms in a part of a page carry a key, and offer to remember the browser. A page that only sends codes makes
+ * none: it is left at once, and a browser that keeps it whole would keep the storage busy for the next page.
+ */
 export async function serveKeys(root) {
   const place = root.querySelector("[data-zt-browser]");
-  if (!place) return;
+  if (!place || !root.querySelector("form[data-zt-answer]")) return;
   const { user, challenge, remember } = JSON.parse(place.dataset.ztBrowser);
   const made = await keyFor(user, challenge).catch(() => null);
   if (!made) return;

@@ -215,6 +215,23 @@ def test_two_tabs_that_pass_at_once_have_one_key(context: BrowserContext, page: 
     assert len(page.evaluate(KEYS)["names"]) == 1
 
 
+def test_a_page_that_only_sends_codes_makes_no_key(page: Page, bank: Bank) -> None:
+    """A browser that keeps this page whole would keep its storage busy for the page with the buttons."""
+    page.add_init_script(
+        "const make = SubtleCrypto.prototype.generateKey;"
+        "SubtleCrypto.prototype.generateKey = function (...given) {"
+        " window.made = (window.made ?? 0) + 1; return make.apply(this, given); };"
+    )
+    log_in(page, bank)
+    page.goto(bank.url + "/statements")
+    expect(page.get_by_role("button", name="Send the code")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("window.made") is None
+    send_code(page)
+    expect(page.get_by_role("button", name=REMEMBER)).to_be_visible()
+    assert page.evaluate("window.made") == 1
+
+
 BROKEN = {
     "throws": "indexedDB.open = () => { throw new Error('no storage') }",
     "hangs": "indexedDB.open = () => ({})",
