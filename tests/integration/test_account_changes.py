@@ -13,8 +13,8 @@ from blinker import Signal
 from flask import request
 
 from flask_zerotrust import signals, testing
-from flask_zerotrust.challenge import MESSAGES
 from flask_zerotrust.challenge.limits import ACCOUNT_FAILURES
+from flask_zerotrust.challenge.messages import ALONE
 
 from .sites import Site, Visitor
 
@@ -151,7 +151,7 @@ def test_a_signal_of_another_app_is_not_heard(flask_security: Any, make_site: Ca
 
 def is_locked(visitor: Visitor) -> bool:
     """Say whether a right code is refused because of the account's wrong ones."""
-    return str(MESSAGES["locked"]) in unescape(visitor.answer(visitor.open("/secret").location).text)
+    return str(ALONE["locked"]) in unescape(visitor.answer(visitor.open("/secret").location).text)
 
 
 def locked(site: Site) -> Visitor:

@@ -149,7 +149,7 @@ def test_in_production_a_phone_needs_a_configured_sender(site: Site) -> None:
     site.app.testing = False
     with (
         site.app.app_context(),
-        pytest.raises(ConfigError, match="set it to 'console', 'twilio' or 'twilio-verify'"),
+        pytest.raises(ConfigError, match="set it to 'console', 'app', 'twilio' or 'twilio-verify'"),
     ):
         site.zt.sms_factor(NUMBER)
 
