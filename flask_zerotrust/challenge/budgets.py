@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import unicodedata
 
 from flask_zerotrust.challenge.records import Kept, pool_of
+from flask_zerotrust.config import PREFIX
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.phone_numbers import may_get_messages
 from flask_zerotrust.stores.base import reading, update
+
+log = logging.getLogger("flask_zerotrust")
 
 _HOUR_S = 3_600.0
 _DAY_S = 86_400.0
@@ -31,6 +35,9 @@ KEPT_FOR_OWNERS = 2
 # One part in so many of the shared budgets is kept for known browsers. Accounts made for it could otherwise
 # use up the messages of all.
 _RESERVED_PART = 4
+
+#: Budgets that all users share, and the setting of each.
+_SETTINGS = {"prefix": "SMS_PER_PREFIX_HOUR", "total": "SMS_TOTAL_HOUR", "mail-total": "EMAIL_TOTAL_HOUR"}
 
 # A change of factors takes a step-up each, so an hour with more of them is no person's.
 NOTICES_HOUR = 12
@@ -117,11 +124,25 @@ class Budgets(Kept):
                 spent = {int(at): int(n) for at, n in listed if int(at) >= slot - _SLOTS}
             if sum(spent.values()) >= limit:
                 frees_at = (min(spent) + _SLOTS + 1) * _SLOT_S
+                self._warn(kind, name, limit)
                 raise ChallengeError("budget", retry_after_s=max(0.0, frees_at - now))
             spent[slot] = spent.get(slot, 0) + 1
             return json.dumps(spent).encode()
 
         update(self._store, key, step, ttl_s=_HOUR_S + _SLOT_S)
+
+    def _warn(self, kind: str, name: str, limit: int) -> None:
+        """Log once an hour that a budget of all users is spent: only the site can tell fraud from success."""
+        setting = _SETTINGS.get(kind)
+        if setting is not None and self._store.claim(f"spent:{kind}:{name}", ttl_s=_HOUR_S):
+            log.warning(
+                "%d messages%s went out within an hour, and the next ones are refused. If people "
+                "asked for them, raise %s%s.",
+                limit,
+                f" to numbers that begin with {name}" if name else "",
+                PREFIX,
+                setting,
+            )
 
 
 def _mailbox(address: str) -> str:

@@ -143,6 +143,17 @@ def country_and_kind(number: str) -> tuple[str, str] | None:
     return str(library.region_code_for_number(parsed)), str(kind).lower()
 
 
+def is_small(entry: str) -> bool:
+    """Return whether an allowed country has a calling code of three digits, as small countries do.
+
+    All numbers of one of its mobile networks can share their first six digits.
+    """
+    library = require()
+    if not entry.startswith("+"):
+        return int(library.country_code_for_region(entry)) > 99
+    return (_calling_code(library, entry) or 0) > 99
+
+
 def _covers(entry: str, number: str, country: str) -> bool:
     """Return whether an entry of the allowed ones covers a number.
 

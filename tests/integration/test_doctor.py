@@ -97,6 +97,26 @@ def test_a_factor_without_its_sender_is_an_error(make: Callable[..., Site]) -> N
     assert (severity, "ZEROTRUST_EMAIL_SENDER is 'none'" in problem) == ("error", True)
 
 
+@pytest.mark.parametrize(
+    ("config", "hints"),
+    [
+        ({"ZEROTRUST_SMS_PREFIXES": ["+352", "+44"]}, ["+352"]),
+        ({"ZEROTRUST_SMS_PREFIXES": ["LU", "GB"]}, ["LU"]),
+        ({"ZEROTRUST_SMS_PREFIXES": ["+352"], "ZEROTRUST_SMS_PER_PREFIX_HOUR": 200}, []),
+        ({"ZEROTRUST_SMS_PREFIXES": ["+44", "CA"]}, []),
+        ({"ZEROTRUST_SMS_PREFIXES": ["+352"], "ZEROTRUST_SMS_SENDER": "none"}, []),
+    ],
+)
+def test_a_small_country_shares_a_budget_of_messages(
+    make: Callable[..., Site], config: dict[str, Any], hints: list[str]
+) -> None:
+    site = make(**{"ZEROTRUST_SMS_SENDER": "app", **config})
+    site.zt.text_sender(lambda number, text: None)
+    said = found(site, "numbers")
+    assert [severity for severity, _ in said] == ["hint"] * len(hints)
+    assert all(f"in {hint} can share" in problem for hint, (_, problem) in zip(hints, said, strict=True))
+
+
 def test_errors_end_with_1_and_say_how_to_mend(make: Callable[..., Site]) -> None:
     said = doctor(make(SESSION_COOKIE_SECURE=False))
     assert said.exit_code == 1

@@ -63,6 +63,26 @@ def test_numbers_with_the_same_first_six_digits_share_a_budget(make_desk):
     assert press(desk, number(1, prefix="+447701"), user="v") is None
 
 
+def test_a_spent_budget_of_all_is_logged_once_an_hour_and_names_its_setting(make_desk, caplog):
+    desk = make_desk(resend_s=0.0, sms_per_prefix_hour=4)
+    for n in range(6):
+        press(desk, number(n), user=f"u{n}", n=n)
+    (said,) = caplog.messages
+    assert said.startswith("3 messages to numbers that begin with +447700 went out within an hour")
+    assert "ZEROTRUST_SMS_PER_PREFIX_HOUR" in said
+    desk.clock.tick(2 * HOUR_S)
+    for n in range(6):
+        press(desk, number(n), user=f"u{n}", n=10 + n)
+    assert len(caplog.messages) == 2
+
+
+def test_a_spent_budget_of_one_user_is_not_logged(make_desk, caplog):
+    desk = make_desk(resend_s=0.0)
+    for n in range(8):
+        press(desk, number(1), n=n)
+    assert caplog.messages == []
+
+
 def test_all_messages_together_have_a_budget(make_desk):
     desk = make_desk(resend_s=0.0, sms_total_hour=10)
     answers = [press(desk, number(n, prefix=f"+4477{n:02d}"), user=f"u{n}", n=n) for n in range(12)]

@@ -11,9 +11,10 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from flask_zerotrust.cli.doctor.findings import Check, Finding, Patient
-from flask_zerotrust.config import CLOCK_SLACK_S
+from flask_zerotrust.config import CLOCK_SLACK_S, Settings
 from flask_zerotrust.delivery.smtp import SmtpMailer, trouble
 from flask_zerotrust.errors import StoreError
+from flask_zerotrust.factors.phone_numbers import is_small
 from flask_zerotrust.sessions.record import Record
 
 # Where Twilio's client sends.
@@ -135,4 +136,19 @@ def skew(ahead_s: float, whose: str) -> Iterator[Finding]:
     )
 
 
-CHECKS: tuple[Check, ...] = (sender, clock)
+def numbers(patient: Patient) -> Iterator[Finding]:
+    """Look for a small country in which all users of one network share a budget of messages."""
+    settings, limit = patient.guard.settings, Settings().sms_per_prefix_hour
+    if settings.sms_sender == "none" or settings.sms_per_prefix_hour != limit:
+        return
+    small = [entry for entry in settings.sms_prefixes if is_small(entry)]
+    if small:
+        text = (
+            f"All users of one mobile network in {', '.join(small)} can share the first six digits of their "
+            f"numbers, and with them {limit} messages an hour."
+        )
+        mend = "Set ZEROTRUST_SMS_PER_PREFIX_HOUR to what your busiest hour needs."
+        yield Finding("hint", "numbers", text, mend)
+
+
+CHECKS: tuple[Check, ...] = (sender, clock, numbers)
