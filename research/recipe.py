@@ -67,7 +67,9 @@ def make(
     )
     again = [recording for recording in strangers if recording.source == "sapimouse"]
     metrics["leak"] = figures.leak(again, model.scorer(), seed=2)
-    return bundle.write_bundle(out, model, name="default", provenance=provenance(), metrics=metrics)
+    return bundle.write_bundle(
+        out, model.scorer(), seed=SEED, name="default", provenance=provenance(), metrics=metrics
+    )
 
 
 def people(folder: str | Path) -> Iterator[Recording]:

@@ -132,7 +132,7 @@ class Budgets(Kept):
         update(self._store, key, step, ttl_s=_HOUR_S + _SLOT_S)
 
     def _warn(self, kind: str, name: str, limit: int) -> None:
-        """Log once an hour that a budget of all users is spent: only the site can tell fraud from success."""
+        """Log once an hour that a budget of all users is spent. The site can tell fraud from success."""
         setting = _SETTINGS.get(kind)
         if setting is not None and self._store.claim(f"spent:{kind}:{name}", ttl_s=_HOUR_S):
             log.warning(

@@ -27,7 +27,7 @@ from flask_zerotrust.cli.common import (
 from flask_zerotrust.cli.progress_bar import Bar
 from flask_zerotrust.errors import ConfigError, RecordingError
 from flask_zerotrust.recordings.files import Recording
-from flask_zerotrust.risk.model import BundleScorer, load_bundle
+from flask_zerotrust.risk.model import DEFAULT_SHA256, BundleScorer, load_bundle
 
 if TYPE_CHECKING:
     from flask_zerotrust.training.replay_memory import Remembered
@@ -36,9 +36,14 @@ if TYPE_CHECKING:
 @group.command()
 @files_argument
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the new bundle.")
-@click.option("--calibrate-on", multiple=True, help="Recordings of people that only set the thresholds.")
+@click.option("--from-scratch", is_flag=True, help="Do not begin with the model that ships.")
+@click.option(
+    "--calibrate-on",
+    multiple=True,
+    help="Recordings of people that only set the thresholds, with --from-scratch.",
+)
 @click.option("--name", default="custom", show_default=True, help="Name of the model in its manifest.")
-@click.option("--trees", type=click.IntRange(1), help="Size of the model; fewer are quicker and duller.")
+@click.option("--trees", type=click.IntRange(1), help="How many are fitted; fewer are quicker and duller.")
 @click.option(
     "--render/--no-render", default=True, help="Show sessions through simulated browsers (default)."
 )
@@ -49,6 +54,7 @@ if TYPE_CHECKING:
 def train(
     files: tuple[str, ...],
     out: Path,
+    from_scratch: bool,
     calibrate_on: tuple[str, ...],
     name: str,
     trees: int | None,
@@ -58,33 +64,36 @@ def train(
     skip_bad: bool,
     as_json: bool,
 ) -> None:
-    """Fit a model to people and bots, and write its bundle."""
+    """Train the model that ships further with people and bots, and write the bundle."""
     from threadpoolctl import threadpool_limits
 
     from flask_zerotrust.training import bundle, fit
+    from flask_zerotrust.training.further import train_further
 
+    if calibrate_on and not from_scratch:
+        raise ConfigError(
+            "--calibrate-on needs --from-scratch: a model that is trained further keeps its thresholds. "
+            "The calibrate command sets them by your own people."
+        )
     new_folder(out)
+    terms: dict[str, Any] = {"seed": seed, "jobs": jobs, "render": render}
+    if trees is not None:
+        terms["trees"] = trees
     with Bar() as bar, bad_lines(skip_bad) as on_bad:
         shown = list(bar.over(read(files, on_bad), "reading"))
-        people = list(read(calibrate_on, on_bad))
-        _warn_of_simulated_people(shown)
+        sources = Counter(f"{r.source} ({r.label or 'no label'})" for r in shown)
+        provenance: dict[str, Any] = {"sessions": dict(sorted(sources.items())), "rendered": render}
         with threadpool_limits(jobs):
-            model = fit.train(
-                shown,
-                seed=seed,
-                jobs=jobs,
-                render=render,
-                calibration=people,
-                trees=trees or fit.TREES,
-                progress=bar,
-            )
-    sources = Counter(f"{r.source} ({r.label or 'no label'})" for r in shown)
-    provenance = {
-        "sessions": dict(sorted(sources.items())),
-        "calibrated_on": dict(sorted(Counter(r.source for r in people).items())),
-        "rendered": render,
-    }
-    sha256 = bundle.write_bundle(out, model, name=name, provenance=provenance)
+            if from_scratch:
+                _warn_of_simulated_people(shown)
+                people = list(read(calibrate_on, on_bad))
+                model = fit.train(shown, calibration=people, progress=bar, **terms).scorer()
+                provenance["calibrated_on"] = dict(sorted(Counter(r.source for r in people).items()))
+            else:
+                start = load_bundle()
+                model = train_further(start, shown, progress=bar, **terms)
+                provenance["began_with"] = {"sha256": DEFAULT_SHA256, **start.manifest["provenance"]}
+    sha256 = bundle.write_bundle(out, model, seed=seed, name=name, provenance=provenance)
     if as_json:
         click.echo(json.dumps({"bundle": str(out), "sha256": sha256, **provenance}))
         return

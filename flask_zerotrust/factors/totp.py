@@ -72,7 +72,7 @@ class TotpFactor:
     --------
     >>> token = TotpFactor("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", digits=8, period_s=60, algorithm="SHA256")
     >>> token.code(at=1_700_000_000)
-    '05893406'
+    '92633517'
     """
 
     secret: str = field(repr=False)
@@ -127,9 +127,15 @@ class TotpFactor:
 
     def provisioning_uri(self, *, account: str, issuer: str) -> str:
         """Return the ``otpauth://`` address that a QR code carries to the app; it holds the secret."""
-        digest = getattr(hashlib, self.algorithm.lower())
-        totp = pyotp.TOTP(self.secret, digits=self.digits, digest=digest, interval=self.period_s)
-        return totp.provisioning_uri(name=account, issuer_name=issuer)
+        # Not pyotp.TOTP: it refuses secrets of 80 bits.
+        return pyotp.utils.build_uri(
+            self.secret,
+            account,
+            issuer=issuer,
+            algorithm=self.algorithm.lower(),
+            digits=self.digits,
+            period=self.period_s,
+        )
 
     def _step(self, at: float) -> int:
         return int(at // self.period_s)

@@ -1,4 +1,4 @@
-"""Writes a fitted model as the bundle that the scorer loads."""
+"""Writes a model as the bundle that it is loaded from."""
 
 from __future__ import annotations
 
@@ -15,40 +15,47 @@ import sklearn
 
 from flask_zerotrust.bundles import MANIFEST
 from flask_zerotrust.movement import FEATURE_NAMES
-from flask_zerotrust.risk.model import ARRAYS, SCHEMA, Calibration, Trees, features_sha256
-from flask_zerotrust.training.fit import Artefact
+from flask_zerotrust.risk.model import (
+    ARRAYS,
+    SCHEMA,
+    BundleScorer,
+    Calibration,
+    Trees,
+    features_sha256,
+)
 
 
 def write_bundle(
     folder: str | Path,
-    artefact: Artefact,
+    scorer: BundleScorer,
     *,
+    seed: int,
     name: str = "custom",
-    provenance: dict[str, Any] | None = None,
+    provenance: dict[str, Any],
     metrics: dict[str, Any] | None = None,
 ) -> str:
     """Write arrays and manifest; return the SHA-256 of the manifest (``ZEROTRUST_MODEL_SHA256``).
 
-    The same artefact gives the same bytes.
+    The same model gives the same bytes.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    data = _arrays(artefact)
+    data = _arrays(scorer)
     manifest = {
         "schema": SCHEMA,
         "name": name,
         "features": list(FEATURE_NAMES),
         "features_sha256": features_sha256(),
         "arrays_sha256": hashlib.sha256(data).hexdigest(),
-        "policy": asdict(artefact.policy),
-        "seed": artefact.seed,
+        "policy": asdict(scorer.policy),
+        "seed": seed,
         "libraries": {
             "python": platform.python_version(),
             "numpy": np.__version__,
             "scikit-learn": sklearn.__version__,
         },
-        "provenance": {**artefact.provenance, **(provenance or {})},
-        "metrics": {**artefact.metrics, **(metrics or {})},
+        "provenance": provenance,
+        "metrics": metrics or {},
     }
     text = (json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
     (folder / ARRAYS).write_bytes(data)
@@ -56,14 +63,14 @@ def write_bundle(
     return hashlib.sha256(text).hexdigest()
 
 
-def _arrays(artefact: Artefact) -> bytes:
-    networks, second = artefact.networks, artefact.seconds.whole
+def _arrays(scorer: BundleScorer) -> bytes:
+    networks, second = scorer.networks, scorer.second
     layers: dict[str, Any] = {f"weights_{i}": values for i, values in enumerate(networks.weights)}
     layers |= {f"offsets_{i}": values for i, values in enumerate(networks.offsets)}
     out = io.BytesIO()
     np.savez_compressed(
         out,
-        **_grown(artefact.trees, artefact.calibration),
+        **_grown(scorer.trees, scorer.calibration),
         centre=networks.centre,
         spread=networks.spread,
         **layers,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import joblib
@@ -37,7 +37,7 @@ _L2 = 5.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Artefact:
-    """Everything a fit brought: what a bundle is written from, and what a report is made of.
+    """Everything a fit brought: the model, and what a report is made of.
 
     Attributes
     ----------
@@ -65,11 +65,9 @@ class Artefact:
     out_of_fold: Floats
     table: Table
     seed: int
-    provenance: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, Any] = field(default_factory=dict)
 
     def scorer(self) -> BundleScorer:
-        """Return what loading the written bundle would give."""
+        """Return the model, as loading its bundle would give it."""
         return BundleScorer(
             self.trees, self.networks, self.calibration, self.seconds.whole, self.policy, {}
         )
@@ -126,7 +124,7 @@ def train(
         rough_views=rough_views,
         progress=progress,
     )
-    _check(table)
+    check(table)
     people = tabulate(calibration, seed=seed + 1, jobs=jobs, render=render, person_views=1, rough_views=0)
     size = _Size(seed=seed, trees=trees, nets=nets, bins=bins)
     raw = _out_of_fold(table, size, of=folds, jobs=jobs, progress=progress)
@@ -238,7 +236,8 @@ def boosted(table: Table, *, seed: int, trees: int = TREES, bins: int = BINS) ->
     return model.fit(table.features, table.bot, sample_weight=weights(table))
 
 
-def _check(table: Table) -> None:
+def check(table: Table) -> None:
+    """Raise ConfigError if a table has too few people or families of bots, or a feature without a value."""
     people = np.unique(table.group[~table.bot]).size
     families = np.unique(table.group[table.bot]).size
     if people < FOLDS or families < FOLDS:

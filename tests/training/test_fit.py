@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +50,10 @@ def visits() -> list[Recording]:
     return people + list(bots(12, rng=np.random.default_rng(2), families=FAMILIES, strokes=12))
 
 
+def written(folder: Path, artefact: fit.Artefact) -> str:
+    return write_bundle(folder, artefact.scorer(), seed=artefact.seed, provenance={"data": "made up"})
+
+
 @pytest.fixture(scope="module")
 def artefact():
     return fit.train(visits(), seed=3, **SMALL)
@@ -57,14 +62,14 @@ def artefact():
 @pytest.mark.slow
 def test_fitting_again_gives_the_same_bytes(artefact, tmp_path):
     again = fit.train(visits(), seed=3, **SMALL)
-    assert write_bundle(tmp_path / "a", artefact) == write_bundle(tmp_path / "b", again)
+    assert written(tmp_path / "a", artefact) == written(tmp_path / "b", again)
     assert (tmp_path / "a" / "model.npz").read_bytes() == (tmp_path / "b" / "model.npz").read_bytes()
 
 
 @pytest.mark.slow
 def test_another_seed_gives_another_model(artefact, tmp_path):
     other = fit.train(visits(), seed=4, **SMALL)
-    assert write_bundle(tmp_path / "a", artefact) != write_bundle(tmp_path / "b", other)
+    assert written(tmp_path / "a", artefact) != written(tmp_path / "b", other)
 
 
 @pytest.mark.slow
@@ -109,7 +114,7 @@ def test_a_model_that_judges_a_family_has_seen_neither_its_kin_nor_the_one_that_
 
 @pytest.mark.slow
 def test_a_written_bundle_scores_like_the_artefact(artefact, tmp_path):
-    sha256 = write_bundle(tmp_path, artefact, provenance={"data": "made up"})
+    sha256 = written(tmp_path, artefact)
     scorer = load_bundle(tmp_path, sha256)
     rows = artefact.table.features[:50]
     np.testing.assert_allclose(scorer.log_odds(rows), artefact.scorer().log_odds(rows), atol=1e-12)

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from flask_zerotrust.cli import group
 from flask_zerotrust.movement import FEATURE_NAMES
 from flask_zerotrust.recordings import files as recordings
+from flask_zerotrust.risk.model import DEFAULT_SHA256, load_bundle
 
 LINE_KEYS = ["session", "user", "label", "source", "strokes", "after", "reasons"]
 
@@ -142,17 +143,40 @@ def test_features_are_a_labelled_table(visits: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_train_writes_a_bundle_that_scores(visits: Path, tmp_path: Path) -> None:
-    """Trained and used by two commands; told that simulated people are no people."""
-    result = done("train", visits, "--out", tmp_path / "bundle", "--json", "--no-render", "--trees", "20")
-    assert "simulated people" in result.stderr
-    said = json.loads(result.stdout)
+@pytest.mark.parametrize("scratch", [(), ("--from-scratch",)])
+def test_train_writes_a_bundle_that_scores(visits: Path, tmp_path: Path, scratch: tuple[str, ...]) -> None:
+    """Trained and used by two commands."""
+    words = ("--out", tmp_path / "bundle", "--json", "--no-render", "--trees", "20", *scratch)
+    said = json.loads(done("train", visits, *words).stdout)
     assert said["sessions"]["linear (bot)"] == 2
     scored = lines(done("score", visits, "--json", "--model", tmp_path / "bundle").stdout)
     risks: dict[str, list[float]] = {"human": [], "bot": []}
     for line in scored:
         risks[line["label"]].append(line["after"]["all"]["risk"])
     assert sum(risks["human"]) / 4 < sum(risks["bot"]) / 8
+
+
+def test_a_model_trained_further_names_the_one_it_began_with(visits: Path, tmp_path: Path) -> None:
+    """With the data that made it: both are what the new model has seen."""
+    done("train", visits, "--out", tmp_path, "--no-render", "--trees", "1")
+    provenance = json.loads((tmp_path / "manifest.json").read_text())["provenance"]
+    assert provenance["began_with"] == {"sha256": DEFAULT_SHA256, **load_bundle().manifest["provenance"]}
+    assert provenance["sessions"]["simulated_people (human)"] == 4
+
+
+def test_a_model_from_scratch_of_simulated_people_is_warned_of(visits: Path, tmp_path: Path) -> None:
+    """It would call most recorded people bots. Trained further, they only add to what a model knows."""
+    words = ("--no-render", "--trees", "1")
+    scratch = done("train", visits, "--out", tmp_path / "scratch", "--from-scratch", *words)
+    assert "4 sessions are of simulated people" in scratch.stderr
+    assert "simulated" not in done("train", visits, "--out", tmp_path / "further", *words).stderr
+
+
+def test_a_model_trained_further_has_no_people_to_calibrate_on(visits: Path, tmp_path: Path) -> None:
+    refused = run("train", visits, "--out", tmp_path / "bundle", "--calibrate-on", visits)
+    assert refused.exit_code == 2
+    assert "--calibrate-on needs --from-scratch" in refused.stderr
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_train_says_at_once_where_it_cannot_write(tmp_path: Path) -> None:

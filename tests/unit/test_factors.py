@@ -172,6 +172,20 @@ def test_the_address_for_the_qr_code_names_issuer_and_account():
     assert dict(urllib.parse.parse_qsl(parts.query)) == {"secret": RFC_SECRET, "issuer": "The Bank"}
 
 
+def test_the_address_names_what_differs_from_a_usual_app():
+    """Also of an existing secret of 80 bits, which pyotp's own class refuses."""
+    factor = TotpFactor("JBSWY3DPEHPK3PXP", digits=8, period_s=60, algorithm="SHA256")
+    query = urllib.parse.urlsplit(factor.provisioning_uri(account="ada", issuer="Bank")).query
+    parts = {
+        "secret": "JBSWY3DPEHPK3PXP",
+        "issuer": "Bank",
+        "algorithm": "SHA256",
+        "digits": "8",
+        "period": "60",
+    }
+    assert dict(urllib.parse.parse_qsl(query)) == parts
+
+
 def test_nothing_can_be_sent_to_an_authenticator_app():
     with pytest.raises(ConfigError, match="authenticator app"):
         TotpFactor(RFC_SECRET).send("123456", action="a", host="h")

@@ -144,8 +144,8 @@ def numbers(patient: Patient) -> Iterator[Finding]:
     small = [entry for entry in settings.sms_prefixes if is_small(entry)]
     if small:
         text = (
-            f"All users of one mobile network in {', '.join(small)} can share the first six digits of their "
-            f"numbers, and with them {limit} messages an hour."
+            f"All users of one mobile network in {', '.join(small)} can share the first six digits of "
+            f"their numbers, and with them {limit} messages an hour."
         )
         mend = "Set ZEROTRUST_SMS_PER_PREFIX_HOUR to what your busiest hour needs."
         yield Finding("hint", "numbers", text, mend)
