@@ -29,6 +29,9 @@ def _short(value: Any) -> str:
         return f"{value:_.10g}"
     if isinstance(value, tuple) and len(value) > 5:
         return f"[{', '.join(map(repr, value[:5]))}, and {len(value) - 5} more]"
+    if dataclasses.is_dataclass(value):
+        entries = dataclasses.fields(value)
+        return "{" + ", ".join(f"{f.name!r}: {_short(f.default)}" for f in entries) + "}"
     return repr(list(value)) if isinstance(value, tuple) else repr(value)
 
 

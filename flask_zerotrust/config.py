@@ -15,6 +15,28 @@ PREFIX = "ZEROTRUST_"
 #: Seconds that two synchronised clocks can differ. A time further ahead is forged or broken.
 CLOCK_SLACK_S = 5.0
 
+#: Life in seconds of an unanswered challenge.
+CHALLENGE_S = 900.0
+#: Life in seconds of a sent code. NIST SP 800-63B-4, section 3.1.3.3: at most 600.
+CODE_S = 300.0
+#: Tries that a challenge takes.
+CODE_TRIES = 5
+#: Wrong codes after which a factor pauses, longer each time.
+FACTOR_FAILURES = 10
+#: Seconds between two sent codes.
+RESEND_S = 30.0
+#: Longest wait in seconds for Twilio or the mail server.
+PROVIDER_TIMEOUT_S = 10.0
+#: Seconds for which a required challenge is remembered for a user.
+LATCH_S = 86_400.0
+#: Life in seconds of a page token.
+TOKEN_S = 3_600.0
+#: Bytes and events of the largest batch: what collector.js sends.
+MAX_BATCH_BYTES = 16_384
+MAX_BATCH_EVENTS = 1_500
+#: Bytes of the largest form that is kept through a step-up.
+PARK_BYTES = 65_536
+
 #: Letters of the contact in messages to owners, which have to fit into a text message.
 MAX_SUPPORT_CHARS = 100
 
@@ -66,6 +88,85 @@ NEVER_PARK = tuple(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsLimits:
+    """Most text messages an hour, each from 1 to 10,000,000.
+
+    Attributes
+    ----------
+    number : int
+        To one number. Browsers that are known to the user have as many of their own.
+    user : int
+        For one user. Browsers that are known to the user have as many of their own.
+    prefix : int
+        To numbers that share their first six digits.
+    total : int
+    """
+
+    number: int = 5
+    user: int = 6
+    prefix: int = 60
+    total: int = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailLimits:
+    """Most mails an hour, each from 1 to 10,000,000.
+
+    Attributes
+    ----------
+    address : int
+        To one address. Browsers that are known to the user have as many of their own.
+    user : int
+        For one user. Browsers that are known to the user have as many of their own.
+    total : int
+    """
+
+    address: int = 5
+    user: int = 6
+    total: int = 1_000
+
+
+_MAX_LIMIT = 10_000_000
+
+# What became of keys of before.
+_FORMER = {
+    "BIND_BROWSER": "A session always counts in one browser only: leave it out.",
+    "FACTOR_PAUSE_S": "The first pause is always 60 s: leave it out.",
+    "UNKNOWN_GRANT_S": "Set ZEROTRUST_KEYLESS_S.",
+    "MODEL_SHA256": "Add the hash to ZEROTRUST_MODEL: 'FOLDER#sha256=HASH'.",
+    "TWILIO_TIMEOUT_S": f"It is always {PROVIDER_TIMEOUT_S:g}: leave it out.",
+    "SMTP_TIMEOUT_S": f"It is always {PROVIDER_TIMEOUT_S:g}: leave it out.",
+    **{
+        name: f"It is always {value:g}: leave it out."
+        for name, value in {
+            "CHALLENGE_S": CHALLENGE_S,
+            "CODE_S": CODE_S,
+            "CODE_TRIES": CODE_TRIES,
+            "FACTOR_FAILURES": FACTOR_FAILURES,
+            "RESEND_S": RESEND_S,
+            "LATCH_S": LATCH_S,
+            "TOKEN_S": TOKEN_S,
+            "MAX_BATCH_BYTES": MAX_BATCH_BYTES,
+            "MAX_BATCH_EVENTS": MAX_BATCH_EVENTS,
+            "PARK_BYTES": PARK_BYTES,
+        }.items()
+    },
+    **{
+        name: f"Set ZEROTRUST_{name.partition('_')[0]}_LIMITS = {{{entry!r}: ...}}."
+        for name, entry in {
+            "SMS_PER_NUMBER_HOUR": "number",
+            "SMS_PER_USER_HOUR": "user",
+            "SMS_PER_PREFIX_HOUR": "prefix",
+            "SMS_TOTAL_HOUR": "total",
+            "EMAIL_PER_ADDRESS_HOUR": "address",
+            "EMAIL_PER_USER_HOUR": "user",
+            "EMAIL_TOTAL_HOUR": "total",
+        }.items()
+    },
+}
+
+
 def _setting(
     default: Any, doc: str, *, low: float | None = None, high: float | None = None, secret: bool = False
 ) -> Any:
@@ -99,8 +200,11 @@ class Settings:
     )
     expose_risk: bool = _setting(False, "serve the live status endpoint; a shown score is an oracle")
 
-    model: str | None = _setting(None, "folder of a model bundle; None is the one that ships")
-    model_sha256: str | None = _setting(None, "SHA-256 that the bundle's manifest must have")
+    model: str | None = _setting(
+        None,
+        "folder of a model bundle and the SHA-256 of its manifest, such as 'my-model#sha256=4f1c...'; "
+        "None is the one that ships",
+    )
     max_risk: float | None = _setting(
         None, "default of max_risk: a higher risk is challenged; None takes the model's own", low=0, high=1
     )
@@ -139,13 +243,6 @@ class Settings:
     session_s: float = _setting(
         86_400.0, "how long a session's record is kept after its last batch", low=60, high=2_678_400
     )
-    latch_s: float = _setting(
-        86_400.0, "how long a required challenge is remembered for the user", low=60, high=2_678_400
-    )
-
-    max_batch_bytes: int = _setting(16_384, "largest body the collector reads", low=1_024, high=1_048_576)
-    max_batch_events: int = _setting(1_500, "most events in one batch", low=16, high=100_000)
-    token_s: float = _setting(3_600.0, "how long a page token is good for", low=30, high=86_400)
 
     record_dir: str | None = _setting(
         None,
@@ -169,14 +266,6 @@ class Settings:
         180, "days that a movement profile is kept after it last learnt something", low=1, high=3_650
     )
 
-    challenge_s: float = _setting(900.0, "life of an unanswered challenge", low=60, high=3_600)
-    code_s: float = _setting(300.0, "life of a sent code (NIST 800-63B: at most 600)", low=30, high=600)
-    code_tries: int = _setting(5, "tries a challenge", low=1, high=10)
-    resend_s: float = _setting(30.0, "pause between two sent codes", low=0, high=600)
-    factor_failures: int = _setting(
-        10, "wrong codes after which that factor pauses, longer each time", low=3, high=100
-    )
-    park_bytes: int = _setting(65_536, "largest form kept through a step-up", low=0, high=262_144)
     never_park: tuple[str, ...] = _setting(
         NEVER_PARK, "parts of field names whose values are never kept through a step-up"
     )
@@ -209,16 +298,7 @@ class Settings:
     sms_denied: tuple[str, ...] = _setting(
         DENIED_KINDS, "kinds of numbers, countries ('JM') and prefixes ('+4479') that get no messages"
     )
-    sms_per_number_hour: int = _setting(
-        5, "messages an hour to one number, apart for known browsers", low=1, high=1_000
-    )
-    sms_per_user_hour: int = _setting(
-        6, "messages an hour for one user, apart for known browsers", low=1, high=1_000
-    )
-    sms_per_prefix_hour: int = _setting(
-        60, "messages an hour to numbers that share their first six digits", low=1, high=1_000_000
-    )
-    sms_total_hour: int = _setting(1_000, "messages an hour altogether", low=1, high=10_000_000)
+    sms_limits: SmsLimits = _setting(SmsLimits(), "most text messages an hour; what you leave out stays")
     twilio_account_sid: str | None = _setting(None, "Twilio account, AC...")
     twilio_auth_token: str | None = _setting(None, "Twilio auth token", secret=True)
     twilio_api_key: str | None = _setting(None, "Twilio API key, SK..., in place of the auth token")
@@ -229,16 +309,9 @@ class Settings:
     twilio_verify_service: str | None = _setting(
         None, "Twilio Verify service, VA..., whose codes have six digits"
     )
-    twilio_timeout_s: float = _setting(10.0, "longest wait for Twilio", low=0.1, high=60)
 
     email_sender: EmailSender = _setting("none", "none, console (development only) or smtp")
-    email_per_address_hour: int = _setting(
-        5, "mails an hour to one address, apart for known browsers", low=1, high=1_000
-    )
-    email_per_user_hour: int = _setting(
-        6, "mails an hour for one user, apart for known browsers", low=1, high=1_000
-    )
-    email_total_hour: int = _setting(1_000, "mails an hour altogether", low=1, high=10_000_000)
+    email_limits: EmailLimits = _setting(EmailLimits(), "most mails an hour; what you leave out stays")
     smtp_host: str | None = _setting(None, "server that takes the site's mail")
     smtp_port: int = _setting(587, "its port: 587 with starttls, 465 with ssl", low=1, high=65_535)
     smtp_security: SmtpSecurity = _setting(
@@ -247,7 +320,11 @@ class Settings:
     smtp_user: str | None = _setting(None, "user to log in with; None does not log in")
     smtp_password: str | None = _setting(None, "password of that user", secret=True)
     smtp_from: str | None = _setting(None, "sender, such as 'Bank <no-reply@bank.example>'")
-    smtp_timeout_s: float = _setting(10.0, "longest wait for a connection and an answer", low=0.1, high=60)
+
+    def model_and_hash(self) -> tuple[str | None, str | None]:
+        """Return the folder of the model and the SHA-256 of its manifest, each None if not named."""
+        folder, mark, sha256 = (self.model or "").partition("#sha256=")
+        return folder or None, sha256 if mark else None
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, Any]) -> Settings:
@@ -289,6 +366,12 @@ class Settings:
             raise ConfigError(
                 f"{PREFIX}SUPPORT must be one line of at most {MAX_SUPPORT_CHARS} characters, such as "
                 f"'help@bank.example', got {self.support!r}."
+            )
+        sha256 = self.model_and_hash()[1]
+        if sha256 is not None and re.fullmatch("[0-9a-f]{64}", sha256) is None:
+            raise ConfigError(
+                f"{PREFIX}MODEL must be a folder, or a folder, '#sha256=' and 64 hexadecimal digits, got "
+                f"{self.model!r}."
             )
         self._check_frames()
         self._check_numbers()
@@ -371,6 +454,9 @@ class Settings:
 
 
 def _unknown(key: str, known: list[str]) -> str:
+    former = _FORMER.get(key.removeprefix(PREFIX))
+    if former is not None:
+        return f"{key} is no longer a setting. {former}"
     near = difflib.get_close_matches(key, known, n=1)
     hint = f"Did you mean {near[0]}?" if near else "See the configuration page of the docs for all keys."
     return f"{key} is not a setting of Flask-ZeroTrust. {hint}"
@@ -387,6 +473,8 @@ def _checked(key: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
         return value
     if get_origin(hint) is tuple:
         return _words(key, value)
+    if hint in (SmsLimits, EmailLimits):
+        return _limits(key, value, hint)
     wanted = next(t for t in (bool, float, int, str) if t is hint or t in options)
     _check_type(key, value, wanted, secret=limits["secret"])
     _check_range(key, value, limits)
@@ -398,6 +486,18 @@ def _words(key: str, value: Any) -> tuple[str, ...]:
     if not listed or not all(isinstance(part, str) and part for part in value):
         raise ConfigError(f"{key} must be a list of strings that are not empty, got {value!r}.")
     return tuple(value)
+
+
+def _limits(key: str, value: Any, kind: type[SmsLimits] | type[EmailLimits]) -> SmsLimits | EmailLimits:
+    if isinstance(value, kind):
+        return value
+    names = [f.name for f in fields(kind)]
+    if not isinstance(value, Mapping) or not set(value) <= set(names):
+        raise ConfigError(f"{key} must be a dictionary with any of {', '.join(names)}, got {value!r}.")
+    for name, limit in value.items():
+        _check_type(f"{key}[{name!r}]", limit, int, secret=False)
+        _check_range(f"{key}[{name!r}]", limit, {"low": 1, "high": _MAX_LIMIT})
+    return kind(**value)
 
 
 def _check_type(key: str, value: Any, wanted: type, *, secret: bool) -> None:

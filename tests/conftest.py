@@ -19,6 +19,7 @@ from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.stores import MemoryStore, SQLiteStore, Store
 from tests.clock import Clock
 from tests.compiled import share_compiled_rules, share_compiled_templates, share_the_model
+from tests.constants import set_constants
 from tests.desk import NUMBER, Desk
 from tests.servers import RedisServer, empty_redis, redis_server
 from tests.twilio_server import SID, TOKEN, serve_twilio
@@ -135,12 +136,14 @@ def a_redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])
-def make_desk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Desk]]:
-    """Return a function that makes a desk with the given settings, on the store of this test."""
+def make_desk(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Desk]]:
+    """Return a function that makes a desk with some settings and constants, on the store of this test."""
     with every_store(request, tmp_path) as (store, clock):
 
         def make(**settings: Any) -> Desk:
-            return Desk(store=store, clock=clock, **settings)
+            return Desk(store=store, clock=clock, **set_constants(monkeypatch, settings))
 
         yield make
 

@@ -6,12 +6,14 @@ import json
 import logging
 import unicodedata
 
+from flask_zerotrust import config
 from flask_zerotrust.challenge.records import Kept, pool_of
-from flask_zerotrust.config import PREFIX
+from flask_zerotrust.config import PREFIX, Settings
 from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.phone_numbers import may_get_messages
-from flask_zerotrust.stores.base import reading, update
+from flask_zerotrust.keys import KeyRing
+from flask_zerotrust.stores.base import Store, reading, update
 
 log = logging.getLogger("flask_zerotrust")
 
@@ -37,7 +39,11 @@ KEPT_FOR_OWNERS = 2
 _RESERVED_PART = 4
 
 #: Budgets that all users share, and the setting of each.
-_SETTINGS = {"prefix": "SMS_PER_PREFIX_HOUR", "total": "SMS_TOTAL_HOUR", "mail-total": "EMAIL_TOTAL_HOUR"}
+_SETTINGS = {
+    "prefix": "SMS_LIMITS['prefix']",
+    "total": "SMS_LIMITS['total']",
+    "mail-total": "EMAIL_LIMITS['total']",
+}
 
 # A change of factors takes a step-up each, so an hour with more of them is no person's.
 NOTICES_HOUR = 12
@@ -49,6 +55,10 @@ class Budgets(Kept):
     Numbers, addresses and users have two budgets each: one for browsers known to the user (``known``)
     and one for all others. Prefixes and totals are shared, with a quarter kept for known browsers.
     """
+
+    def __init__(self, store: Store, keys: KeyRing, settings: Settings) -> None:
+        super().__init__(store, keys)
+        self._settings = settings
 
     def check_allowed(self, factor: Factor) -> None:
         """Raise ChallengeError ``not_allowed`` for a number of a country or kind that gets no messages."""
@@ -63,7 +73,7 @@ class Budgets(Kept):
 
         The pause belongs to user and recipient, so opening another challenge does not shorten it.
         """
-        pause_s = self._settings.resend_s
+        pause_s = config.RESEND_S
         digest = self._keys.digest("recipient", user, factor.recipient or factor.id)
         key = f"sent-lately:{pool_of(known)}:{digest}"
         until = repr(now + pause_s).encode()
@@ -85,19 +95,19 @@ class Budgets(Kept):
         trusted = known and not adding
         to = pool_of(trusted)
         if adding:
-            limit = s.email_per_address_hour if "@" in recipient else s.sms_per_number_hour
+            limit = s.email_limits.address if "@" in recipient else s.sms_limits.number
             self._spend("unproven", _mailbox(recipient), max(1, limit - KEPT_FOR_OWNERS), now)
         if "@" in recipient:
-            self._spend(f"address-{to}", _mailbox(recipient), s.email_per_address_hour, now)
-            self._spend(f"mail-user-{pool}", user, s.email_per_user_hour, now)
-            self._spend("mail-total", "", _shared(s.email_total_hour, known=trusted), now)
+            self._spend(f"address-{to}", _mailbox(recipient), s.email_limits.address, now)
+            self._spend(f"mail-user-{pool}", user, s.email_limits.user, now)
+            self._spend("mail-total", "", _shared(s.email_limits.total, known=trusted), now)
             return
-        self._spend(f"number-{to}", recipient, s.sms_per_number_hour, now)
-        self._spend(f"user-{pool}", user, s.sms_per_user_hour, now)
+        self._spend(f"number-{to}", recipient, s.sms_limits.number, now)
+        self._spend(f"user-{pool}", user, s.sms_limits.user, now)
         if recipient.startswith("+"):
             prefix = recipient[: 1 + _PREFIX_DIGITS]
-            self._spend("prefix", prefix, _shared(s.sms_per_prefix_hour, known=trusted), now)
-        self._spend("total", "", _shared(s.sms_total_hour, known=trusted), now)
+            self._spend("prefix", prefix, _shared(s.sms_limits.prefix, known=trusted), now)
+        self._spend("total", "", _shared(s.sms_limits.total, known=trusted), now)
 
     def spend_notice(self, factor: Factor, *, now: float) -> None:
         """Count one message without a code, or raise ChallengeError ``budget``.

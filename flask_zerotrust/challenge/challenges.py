@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from flask_zerotrust import config
 from flask_zerotrust.challenge.budgets import Budgets
 from flask_zerotrust.challenge.codes import SentCodes, read
 from flask_zerotrust.challenge.contacts import Contact, Contacts
@@ -45,6 +46,17 @@ class Challenges:
     settings : Settings
     totp : callable, optional
         Makes a knowing factor of a secret (``TotpFactor``); enrolment needs it.
+
+    Attributes
+    ----------
+    attempts : Attempts
+        Wrong codes, counted and paused.
+    budgets : Budgets
+        Messages that are sent.
+    questions : Questions
+        What browsers sign.
+    enrolment : Enrolment
+        Authenticator apps that are being added.
     """
 
     def __init__(
@@ -57,14 +69,13 @@ class Challenges:
     ) -> None:
         self._store = store
         self._keys = keys
-        self._settings = settings
-        self._pending = PendingStore(store, keys, settings)
-        self._codes = SentCodes(store, keys, settings)
-        self._attempts = Attempts(store, keys, settings)
-        self._budgets = Budgets(store, keys, settings)
-        self._questions = Questions(store, settings)
-        self._contacts = Contacts(store, keys, settings)
-        self._enrolment = Enrolment(store, keys, settings, totp=totp)
+        self._pending = PendingStore(store, keys)
+        self._codes = SentCodes(store, keys)
+        self.attempts = Attempts(store, keys)
+        self.budgets = Budgets(store, keys, settings)
+        self.questions = Questions(store)
+        self._contacts = Contacts(store, keys)
+        self.enrolment = Enrolment(store, keys, totp=totp)
 
     def open(
         self,
@@ -147,10 +158,10 @@ class Challenges:
             raise ChallengeError("not_sending")
         if pending.passed_at is not None:
             raise ChallengeError("used")
-        self._attempts.check_open(pending.user, factor, known=known, now=now)
-        self._budgets.check_allowed(factor)
-        self._budgets.cool_down(pending.user, factor, known=known, now=now)
-        self._budgets.spend(pending.user, factor, known=known, now=now)
+        self.attempts.check_open(pending.user, factor, known=known, now=now)
+        self.budgets.check_allowed(factor)
+        self.budgets.cool_down(pending.user, factor, known=known, now=now)
+        self.budgets.spend(pending.user, factor, known=known, now=now)
         if isinstance(factor, ProviderCodes):
             self._codes.make_there(pending, factor, factor, now=now)
         else:
@@ -178,13 +189,13 @@ class Challenges:
         code = read(factor, code)
         if pending.passed_at is not None:
             raise ChallengeError("used")
-        if pending.ends_at(life_s=self._settings.challenge_s) <= now:
+        if pending.ends_at(life_s=config.CHALLENGE_S) <= now:
             raise ChallengeError("gone")
-        self._attempts.check_open(pending.user, factor, known=known, now=now)
+        self.attempts.check_open(pending.user, factor, known=known, now=now)
         sent = self._codes.find(pending, factor, now=now) if factor.sends else None
         asked = self._asked(pending, factor)
-        self._attempts.slow(pending.user, factor, address, known=known)
-        one = self._attempts.count(pending, factor, known=known, now=now)
+        self.attempts.slow(pending.user, factor, address, known=known)
+        one = self.attempts.count(pending, factor, known=known, now=now)
         if sent is not None:
             use = self._codes.use_of(sent, pending, factor, code)
         elif isinstance(factor, Questioned):
@@ -192,16 +203,16 @@ class Challenges:
         else:
             use = factor.check(code, now=now)
         if use is None and sent is not None and self._codes.is_former(sent, pending, factor, code):
-            self._attempts.take_back(pending.user, factor, known=known)
+            self.attempts.take_back(pending.user, factor, known=known)
             raise ChallengeError("newer")
         if use is None:
             reason = wrong_by(self._store, pending.user, factor, code, now=now)
-            error = self._attempts.failed(one, pending.user, factor, known=known, now=now, address=address)
+            error = self.attempts.failed(one, pending.user, factor, known=known, now=now, address=address)
             error.reason = reason if error.reason == "wrong" else error.reason
             raise error
         claim_use(self._store, pending.user, factor.kind, use)
         self._codes.void(pending)
-        self._attempts.succeeded(pending.user, factor, known=known, now=now)
+        self.attempts.succeeded(pending.user, factor, known=known, now=now)
 
     def passed(
         self,
@@ -250,31 +261,6 @@ class Challenges:
         """Forget a challenge, its code and its form; its counters live on."""
         self._pending.remove(pending)
         self._codes.void(pending)
-
-    def unlock(self, user: str) -> bool:
-        """Open an account that is ``locked`` or pauses, in all browsers: for the site's support.
-
-        It should talk to the user first. Return whether wrong codes or pauses were counted.
-        """
-        return self._attempts.unlock(user)
-
-    def enrol_begin(self, user: str, session_id: str, *, now: float) -> str:
-        """Return the secret that this session is enrolling, a new one if there is none."""
-        return self._enrolment.begin(user, session_id, now=now)
-
-    def enrol_secret(self, user: str, session_id: str, *, now: float) -> str:
-        """Return the secret that this session is enrolling, or raise ChallengeError ``gone``."""
-        return self._enrolment.secret(user, session_id, now=now)
-
-    def enrol_confirm(self, user: str, session_id: str, code: str, *, now: float) -> str:
-        """Return the secret once a code shows that the app holds it; that code is then used.
-
-        Raises
-        ------
-        ChallengeError
-            ``format``, ``wrong``, ``used``, ``too_many`` (a new secret is needed) or ``gone``.
-        """
-        return self._enrolment.confirm(user, session_id, code, now=now)
 
     def contact_begin(
         self,
@@ -328,43 +314,24 @@ class Challenges:
         if not isinstance(factor, Tells):
             return False
         try:
-            self._budgets.check_allowed(factor)
-            self._budgets.spend_notice(factor, now=now)
+            self.budgets.check_allowed(factor)
+            self.budgets.spend_notice(factor, now=now)
         except ChallengeError:
             return False
         factor.tell(text)
         return True
 
-    def first_today(self, user: str, notice: str) -> bool:
-        """Return True once a day for a notice that a thief can cause again and again."""
-        return self._budgets.first_today(user, notice)
-
-    def note_told(self, user: str, notice: str) -> None:
-        """Keep that such a notice went out. If its worker ended before, the next cause sends it again."""
-        self._budgets.note_told(user, notice)
-
     def question(self, pending: Pending, factor: Factor) -> str | None:
         """Return what the browser is asked, as JSON; None for a factor that answers no questions."""
         if not isinstance(factor, Questioned):
             return None
-        return factor.question(self._questions.ask(_place(pending, factor), user=pending.user))
-
-    def new_key_question(self, user: str, session_id: str) -> bytes:
-        """Return the question for a key that this session is adding."""
-        return self._questions.ask(f"new:{session_id}:{user}", user=user)
-
-    def take_new_key_question(self, user: str, session_id: str) -> bytes:
-        """Return that question once, or raise ChallengeError ``stale``."""
-        asked = self._questions.take(f"new:{session_id}:{user}")
-        if asked is None:
-            raise ChallengeError("stale")
-        return asked
+        return factor.question(self.questions.ask(_place(pending, factor), user=pending.user))
 
     def _asked(self, pending: Pending, factor: Factor) -> bytes:
         """Return the question that an answer has to fit, and close it; empty where none is asked."""
         if not isinstance(factor, Questioned):
             return b""
-        asked = self._questions.take(_place(pending, factor))
+        asked = self.questions.take(_place(pending, factor))
         if asked is None:
             raise ChallengeError("stale")
         return asked
@@ -381,7 +348,7 @@ class Challenges:
         if parked is None or parked.too_large:
             return parked
         size, most = ("large", MAX_PARKED_LARGE) if parked.size > LARGE_BYTES else ("small", MAX_PARKED)
-        kept = self._store.increment(f"parked:{size}:{name}", ttl_s=self._settings.challenge_s)
+        kept = self._store.increment(f"parked:{size}:{name}", ttl_s=config.CHALLENGE_S)
         return parked if kept <= most else Parked(parked.path, too_large=True)
 
 

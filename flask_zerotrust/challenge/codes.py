@@ -6,6 +6,7 @@ import json
 import secrets
 from dataclasses import asdict, dataclass
 
+from flask_zerotrust import config
 from flask_zerotrust.challenge.pending import Pending
 from flask_zerotrust.challenge.records import Kept
 from flask_zerotrust.config import CLOCK_SLACK_S
@@ -64,7 +65,7 @@ class SentCodes(Kept):
 
     def _keep(self, pending: Pending, sent: SentCode) -> None:
         # Kept as long as a challenge can be, so that a late code is called late and not unknown.
-        self._store.put(_key(pending), json.dumps(asdict(sent)).encode(), ttl_s=self._settings.challenge_s)
+        self._store.put(_key(pending), json.dumps(asdict(sent)).encode(), ttl_s=config.CHALLENGE_S)
 
     def find(self, pending: Pending, factor: Factor, *, now: float) -> SentCode:
         """Return the code to compare with, or raise ChallengeError ``not_sent`` or ``expired``."""
@@ -72,7 +73,7 @@ class SentCodes(Kept):
         if sent is None or sent.factor_id != factor.id:
             raise ChallengeError("not_sent")
         # A code of the future was sent before the clock was set back: nobody can say how old it is.
-        if not -CLOCK_SLACK_S <= now - sent.sent_at < self._settings.code_s:
+        if not -CLOCK_SLACK_S <= now - sent.sent_at < config.CODE_S:
             raise ChallengeError("expired")
         return sent
 

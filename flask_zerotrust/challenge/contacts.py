@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from flask_zerotrust import config
 from flask_zerotrust.challenge.records import Sealed
 from flask_zerotrust.errors import ChallengeError
 
@@ -40,7 +41,7 @@ class Contacts(Sealed):
     def get(self, user: str, session_id: str, kind: str, *, now: float) -> Contact:
         """Return the contact that this session is adding, or raise ChallengeError ``gone``."""
         contact = Contact(**self._members(self._store.get(_key(session_id, user, kind))))
-        if (contact.user, contact.kind) != (user, kind) or now - contact.at >= self._settings.challenge_s:
+        if (contact.user, contact.kind) != (user, kind) or now - contact.at >= config.CHALLENGE_S:
             raise ChallengeError("gone")
         return contact
 

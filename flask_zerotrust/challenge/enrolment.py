@@ -6,10 +6,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from flask_zerotrust import config
 from flask_zerotrust.challenge.codes import normalise
 from flask_zerotrust.challenge.records import Sealed
 from flask_zerotrust.challenge.uses import claim_use, wrong_by
-from flask_zerotrust.config import Settings
 from flask_zerotrust.errors import ChallengeError, ConfigError
 from flask_zerotrust.factors.base import Factor, new_secret
 from flask_zerotrust.keys import KeyRing
@@ -33,17 +33,14 @@ class Enrolment(Sealed):
     ----------
     store : Store
     keys : KeyRing
-    settings : Settings
     totp : callable, optional
         Makes a knowing factor of a secret; passed in, so that challenges know no kind of factor.
     """
 
     purpose = "enrolling"
 
-    def __init__(
-        self, store: Store, keys: KeyRing, settings: Settings, *, totp: Callable[[str], Factor] | None
-    ) -> None:
-        super().__init__(store, keys, settings)
+    def __init__(self, store: Store, keys: KeyRing, *, totp: Callable[[str], Factor] | None) -> None:
+        super().__init__(store, keys)
         self._totp = totp
 
     def begin(self, user: str, session_id: str, *, now: float) -> str:
@@ -62,8 +59,8 @@ class Enrolment(Sealed):
         code = normalise(code)
         begun = self._find(user, session_id, now=now)
         factor = self._factor(begun.secret)
-        tries = self._store.increment(f"enrolling-tries:{begun.id}", ttl_s=2 * self._settings.challenge_s)
-        use = factor.check(code, now=now) if tries <= self._settings.code_tries else None
+        tries = self._store.increment(f"enrolling-tries:{begun.id}", ttl_s=2 * config.CHALLENGE_S)
+        use = factor.check(code, now=now) if tries <= config.CODE_TRIES else None
         if use is None:
             reason = wrong_by(self._store, user, factor, code, now=now)
             raise self._failed(user, session_id, tries, reason)
@@ -78,13 +75,13 @@ class Enrolment(Sealed):
 
     def _find(self, user: str, session_id: str, *, now: float) -> _Begun:
         begun = _Begun(**self._members(self._store.get(_key(user, session_id))))
-        if begun.user != user or now - begun.at >= self._settings.challenge_s:
+        if begun.user != user or now - begun.at >= config.CHALLENGE_S:
             raise ChallengeError("gone")
         return begun
 
     def _failed(self, user: str, session_id: str, tries: int, reason: str) -> ChallengeError:
         """Return what to say; after too many tries the secret goes, and the next page has a new one."""
-        if tries < self._settings.code_tries:
+        if tries < config.CODE_TRIES:
             return ChallengeError(reason)
         self._store.delete(_key(user, session_id))
         return ChallengeError("too_many")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from flask_zerotrust import config
 from flask_zerotrust.challenge.pending import Pending
 from flask_zerotrust.challenge.records import Kept, owner_of, pool_of
 from flask_zerotrust.errors import ChallengeError
@@ -69,9 +70,8 @@ class Attempts(Kept):
 
         Many tries at once each get their own number, so no more than the limit are ever compared.
         """
-        s = self._settings
-        of_challenge = self._store.increment(_tries(pending), ttl_s=2 * s.challenge_s)
-        if of_challenge > s.code_tries:
+        of_challenge = self._store.increment(_tries(pending), ttl_s=2 * config.CHALLENGE_S)
+        if of_challenge > config.CODE_TRIES:
             raise ChallengeError("too_many")
         if isinstance(factor, Unguessable):
             return Try(of_challenge=of_challenge, of_factor=0)
@@ -81,7 +81,7 @@ class Attempts(Kept):
         of_factor = self._add(_failures(pending.user, factor, known=known), ttl_s=_FACTOR_S)
         # A pause that another request began a moment ago has set the counter back already.
         self.check_open(pending.user, factor, known=known, now=now)
-        if of_factor > s.factor_failures:
+        if of_factor > config.FACTOR_FAILURES:
             raise self._pause(pending.user, factor, known=known, now=now)
         return Try(of_challenge=of_challenge, of_factor=of_factor)
 
@@ -169,11 +169,11 @@ class Attempts(Kept):
         return total - _number(self._store.get(_taken_back(key)))
 
     def _refusal(self, one: Try, user: str, factor: Factor, *, known: bool, now: float) -> ChallengeError:
-        if one.of_factor >= self._settings.factor_failures:
+        if one.of_factor >= config.FACTOR_FAILURES:
             return self._pause(user, factor, known=known, now=now)
-        if one.of_challenge >= self._settings.code_tries:
+        if one.of_challenge >= config.CODE_TRIES:
             return ChallengeError("too_many")
-        left = self._settings.code_tries - one.of_challenge, self._settings.factor_failures - one.of_factor
+        left = config.CODE_TRIES - one.of_challenge, config.FACTOR_FAILURES - one.of_factor
         return ChallengeError("wrong", tries_left=min(left))
 
     def _pause(self, user: str, factor: Factor, *, known: bool, now: float) -> ChallengeError:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import filterfalse
 
+from flask_zerotrust import config
 from flask_zerotrust.config import Settings
 
 # The most fields of a form that is kept, characters of a name, and characters of different names together.
@@ -107,7 +108,7 @@ def park(
     """
     items, files = list(items), list(dict.fromkeys(files))
     names = {name for name, _ in items}
-    if not _fits(items, names, files, settings.park_bytes):
+    if not _fits(items, names, files, config.PARK_BYTES):
         return Parked(path, too_large=True)
     secret = names.intersection(masked)
     secret |= {name for name in names - secret if is_secret(name, settings.never_park)}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flask_zerotrust import config
 from flask_zerotrust.challenge.parking import Parked
 from flask_zerotrust.challenge.records import Sealed, owner_of
 from flask_zerotrust.errors import ChallengeError
@@ -124,7 +125,7 @@ class PendingStore(Sealed):
             pending.id,
             place=place,
             most=MAX_A_USER,
-            ttl_s=self._settings.challenge_s,
+            ttl_s=config.CHALLENGE_S,
             owner=owner_of(pending.user),
         )
         for challenge_id in dropped:
@@ -142,7 +143,7 @@ class PendingStore(Sealed):
         def step(raw: bytes | None) -> bytes:
             return self._sealed(change(self._opened(raw, now)))
 
-        ends_at = change(pending).ends_at(life_s=self._settings.challenge_s)
+        ends_at = change(pending).ends_at(life_s=config.CHALLENGE_S)
         raw = update(
             self._store, _key(pending.id), step, ttl_s=max(0.0, ends_at - now), owner=owner_of(pending.user)
         )
@@ -169,13 +170,13 @@ class PendingStore(Sealed):
             return json.dumps(listed).encode()
 
         name = "challenges-of:" + pending.session_id
-        update(self._store, name, step, ttl_s=self._settings.challenge_s, owner=owner_of(pending.user))
+        update(self._store, name, step, ttl_s=config.CHALLENGE_S, owner=owner_of(pending.user))
         for challenge_id in dropped:
             self._store.delete(_key(challenge_id))
 
     def _opened(self, raw: bytes | None, now: float) -> Pending:
         pending = _from_dict(self._members(raw))
-        if pending.ends_at(life_s=self._settings.challenge_s) <= now:
+        if pending.ends_at(life_s=config.CHALLENGE_S) <= now:
             raise ChallengeError("gone")
         return pending
 

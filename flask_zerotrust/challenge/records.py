@@ -6,7 +6,7 @@ import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flask_zerotrust.config import Settings
+from flask_zerotrust import config
 from flask_zerotrust.errors import ChallengeError, StoreError
 from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.stores.base import Store
@@ -22,13 +22,11 @@ class Kept:
     ----------
     store : Store
     keys : KeyRing
-    settings : Settings
     """
 
-    def __init__(self, store: Store, keys: KeyRing, settings: Settings) -> None:
+    def __init__(self, store: Store, keys: KeyRing) -> None:
         self._store = store
         self._keys = keys
-        self._settings = settings
 
 
 class Sealed(Kept):
@@ -44,7 +42,7 @@ class Sealed(Kept):
 
     def _put(self, key: str, record: DataclassInstance, *, user: str) -> None:
         """Keep a record; it is erased with its user."""
-        life_s = self._settings.challenge_s
+        life_s = config.CHALLENGE_S
         self._store.put(key, self._sealed(record), ttl_s=life_s, owner=owner_of(user))
 
     def _sealed(self, record: DataclassInstance) -> bytes:

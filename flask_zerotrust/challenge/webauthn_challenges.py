@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import secrets
 
-from flask_zerotrust.config import Settings
+from flask_zerotrust import config
+from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.stores.base import Store
 
 # WebAuthn, 13.4.3: at least 16 bytes.
@@ -18,18 +19,16 @@ class Questions:
     Parameters
     ----------
     store : Store
-    settings : Settings
     """
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._life_s = settings.challenge_s
 
     def ask(self, place: str, *, user: str) -> bytes:
         """Return the question of a place, a new one if there is none: a reloaded page asks the same."""
         fresh = secrets.token_bytes(_BYTES)
         owner = "user:" + user
-        if self._store.swap(_key(place), old=None, new=fresh, ttl_s=self._life_s, owner=owner):
+        if self._store.swap(_key(place), old=None, new=fresh, ttl_s=config.CHALLENGE_S, owner=owner):
             return fresh
         return self._store.get(_key(place)) or self.ask(place, user=user)
 
@@ -39,9 +38,20 @@ class Questions:
         if asked is None:
             return None
         claim = "answered:" + hashlib.sha256(asked).hexdigest()
-        if not self._store.claim(claim, ttl_s=2 * self._life_s):
+        if not self._store.claim(claim, ttl_s=2 * config.CHALLENGE_S):
             return None
         self._store.delete(_key(place))
+        return asked
+
+    def ask_new_key(self, user: str, session_id: str) -> bytes:
+        """Return the question for a key that this session is adding."""
+        return self.ask(f"new:{session_id}:{user}", user=user)
+
+    def take_new_key(self, user: str, session_id: str) -> bytes:
+        """Return that question once, or raise ChallengeError ``stale``."""
+        asked = self.take(f"new:{session_id}:{user}")
+        if asked is None:
+            raise ChallengeError("stale")
         return asked
 
 

@@ -101,8 +101,7 @@ def new_folder(out: Path, option: str = "--out") -> None:
 
 def say_how_to_use(out: Path, sha256: str) -> None:
     click.echo(f"Wrote {out}. Use it with:")
-    click.echo(f"  ZEROTRUST_MODEL = {str(out.resolve())!r}")
-    click.echo(f"  ZEROTRUST_MODEL_SHA256 = {sha256!r}")
+    click.echo(f"  ZEROTRUST_MODEL = {f'{out.resolve()}#sha256={sha256}'!r}")
 
 
 def save(out: str, visits: Iterable[Recording]) -> int:

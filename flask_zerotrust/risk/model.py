@@ -37,7 +37,7 @@ _KIND = Kind(
         f"ZEROTRUST_MODEL must name a folder with {MANIFEST} and {ARRAYS}, as the train command writes it."
     ),
     again=_AGAIN,
-    trust="Set ZEROTRUST_MODEL_SHA256 to the hash of the manifest you trust.",
+    trust="Put the hash of the manifest that you trust into ZEROTRUST_MODEL.",
 )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from flask_zerotrust import config
 from flask_zerotrust.config import CLOCK_SLACK_S, Settings
 from flask_zerotrust.errors import PayloadError
 from flask_zerotrust.keys import KeyRing, is_among
@@ -447,7 +448,7 @@ class Sessions:
             self._store,
             _ledger_key(record.user),
             step,
-            ttl_s=self._settings.latch_s,
+            ttl_s=config.LATCH_S,
             owner=_owner(record.user),
         )
         return replace(record, noted=wanted)
@@ -462,7 +463,7 @@ class Sessions:
             held = Ledger.load(raw)
             return (Ledger(latch=latch) if held.latch == latch else held).dump()
 
-        update(self._store, key, step, ttl_s=self._settings.latch_s, owner=_owner(user))
+        update(self._store, key, step, ttl_s=config.LATCH_S, owner=_owner(user))
 
     def _counts(self, record: Record) -> bool:
         """Return whether a session may be held against other sessions of its user.
@@ -529,7 +530,7 @@ class Sessions:
             return Record(version=before.version + 1, gone=True).dump()
 
         # Longer than any page token of this id is good for.
-        life_s = max(self._settings.session_s, self._settings.token_s)
+        life_s = max(self._settings.session_s, config.TOKEN_S)
         update(self._store, _key(session_id), step, ttl_s=life_s)
         if found[0].gone:
             return None

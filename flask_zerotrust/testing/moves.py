@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from flask.testing import FlaskClient
 
-from flask_zerotrust import simulate
+from flask_zerotrust import config, simulate
 from flask_zerotrust.errors import RecordingError
 from flask_zerotrust.movement import wire
 from flask_zerotrust.recordings import files as recordings
@@ -85,7 +85,7 @@ def _feed(guard: Guard, entry: Entry, user: str | None, recording: Recording) ->
     """Take the visit's batches as the collector would have sent them, the last of them now."""
     parts, nonce, clock = list(batches(recording)), secrets.token_urlsafe(16), guard.clock
     token, now = guard.page_token(entry, nonce), clock()
-    limit = guard.settings.max_batch_bytes
+    limit = config.MAX_BATCH_BYTES
     try:
         for seq, batch in enumerate(parts):
             at = now - (parts[-1].sent_ms - batch.sent_ms) / 1_000.0

@@ -39,7 +39,7 @@ def reset_factors(guard: Guard, user: str, factor_id: str | None, *, reason: str
 
 def unlock(guard: Guard, user: str, *, reason: str) -> bool:
     """Open an account, tell the owner, and return whether there was anything to open."""
-    if not guard.challenges.unlock(user):
+    if not guard.challenges.attempts.unlock(user):
         return False
     signals.account_unlocked.send(this_app(), user=user, reason=reason)
     owner_notices.unlocked(guard, user)

@@ -11,7 +11,7 @@ from flask import current_app, request, url_for
 from flask.wrappers import Response
 from itsdangerous import BadSignature
 
-from flask_zerotrust import signals
+from flask_zerotrust import config, signals
 from flask_zerotrust.challenge import Pending
 from flask_zerotrust.errors import PayloadError
 from flask_zerotrust.factors.base import Factor
@@ -178,7 +178,7 @@ def _checked(guard: Guard, user: str, text: str, page: str | None) -> Proof:
     token, key, signature = _split(text)
     entry, now = guard.entry_of(user), guard.clock()
     try:
-        session_id, nonce = guard.page_tokens.fresh(token, max_age_s=int(guard.settings.token_s))
+        session_id, nonce = guard.page_tokens.fresh(token, max_age_s=int(config.TOKEN_S))
     except (BadSignature, ValueError, TypeError) as error:
         raise PayloadError("zerotrust_proof", "the token is too old or not ours") from error
     if entry is None or session_id != entry.id or page not in (None, nonce):
@@ -189,7 +189,7 @@ def _checked(guard: Guard, user: str, text: str, page: str | None) -> Proof:
         raise PayloadError("zerotrust_proof", "the browser is not known")
     # Claimed by the token: a signature can be changed and still verify.
     claim = "proof:" + hashlib.sha256(token.encode()).hexdigest()
-    if not guard.store.claim(claim, ttl_s=2 * guard.settings.token_s):
+    if not guard.store.claim(claim, ttl_s=2 * config.TOKEN_S):
         raise PayloadError("zerotrust_proof", "the token was used before")
     guard.browsers.used(user, browser, now=now)
     return Proof(user, now, browser.id, browser.remembered)

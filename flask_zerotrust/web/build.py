@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from flask_zerotrust import stores
+from flask_zerotrust import config, stores
 from flask_zerotrust.challenge import Challenges
 from flask_zerotrust.config import Settings
 from flask_zerotrust.delivery.senders import ConsoleMailer, ConsoleSender, OwnSender, TwilioSender
@@ -48,7 +48,7 @@ def assemble(app: Flask, settings: Settings, loaders: Loaders, clock: Callable[[
         settings=settings,
         store=store,
         keys=keys,
-        scorer=load_bundle(settings.model, settings.model_sha256),
+        scorer=load_bundle(*settings.model_and_hash()),
         sessions=Sessions(store, keys, settings, address=client_address),
         challenges=Challenges(store, keys, settings, totp=TotpFactor),
         enrolled=Enrolled(store, keys, clock=clock),
@@ -111,11 +111,11 @@ def _sender(
         return OwnSender(lambda: loaders.send_text)
     if settings.sms_sender == "twilio":
         sid, token, place = _twilio_account(settings)
-        return TwilioSender(sid, token, settings.twilio_from or "", settings.twilio_timeout_s, place=place)
+        return TwilioSender(sid, token, settings.twilio_from or "", config.PROVIDER_TIMEOUT_S, place=place)
     if settings.sms_sender == "twilio-verify":
         sid, token, place = _twilio_account(settings)
         service = settings.twilio_verify_service or ""
-        return TwilioVerify(sid, token, service, settings.twilio_timeout_s, place=place)
+        return TwilioVerify(sid, token, service, config.PROVIDER_TIMEOUT_S, place=place)
     return None
 
 
@@ -139,6 +139,6 @@ def _mailer(app: Flask, settings: Settings, clock: Callable[[], float]) -> Maile
             user=settings.smtp_user,
             password=settings.smtp_password,
             from_=settings.smtp_from or "",
-            timeout_s=settings.smtp_timeout_s,
+            timeout_s=config.PROVIDER_TIMEOUT_S,
         )
     return None

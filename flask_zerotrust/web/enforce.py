@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from flask_zerotrust import signals
+from flask_zerotrust import config, signals
 from flask_zerotrust.challenge import Parked, park
 from flask_zerotrust.challenge.parking import MAX_NAMES_CHARS
 from flask_zerotrust.errors import ChallengeError, StoreError
@@ -197,7 +197,7 @@ def _parked(guard: Guard) -> Parked | None:
     if request.method != "POST" or not is_form or not responses.same_origin():
         return None
     try:
-        if is_readable(most_bytes=guard.settings.park_bytes + MAX_NAMES_CHARS):
+        if is_readable(most_bytes=config.PARK_BYTES + MAX_NAMES_CHARS):
             items = list(MultiDict(request.form).items(multi=True))  # the app's own class may give a dict
             chosen = [name for name, file in request.files.items(multi=True) if file.filename]
             parked = park(own_path(), items, chosen, masked=masked_fields(), settings=guard.settings)

@@ -12,7 +12,7 @@ from flask import Flask, current_app, request
 from itsdangerous import BadSignature
 from numpy.typing import NDArray
 
-from flask_zerotrust import identity, movement, signals
+from flask_zerotrust import config, identity, movement, signals
 from flask_zerotrust.config import Settings
 from flask_zerotrust.errors import PayloadError, StoreError
 from flask_zerotrust.identity.profile_store import Profiles
@@ -89,12 +89,12 @@ class Intake:
             raise no_session()
         envelope = wire.open_envelope(body, max_bytes=max_bytes)
         self._check_token(envelope, entry)
-        batch = wire.decode(envelope, max_events=self.settings.max_batch_events)
+        batch = wire.decode(envelope, max_events=config.MAX_BATCH_EVENTS)
         self.sessions.bounds.admit_batch(user)
         # Without the session's id, so that a batch cannot count again after the id has changed.
         claim = f"batch:{envelope.nonce}:{envelope.seq}"
         # With a newer token it would be a batch that the client has made again, under any number.
-        life_s = self.settings.token_s if user is not None else min(self.settings.token_s, ANONYMOUS_S)
+        life_s = config.TOKEN_S if user is not None else min(config.TOKEN_S, ANONYMOUS_S)
         if not self.store.claim(claim, ttl_s=life_s):
             raise PayloadError("seq", "was used before; every batch has its own", status=409)
         try:
@@ -116,7 +116,7 @@ class Intake:
 
     def _check_token(self, envelope: wire.Envelope, entry: Entry) -> None:
         try:
-            said = self.page_tokens.fresh(envelope.token, max_age_s=int(self.settings.token_s))
+            said = self.page_tokens.fresh(envelope.token, max_age_s=int(config.TOKEN_S))
         except BadSignature:
             said = None
         if said != [entry.id, envelope.nonce]:

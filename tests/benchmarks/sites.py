@@ -20,6 +20,7 @@ from flask_zerotrust.risk import model as scoring
 from flask_zerotrust.sessions.record import Record
 from flask_zerotrust.web import recognition
 from tests.clock import Clock
+from tests.constants import set_for_good
 from tests.integration.sites import FixedScorer, Site, Visitor, build_app
 
 # Seconds of the site's clock between two batches: none covers more time than has passed.
@@ -89,7 +90,8 @@ def guarded_site(folder: Path, *, url: str | None = None, **config: Any) -> Site
     """
     folder.mkdir()
     store = stores.from_url(url or f"sqlite:///{folder / 'bench.sqlite'}", instance_path=str(folder))
-    site = build_app(Clock(), FixedScorer(), store, ZEROTRUST_TOKEN_S=86_400.0, **config)
+    set_for_good({"TOKEN_S": 86_400.0})
+    site = build_app(Clock(), FixedScorer(), store, **config)
     site.zt.user_id_loader(lambda: session.get("_user_id"))
     site.zt.identity_consent(lambda _user: True)
     site.app.extensions["zerotrust"].scorer = scoring.load_bundle()

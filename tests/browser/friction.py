@@ -50,8 +50,8 @@ CHOICES = ("once", "remember")
 TRIES = 4
 _AT_DESK = ("mouse", "short", "keyboard")
 # Ten visits take two minutes here and two weeks elsewhere, so no limit on messages an hour applies.
-_OFTEN = dict.fromkeys(("ZEROTRUST_SMS_PER_NUMBER_HOUR", "ZEROTRUST_SMS_PER_USER_HOUR"), 1_000)
-CONFIG: dict[str, object] = {"ZEROTRUST_NEW_BROWSER": "challenge", "ZEROTRUST_RESEND_S": 0, **_OFTEN}
+_OFTEN = {"ZEROTRUST_SMS_LIMITS": {"number": 1_000, "user": 1_000}}
+CONFIG: dict[str, object] = {"ZEROTRUST_NEW_BROWSER": "challenge", "RESEND_S": 0, **_OFTEN}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.constants import VARIABLE, split
 from tests.ports import free_port
 
 from .bank_app import REKEY, RESET
@@ -84,7 +85,7 @@ class Bank:
 def serve_bank(folder: Path, **config: object) -> Iterator[Bank]:
     """Run the example app as ``make demo`` does, its instance folder and log in ``folder``.
 
-    ``config`` holds keys of the app's configuration that differ.
+    ``config`` holds keys of the app's configuration, and constants of flask_zerotrust.config, that differ.
     """
     port, instance = free_port(), folder / "instance"
     flask = ["flask", "--app", "example_app", "run", "--debug", "--no-reload", "--no-debugger"]
@@ -125,10 +126,12 @@ def _running(
     bank: Bank, module: list[str], env: dict[str, str], config: dict[str, object]
 ) -> Iterator[None]:
     """Run a module that serves the bank, until the block ends."""
-    keys = {f"FLASK_{name}": json.dumps(value) for name, value in config.items()}
+    constants, keys = split(config)
+    keys = {f"FLASK_{name}": json.dumps(value) for name, value in keys.items()}
+    keys[VARIABLE] = json.dumps(constants)
     with bank.log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", *module],
+            [sys.executable, "-m", "tests.constants", *module],
             cwd=ROOT,
             env={**os.environ, **keys, **env, "OMP_NUM_THREADS": "1"},
             stdout=out,

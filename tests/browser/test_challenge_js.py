@@ -30,8 +30,8 @@ def problem(status: int, url: str = "/zerotrust/challenge/" + "x" * 22) -> dict[
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
-    often = dict.fromkeys(("ZEROTRUST_SMS_PER_NUMBER_HOUR", "ZEROTRUST_SMS_PER_USER_HOUR"), 1_000)
-    with serve_resettable_bank(tmp_path_factory.mktemp("bank"), ZEROTRUST_RESEND_S=0, **often) as running:
+    often = {"ZEROTRUST_SMS_LIMITS": {"number": 1_000, "user": 1_000}}
+    with serve_resettable_bank(tmp_path_factory.mktemp("bank"), RESEND_S=0, **often) as running:
         yield running
 
 

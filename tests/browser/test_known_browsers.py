@@ -18,9 +18,8 @@ from .test_access import tab_to
 
 CONFIG: dict[str, Any] = {
     "ZEROTRUST_NEW_BROWSER": "challenge",
-    "ZEROTRUST_RESEND_S": 0,
-    "ZEROTRUST_SMS_PER_NUMBER_HOUR": 1_000,
-    "ZEROTRUST_SMS_PER_USER_HOUR": 1_000,
+    "RESEND_S": 0,
+    "ZEROTRUST_SMS_LIMITS": {"number": 1_000, "user": 1_000},
 }
 #: Counts the proofs for the form that are signed, which nothing on the page does.
 READY = """const key = SubtleCrypto.prototype.exportKey;

@@ -34,7 +34,7 @@ def patient_bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     folder = tmp_path_factory.mktemp("bank")
     budgets = ("SMS_PER_NUMBER", "SMS_PER_USER", "EMAIL_PER_ADDRESS", "EMAIL_PER_USER")
     often = {f"ZEROTRUST_{name}_HOUR": 1_000 for name in budgets}
-    with serve_resettable_bank(folder, ZEROTRUST_RESEND_S=0, ZEROTRUST_CODE_TRIES=2, **often) as bank:
+    with serve_resettable_bank(folder, RESEND_S=0, CODE_TRIES=2, **often) as bank:
         yield bank
 
 

@@ -40,7 +40,7 @@ def eyes(display: str) -> Iterator[Eyes]:
 def bank(tmp_path: Path, eyes: Eyes) -> Iterator[Bank]:
     """The bank under a name: browsers make no keys for numbers."""
     eyes.clear_cookies()
-    with serve_bank(tmp_path, ZEROTRUST_RESEND_S=0, ZEROTRUST_NEW_BROWSER="movement") as running:
+    with serve_bank(tmp_path, RESEND_S=0, ZEROTRUST_NEW_BROWSER="movement") as running:
         yield replace(running, url=running.url.replace("127.0.0.1", "localhost"))
 
 

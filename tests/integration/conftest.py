@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.clock import Clock
+from tests.constants import set_constants
 
 from .sites import FixedScorer, Site, Visitor, build_app
 
@@ -18,9 +19,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def make_site(clock: Clock) -> Callable[..., Site]:
+def make_site(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Site]:
+    """Return a function that makes a site with the given configuration and constants."""
+
     def make(**config: Any) -> Site:
-        return build_app(clock, FixedScorer(), **config)
+        return build_app(clock, FixedScorer(), **set_constants(monkeypatch, config))
 
     return make
 

@@ -242,7 +242,7 @@ def test_an_app_may_bring_its_own_page(site: Site, ada: Visitor) -> None:
 
 
 def test_the_page_counts_down_the_tries_that_are_left(make_site: Callable[..., Site]) -> None:
-    ada = make_site(ZEROTRUST_CODE_TRIES=3).visitor().login()
+    ada = make_site(CODE_TRIES=3).visitor().login()
     url = ada.open("/secret").location
     assert "left" not in ada.open(url).text
     assert "You have 2 tries left." in ada.answer(url, wrong(ada)).text
@@ -251,14 +251,14 @@ def test_the_page_counts_down_the_tries_that_are_left(make_site: Callable[..., S
 
 
 def test_a_way_that_closes_earlier_than_the_challenge_counts(make_site: Callable[..., Site]) -> None:
-    ada = make_site(ZEROTRUST_CODE_TRIES=5, ZEROTRUST_FACTOR_FAILURES=6).visitor().login()
+    ada = make_site(CODE_TRIES=5, FACTOR_FAILURES=6).visitor().login()
     ada.answer(ada.open("/secret").location, wrong(ada))
     ada.answer(ada.open("/secret").location, wrong(ada))
     assert "You have 3 tries left." in ada.answer(ada.open("/secret").location, wrong(ada)).text
 
 
 def test_nobody_is_told_to_choose_another_way_who_has_none(make_site: Callable[..., Site]) -> None:
-    ada = make_site(ZEROTRUST_CODE_TRIES=5, ZEROTRUST_FACTOR_FAILURES=5).visitor().login()
+    ada = make_site(CODE_TRIES=5, FACTOR_FAILURES=5).visitor().login()
     url = ada.open("/secret").location
     for _ in range(5):
         page = ada.answer(url, wrong(ada)).text

@@ -156,8 +156,8 @@ def test_a_page_without_a_session_gets_no_token(site: Site) -> None:
 
 
 def test_a_token_grows_old(make_site: Callable[..., Site]) -> None:
-    """Both sides of ZEROTRUST_TOKEN_S."""
-    site = make_site(ZEROTRUST_TOKEN_S=60)
+    """Both sides of TOKEN_S."""
+    site = make_site(TOKEN_S=60)
     ada = site.visitor().login()
     young, old = ada.body(1), ada.body(1)
     site.clock.tick(60)

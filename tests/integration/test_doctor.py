@@ -102,7 +102,7 @@ def test_a_factor_without_its_sender_is_an_error(make: Callable[..., Site]) -> N
     [
         ({"ZEROTRUST_SMS_PREFIXES": ["+352", "+44"]}, ["+352"]),
         ({"ZEROTRUST_SMS_PREFIXES": ["LU", "GB"]}, ["LU"]),
-        ({"ZEROTRUST_SMS_PREFIXES": ["+352"], "ZEROTRUST_SMS_PER_PREFIX_HOUR": 200}, []),
+        ({"ZEROTRUST_SMS_PREFIXES": ["+352"], "ZEROTRUST_SMS_LIMITS": {"prefix": 200}}, []),
         ({"ZEROTRUST_SMS_PREFIXES": ["+44", "CA"]}, []),
         ({"ZEROTRUST_SMS_PREFIXES": ["+352"], "ZEROTRUST_SMS_SENDER": "none"}, []),
     ],
@@ -332,7 +332,9 @@ def test_the_stamp_of_a_packager_is_no_age(
 def test_an_app_that_does_not_start_is_a_finding(tmp_path: Path) -> None:
     def create() -> Flask:
         app = Flask("broken", instance_path=str(tmp_path))
-        app.config.update(GOOD, ZEROTRUST_MODEL_SHA256="0" * 64, ZEROTRUST_STORE="memory://", TESTING=True)
+        app.config.update(
+            GOOD, ZEROTRUST_MODEL="x#sha256=" + "0" * 64, ZEROTRUST_STORE="memory://", TESTING=True
+        )
         ZeroTrust(app)
         return app
 

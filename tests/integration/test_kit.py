@@ -242,7 +242,7 @@ def test_a_challenge_of_somebody_else_cannot_be_passed(site: Site, ada: Visitor)
 
 
 def test_a_factor_that_takes_no_code_now_is_said(make_site: Callable[..., Site]) -> None:
-    ada = make_site(ZEROTRUST_FACTOR_FAILURES=3).visitor().login()
+    ada = make_site(FACTOR_FAILURES=3).visitor().login()
     asked = ada.open("/secret")
     for _ in range(3):
         ada.answer(asked.location, "000000")

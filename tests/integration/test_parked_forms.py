@@ -119,7 +119,7 @@ def test_files_are_left_out_with_a_note(ada: Visitor) -> None:
 
 
 def test_a_form_too_large_to_keep_says_so(make_site: Callable[..., Site]) -> None:
-    ada = make_site(ZEROTRUST_PARK_BYTES=64).visitor().login()
+    ada = make_site(PARK_BYTES=64).visitor().login()
     page = to_confirm(ada, {"note": "x" * 100}, "/transfer")
     assert "too large to keep" in page.text
     assert 'href="/transfer"' in page.text

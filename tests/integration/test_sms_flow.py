@@ -90,10 +90,8 @@ def test_a_second_code_comes_after_a_pause_and_voids_the_first(sue: Visitor, sit
 
 def test_the_code_of_the_message_before_is_not_called_wrong(make_site: Callable[..., Site]) -> None:
     """The first message may arrive after the second was asked for. Trying it closes nothing."""
-    often = dict.fromkeys(("ZEROTRUST_SMS_PER_NUMBER_HOUR", "ZEROTRUST_SMS_PER_USER_HOUR"), 100)
-    site = make_site(
-        ZEROTRUST_SMS_SENDER="console", ZEROTRUST_RESEND_S=0, ZEROTRUST_FACTOR_FAILURES=3, **often
-    )
+    often = {"ZEROTRUST_SMS_LIMITS": {"number": 100, "user": 100}}
+    site = make_site(ZEROTRUST_SMS_SENDER="console", RESEND_S=0, FACTOR_FAILURES=3, **often)
     sue = site.visitor().login("sue")
     for _ in range(3):
         url = sue.open("/secret").location
@@ -107,7 +105,7 @@ def test_the_code_of_the_message_before_is_not_called_wrong(make_site: Callable[
 
 
 def test_but_its_tries_are_counted_for_the_challenge(make_site: Callable[..., Site]) -> None:
-    site = make_site(ZEROTRUST_SMS_SENDER="console", ZEROTRUST_RESEND_S=0, ZEROTRUST_CODE_TRIES=3)
+    site = make_site(ZEROTRUST_SMS_SENDER="console", RESEND_S=0, CODE_TRIES=3)
     sue = site.visitor().login("sue")
     url = sue.open("/secret").location
     for _ in range(2):

@@ -11,6 +11,7 @@ from flask import Flask, Response, render_template_string, request, session
 
 from flask_zerotrust import Factor, ZeroTrust, step_up_required
 from flask_zerotrust.factors.totp import TotpFactor
+from tests.constants import set_for_good
 from tests.integration.sites import SECRET
 
 _PAGE = "<!doctype html><title>t</title>{{ zerotrust_script() }}"
@@ -22,6 +23,7 @@ def create_app() -> Flask:
     app.config["SECRET_KEY"] = "first-key"
     app.config["ZEROTRUST_NEW_BROWSER"] = "movement"  # so that the visitors' movement opens views
     app.config.from_prefixed_env("LOAD")
+    set_for_good(app.config)
     app.add_url_rule("/login", view_func=login, methods=["POST"])
     app.add_url_rule("/logout", view_func=logout, methods=["POST"])
     app.after_request(_sign)

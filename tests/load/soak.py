@@ -69,9 +69,9 @@ class Plan:
             "ZEROTRUST_GRANT_S": self.grant_s,
             "ZEROTRUST_KEYLESS_S": self.grant_s,
             "ZEROTRUST_SESSION_S": self.record_s,
-            "ZEROTRUST_LATCH_S": self.record_s,
-            "ZEROTRUST_CHALLENGE_S": self.record_s,
-            "ZEROTRUST_TOKEN_S": self.token_s,
+            "LATCH_S": self.record_s,
+            "CHALLENGE_S": self.record_s,
+            "TOKEN_S": self.token_s,
             "ZEROTRUST_HALF_LIFE_S": self.record_s,
         }
 

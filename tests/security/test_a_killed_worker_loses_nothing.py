@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import redis
 
+from flask_zerotrust import config
 from flask_zerotrust.challenge.limits import ALARM_FAILURES
 from flask_zerotrust.factors.totp import new_secret
 from flask_zerotrust.sessions import bounds
@@ -347,7 +348,7 @@ def guessing(thief: Visitor) -> Work:
 def test_a_killed_guess_was_counted_and_the_pause_holds(durable: Bank) -> None:
     """At worst the owner waits for one pause more: if the worker ended between pause and counter."""
     thieves: dict[str, Visitor] = {}
-    most = durable.guard.settings.factor_failures
+    most = config.FACTOR_FAILURES
 
     def prepare(user: str) -> Work:
         thieves[user] = durable.site.visitor().login(user)
@@ -447,7 +448,7 @@ def test_a_restart_brings_nothing_back_and_forgets_nothing(
     clock.tick(301)
     bad.move(3, says=4.0)
     thief = site.visitor().login("dan")
-    guess(thief, lasting.guard.settings.factor_failures)
+    guess(thief, config.FACTOR_FAILURES)
     history = lasting.guard.enrolled.history("ada")
     crowd = [site.visitor().login("eli") for _ in range(3)]
 

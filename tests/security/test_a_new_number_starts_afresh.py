@@ -51,7 +51,7 @@ def test_a_number_that_comes_back_has_no_code_either(desk: Desk) -> None:
 
 
 def test_failures_and_pause_of_the_old_number_are_not_the_new_ones(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(factor_failures=2)
+    desk = make_desk(FACTOR_FAILURES=2)
     old = enrol(desk, OLD)
     pending = desk.send(desk.open(), old)
     assert desk.reason(desk.check, pending, desk.wrong_code(), old) == "wrong"

@@ -21,7 +21,7 @@ def test_a_wrong_code_that_twilio_answers_with_200_is_wrong(desk, twilio, sms):
 
 
 def test_tries_are_counted_here_before_the_provider_is_asked(make_desk, twilio, sms):
-    desk = make_desk(code_tries=3)
+    desk = make_desk(CODE_TRIES=3)
     pending = desk.send(desk.open(), sms)
     wrong = twilio.wrong_code()
     answers = [desk.reason(desk.check, pending, wrong, sms) for _ in range(6)]

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from flask_zerotrust import config
 from flask_zerotrust.challenge import Challenges
 from flask_zerotrust.challenge.limits import (
     ACCOUNT_FAILURES,
@@ -100,7 +101,7 @@ def test_a_new_code_gives_no_new_tries(desk):
     pending = desk.send(desk.open())
     for _ in range(4):
         desk.reason(desk.check, pending, desk.wrong_code())
-    desk.clock.tick(desk.settings.resend_s)
+    desk.clock.tick(config.RESEND_S)
     pending = desk.send(pending)
     assert desk.reason(desk.check, pending, desk.wrong_code()) == "too_many"
     assert desk.reason(desk.check, pending, desk.phone.code) == "too_many"
@@ -129,7 +130,7 @@ def test_one_of_fifty_submissions_of_one_sent_code_wins(desk):
 
 def test_one_of_fifty_wins_also_without_a_limit_of_tries(make_desk):
     """What keeps a code single is the claim, not the number of tries."""
-    desk = make_desk(code_tries=10, factor_failures=100)
+    desk = make_desk(CODE_TRIES=10, FACTOR_FAILURES=100)
     code = desk.app_code()
     challenges = [desk.open(session_id=f"s{n}") for n in range(PARALLEL)]
     answers = at_once(lambda n: desk.reason(desk.check, challenges[n], code, desk.totp))
@@ -160,7 +161,7 @@ def test_a_code_that_was_not_sent_or_is_too_old_burns_no_try(desk):
     pending = desk.open()
     assert {desk.reason(desk.check, pending, "111111") for _ in range(20)} == {"not_sent"}
     pending = desk.send(pending)
-    desk.clock.tick(desk.settings.code_s)
+    desk.clock.tick(config.CODE_S)
     assert {desk.reason(desk.check, pending, desk.phone.code) for _ in range(20)} == {"expired"}
     desk.check(pending, desk.app_code(), desk.totp)
 
@@ -228,7 +229,7 @@ def test_pauses_of_new_browsers_stay_long_after_a_success(desk, known):
 
 
 def test_an_owner_who_steps_up_in_new_browsers_gives_a_thief_no_new_guesses(make_desk):
-    desk = make_desk(factor_failures=100)
+    desk = make_desk(FACTOR_FAILURES=100)
     judged = 0
     for _ in range(20):
         factor = Watched()
@@ -247,9 +248,9 @@ def test_right_codes_in_new_browsers_are_no_failures(desk):
 
 
 def test_a_right_code_of_the_last_series_earns_no_guess_in_the_next(make_desk):
-    desk, factor = make_desk(factor_failures=100), Watched()
+    desk, factor = make_desk(FACTOR_FAILURES=100), Watched()
     desk.check(desk.open(), desk.app_code(), desk.totp)
-    desk.challenges.unlock("ada")
+    desk.challenges.attempts.unlock("ada")
     for n in range(ACCOUNT_FAILURES + 1):
         desk.reason(desk.check, desk.open(session_id=f"s{n}"), "111111", factor, addresses()[n])
     assert len(factor.judged) == ACCOUNT_FAILURES
@@ -265,7 +266,7 @@ def test_pauses_are_short_again_after_thirty_quiet_days(desk):
 def test_support_ends_pauses(desk):
     factor = Watched()
     exhaust(desk, factor)
-    desk.challenges.unlock("ada")
+    desk.challenges.attempts.unlock("ada")
     desk.check(desk.open(), factor.right, factor)
 
 
@@ -300,7 +301,7 @@ def test_a_paused_factor_sends_nothing(desk):
     pending = desk.open()
     for n in range(12):
         pending = desk.open(session_id=f"p{n}")
-        desk.clock.tick(desk.settings.resend_s)
+        desk.clock.tick(config.RESEND_S)
         if desk.reason(desk.send, pending, factor) in (None,):
             desk.reason(desk.check, pending, "111111", factor)
             desk.reason(desk.check, pending, "111111", factor)
@@ -373,8 +374,8 @@ def test_a_guess_that_is_overtaken_by_a_pause_is_not_judged():
 def test_guesses_at_an_enrolment_at_once_are_judged_five_times_at_most(desk):
     factor = Watched()
     challenges = Challenges(desk.store, desk.keys, desk.settings, totp=lambda _: factor)
-    challenges.enrol_begin("ada", "s1", now=desk.clock())
-    confirm = challenges.enrol_confirm
+    challenges.enrolment.begin("ada", "s1", now=desk.clock())
+    confirm = challenges.enrolment.confirm
     answers = at_once(lambda _: desk.reason(confirm, "ada", "s1", "111111", now=desk.clock()))
     assert len(factor.judged) <= 5
     assert answers["wrong"] == 4
@@ -385,10 +386,10 @@ def test_a_guess_at_an_enrolment_that_has_ended_meanwhile_is_not_judged():
     store = Overtaken(clock=clock)
     desk = Desk(store=store, clock=clock)
     challenges = Challenges(store, desk.keys, desk.settings, totp=lambda _: factor)
-    challenges.enrol_begin("ada", "s1", now=clock())
+    challenges.enrolment.begin("ada", "s1", now=clock())
 
     def guess() -> str | None:
-        return desk.reason(challenges.enrol_confirm, "ada", "s1", "111111", now=clock())
+        return desk.reason(challenges.enrolment.confirm, "ada", "s1", "111111", now=clock())
 
     store.name, store.others = "enrolling-tries:", lambda: [guess() for _ in range(6)]
     assert guess() == "too_many"
@@ -399,7 +400,7 @@ def test_a_guess_at_an_enrolment_that_has_ended_meanwhile_is_not_judged():
 
 
 def test_an_account_is_closed_after_fifty_failures_in_a_row_over_all_factors(make_desk):
-    desk = make_desk(factor_failures=100)
+    desk = make_desk(FACTOR_FAILURES=100)
     judged = 0
     for n in range(60):
         factor = Watched()
@@ -410,12 +411,12 @@ def test_an_account_is_closed_after_fifty_failures_in_a_row_over_all_factors(mak
         judged += len(factor.judged)
     assert judged == ACCOUNT_FAILURES == 50
     assert desk.reason(desk.check, desk.open(), desk.app_code(), desk.totp) == "locked"
-    desk.challenges.unlock("ada")
+    desk.challenges.attempts.unlock("ada")
     desk.check(desk.open(), desk.app_code(), desk.totp)
 
 
 def test_success_begins_the_fifty_again(make_desk):
-    desk = make_desk(factor_failures=100)
+    desk = make_desk(FACTOR_FAILURES=100)
     for part in range(3):
         factor = Watched()
         factor.id = f"f{part}"
@@ -444,7 +445,7 @@ def wrong(desk: Desk, user: str, address: str) -> str | None:
 
 def test_one_accounts_wrong_codes_hold_up_nobody_behind_its_address(make_desk):
     """Row 14: not even the account itself, which its own counters stop."""
-    desk = make_desk(factor_failures=100)
+    desk = make_desk(FACTOR_FAILURES=100)
     answers = {wrong(desk, "eve", "192.0.2.1") for _ in range(ACCOUNT_FAILURES)}
     assert answers == {"wrong"}
     assert {wrong(desk, f"u{n}", "192.0.2.1") for n in range(5)} == {"wrong"}

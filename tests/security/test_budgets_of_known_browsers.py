@@ -11,6 +11,7 @@ from flask import Response
 from flask_zerotrust import Factor, testing
 from flask_zerotrust.challenge import ADDING
 from flask_zerotrust.challenge.limits import ACCOUNT_FAILURES, ADDRESS_ACCOUNTS
+from flask_zerotrust.config import EmailLimits, SmsLimits
 from flask_zerotrust.factors.email import EmailFactor
 from flask_zerotrust.factors.enrolled import Enrolled
 from flask_zerotrust.factors.sms import SmsFactor
@@ -131,7 +132,7 @@ def test_a_thief_elsewhere_does_not_pause_the_owners_factor(bank: Site) -> None:
 
 
 def test_a_thief_elsewhere_does_not_lock_the_owners_account(make_bank: Callable[..., Site]) -> None:
-    bank = make_bank(ZEROTRUST_FACTOR_FAILURES=100)
+    bank = make_bank(FACTOR_FAILURES=100)
     ada, other = owner(bank), thief(bank)
     assert guess(other, ACCOUNT_FAILURES + 1) == ["wrong"] * ACCOUNT_FAILURES + ["locked"]
     assert answer(ada, ada.code()) is None
@@ -139,7 +140,7 @@ def test_a_thief_elsewhere_does_not_lock_the_owners_account(make_bank: Callable[
 
 def test_the_page_of_a_locked_account_offers_the_other_ways(make_bank: Callable[..., Site]) -> None:
     """Recovery codes and passkeys among them still open it."""
-    bank = make_bank(ZEROTRUST_FACTOR_FAILURES=100)
+    bank = make_bank(FACTOR_FAILURES=100)
     other = thief(bank)
     guess(other, ACCOUNT_FAILURES)
     page = other.answer(other.open("/admin").location, other.code())
@@ -173,7 +174,7 @@ def test_a_code_passed_elsewhere_gives_a_known_browser_no_new_guesses(bank: Site
 def test_a_known_browsers_count_is_cleared_by_a_code_passed_in_one(
     make_desk: Callable[..., Desk], of: bool, passed: bool, then: str
 ) -> None:
-    desk = make_desk(factor_failures=100)
+    desk = make_desk(FACTOR_FAILURES=100)
     fail(desk, ACCOUNT_FAILURES - 1, known=of)
     desk.check(desk.open(), desk.app_code(), desk.totp, known=passed)
     assert fail(desk, 2, known=of)[-1] == then
@@ -182,7 +183,7 @@ def test_a_known_browsers_count_is_cleared_by_a_code_passed_in_one(
 @pytest.mark.parametrize("passed", [True, False])
 def test_a_new_browsers_count_is_cleared_by_no_code(make_desk: Callable[..., Desk], passed: bool) -> None:
     """A thief's failures are in it. The browser that passed is known from then on."""
-    desk = make_desk(factor_failures=100)
+    desk = make_desk(FACTOR_FAILURES=100)
     fail(desk, ACCOUNT_FAILURES - 1, known=False)
     desk.check(desk.open(), desk.app_code(), desk.totp, known=passed)
     assert fail(desk, 3, known=False)[-1] == "locked"
@@ -197,14 +198,14 @@ def fail(desk: Desk, times: int, *, known: bool) -> list[str | None]:
 
 
 def test_support_opens_an_account_in_known_and_other_browsers(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(factor_failures=100)
+    desk = make_desk(FACTOR_FAILURES=100)
     for n in range(2 * ACCOUNT_FAILURES + 2):
         address, known = f"198.51.100.{n}", n % 2 == 0
         last = desk.reason(
             desk.check, desk.open(), desk.wrong_code(), desk.totp, address=address, known=known
         )
     assert last == "locked"
-    desk.challenges.unlock("ada")
+    desk.challenges.attempts.unlock("ada")
     for known in (True, False):
         desk.check(desk.open(), desk.app_code(), desk.totp, known=known)
         desk.clock.tick(30)
@@ -287,7 +288,7 @@ def test_a_thief_elsewhere_does_not_use_up_the_messages_to_the_owners_contact(
 def test_a_thief_elsewhere_does_not_use_up_the_owners_messages(
     make_bank: Callable[..., Site], factor: str
 ) -> None:
-    bank = make_bank(ZEROTRUST_SMS_PER_NUMBER_HOUR=100, ZEROTRUST_EMAIL_PER_ADDRESS_HOUR=100)
+    bank = make_bank(ZEROTRUST_SMS_LIMITS={"number": 100}, ZEROTRUST_EMAIL_LIMITS={"address": 100})
     ada, other = owner(bank), thief(bank)
     assert presses(other, 7, factor) == [None] * 6 + ["budget"]
     assert press(ada, factor) is None
@@ -323,7 +324,7 @@ def test_a_paused_factor_still_sends_codes_to_a_known_browser(bank: Site) -> Non
 
 
 def test_known_and_other_browsers_share_the_totals(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(resend_s=0.0, sms_total_hour=3, email_total_hour=3)
+    desk = make_desk(RESEND_S=0.0, sms_limits=SmsLimits(total=3), email_limits=EmailLimits(total=3))
     for factor in (desk.sms, EmailFactor("ada@post.example", Inbox())):
         answers = [
             desk.reason(desk.send, desk.open(), factor, known=known)
@@ -333,7 +334,7 @@ def test_known_and_other_browsers_share_the_totals(make_desk: Callable[..., Desk
 
 
 def test_known_and_other_browsers_share_the_budget_of_a_prefix(make_desk: Callable[..., Desk]) -> None:
-    desk = make_desk(resend_s=0.0, sms_per_prefix_hour=3)
+    desk = make_desk(RESEND_S=0.0, sms_limits=SmsLimits(prefix=3))
     answers = [desk.reason(desk.send, desk.open(), known=known) for known in (True, False, True, False)]
     assert answers == [None] * 3 + ["budget"]
 
@@ -342,7 +343,7 @@ def test_who_adds_a_strangers_number_spends_nothing_of_its_known_browsers(
     make_desk: Callable[..., Desk],
 ) -> None:
     """The stranger's browser is known, but to the stranger."""
-    desk = make_desk(resend_s=0.0)
+    desk = make_desk(RESEND_S=0.0)
     adding = SmsFactor(NUMBER, desk.phone, id=ADDING + "sms")
     for n in range(5):
         desk.reason(desk.send, desk.open(user=f"u{n}"), adding, known=True)

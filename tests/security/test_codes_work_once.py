@@ -53,9 +53,9 @@ def test_another_persons_same_code_is_theirs(desk):
 
 
 def test_the_enrolment_code_counts_as_used(desk):
-    secret = desk.challenges.enrol_begin("ada", "s1", now=desk.clock())
+    secret = desk.challenges.enrolment.begin("ada", "s1", now=desk.clock())
     code = desk.app_code(secret=secret)
-    desk.challenges.enrol_confirm("ada", "s1", code, now=desk.clock())
+    desk.challenges.enrolment.confirm("ada", "s1", code, now=desk.clock())
     assert desk.reason(desk.check, desk.open(), code, TotpFactor(secret, id="totp-2")) == "used"
 
 

@@ -132,7 +132,7 @@ def test_another_sessions_secret_cannot_be_confirmed(make_site: Callable[..., Si
     form = form_with(thief.open("/zerotrust/enrol").text, "code")
     owner.open("/zerotrust/enrol")
     guard = site.app.extensions["zerotrust"]
-    secret = guard.challenges.enrol_secret("bob", thief.entry()["c"], now=site.clock.now)
+    secret = guard.challenges.enrolment.secret("bob", thief.entry()["c"], now=site.clock.now)
     fields = {**form.fields, "code": totp(site.clock.now, secret)}
     owner.submit("/zerotrust/enrol", fields)
     crossed = thief.submit("/zerotrust/enrol", fields, headers={"Sec-Fetch-Site": "cross-site"})
@@ -176,7 +176,7 @@ def test_the_owner_is_told(make_site: Callable[..., Site]) -> None:
     bob: Visitor = site.visitor().login("bob")
     form = form_with(bob.open("/zerotrust/enrol").text, "code")
     guard = site.app.extensions["zerotrust"]
-    secret = guard.challenges.enrol_secret("bob", bob.entry()["c"], now=site.clock.now)
+    secret = guard.challenges.enrolment.secret("bob", bob.entry()["c"], now=site.clock.now)
     bob.submit("/zerotrust/enrol", {**form.fields, "code": totp(site.clock.now, secret)})
     assert heard == ["bob"]
     assert factors(site, "bob") == 1

@@ -51,7 +51,7 @@ def test_the_first_forty_strokes_of_a_batch_are_scored(
     make_site: Callable[..., Site], monkeypatch: pytest.MonkeyPatch, strokes: int
 ) -> None:
     """Also at a site that takes larger batches."""
-    site = make_site(ZEROTRUST_MAX_BATCH_BYTES=65_536, ZEROTRUST_MAX_BATCH_EVENTS=4_000)
+    site = make_site(MAX_BATCH_BYTES=65_536, MAX_BATCH_EVENTS=4_000)
     ada, scored = site.visitor().login(), list[int]()
     monkeypatch.setattr(
         site.scorer, "log_odds", lambda rows: scored.append(len(rows)) or np.full(len(rows), -1.0)

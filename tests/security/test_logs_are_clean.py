@@ -175,7 +175,7 @@ def test_enrolling_an_app(make_site: Callable[..., Site], written: Callable[[], 
     bob = site.visitor().login("bob")
     page = bob.open("/zerotrust/enrol").text
     guard = site.app.extensions["zerotrust"]
-    secret = guard.challenges.enrol_secret("bob", bob.entry()["c"], now=site.clock.now)
+    secret = guard.challenges.enrolment.secret("bob", bob.entry()["c"], now=site.clock.now)
     assert " ".join(secret[i : i + 4] for i in range(0, len(secret), 4)) in page
     bob.submit("/zerotrust/enrol", {**read_forms(page)[-1].fields, "code": "123456"})
     assert is_clean(written(), secret, "123456")

@@ -17,7 +17,7 @@ EXAMPLES = int(os.environ.get("ZEROTRUST_FUZZ", "20"))
 STEPS = ("wrong", "wrong", "wrong", "challenge", "home", "login", "keep", "replay")
 SITE = build_app(Clock(), FixedScorer())
 JSON = {"Accept": "application/json"}
-TRIES, FAILURES = 5, 10  # ZEROTRUST_CODE_TRIES and ZEROTRUST_FACTOR_FAILURES
+TRIES, FAILURES = 5, 10  # CODE_TRIES and FACTOR_FAILURES
 
 
 @dataclass

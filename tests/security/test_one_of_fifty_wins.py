@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.clock import Clock
+from tests.constants import set_constants
 from tests.integration.sites import FixedScorer, Site, Visitor, build_app
 
 FIFTY = 50
@@ -19,13 +20,12 @@ JSON = {"Accept": "application/json"}
 
 
 @pytest.fixture
-def workers(tmp_path: Path, clock: Clock) -> Iterator[tuple[Site, Site]]:
+def workers(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Site, Site]]:
     """Two workers that let as many tries through as a challenge may have: the claim has to hold."""
+    set_constants(monkeypatch, {"CODE_TRIES": 10, "FACTOR_FAILURES": 100})
     config = {
         "ZEROTRUST_STORE": f"sqlite:///{tmp_path / 'shared.sqlite'}",
         "ZEROTRUST_SMS_SENDER": "console",
-        "ZEROTRUST_CODE_TRIES": 10,
-        "ZEROTRUST_FACTOR_FAILURES": 100,
     }
     pair = tuple(build_app(clock, FixedScorer(), **config) for _ in range(2))
     yield pair[0], pair[1]

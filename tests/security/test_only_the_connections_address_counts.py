@@ -15,8 +15,8 @@ def test_a_header_does_not_change_the_address(
 ) -> None:
     challenges = site.app.extensions["zerotrust"].challenges
     seen: list[str] = []
-    note = challenges._attempts._note
-    monkeypatch.setattr(challenges._attempts, "_note", lambda *of: (seen.append(of[-1]), note(*of)))
+    note = challenges.attempts._note
+    monkeypatch.setattr(challenges.attempts, "_note", lambda *of: (seen.append(of[-1]), note(*of)))
     url = ada.open("/admin").location
     values = {"Forwarded": "for=203.0.113.9"}
     form = ada.open(url)

@@ -88,7 +88,7 @@ def test_a_store_that_fails_just_then_stops_neither(
     eve: Visitor, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The change has happened: a page that says "nothing was done" would be wrong."""
-    budgets = guard_of(site).challenges._budgets
+    budgets = guard_of(site).challenges.budgets
     spend = budgets.spend_notice
 
     def fail_once(*arguments: Any, **keywords: Any) -> None:
@@ -116,8 +116,8 @@ def test_spending_the_budget_for_codes_does_not_silence_them(
     site = make_site(
         ZEROTRUST_SMS_SENDER="console",
         ZEROTRUST_EMAIL_SENDER="console",
-        ZEROTRUST_EMAIL_PER_ADDRESS_HOUR=1,
-        ZEROTRUST_RESEND_S=0,
+        ZEROTRUST_EMAIL_LIMITS={"address": 1},
+        RESEND_S=0,
     )
     site.zt.factors_loader(lambda user: [])
     guard_of(site).enrolled.add_totp("eve", SECRET)

@@ -128,7 +128,7 @@ def test_a_thief_floods_nobody_with_messages(bank: Site) -> None:
 
 
 def test_what_is_told_of_guesses_costs_no_code(make_bank: Callable[..., Site]) -> None:
-    bank = make_bank(ZEROTRUST_SMS_PER_NUMBER_HOUR=1, ZEROTRUST_EMAIL_PER_ADDRESS_HOUR=1)
+    bank = make_bank(ZEROTRUST_SMS_LIMITS={"number": 1}, ZEROTRUST_EMAIL_LIMITS={"address": 1})
     thief = bank.visitor().login()
     guess(thief, ALARM_FAILURES)
     owner = bank.visitor().login()
@@ -264,7 +264,7 @@ def add_app(visitor: Visitor) -> str:
     """Add an authenticator app and return the page that follows."""
     page = visitor.open("/zerotrust/enrol").text
     guard = guard_of(visitor.site)
-    secret = guard.challenges.enrol_secret("ada", visitor.entry()["c"], now=visitor.site.clock())
+    secret = guard.challenges.enrolment.secret("ada", visitor.entry()["c"], now=visitor.site.clock())
     answered = visitor.fill(page, "code", totp(visitor.site.clock(), secret))
     assert answered.status_code == 200
     return str(answered.text)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flask_zerotrust import config
 from flask_zerotrust.factors import webauthn
 from flask_zerotrust.factors.enrolled import Enrolled
 from flask_zerotrust.factors.webauthn import RelyingParty
@@ -89,7 +90,7 @@ def test_a_wrong_answer_closes_its_question(desk: Desk, keyed: Keyed) -> None:
 def test_a_question_does_not_outlive_its_challenge(desk: Desk, keyed: Keyed) -> None:
     pending = desk.open()
     said = keyed.sign(pending)
-    desk.clock.tick(desk.settings.challenge_s + 1)
+    desk.clock.tick(config.CHALLENGE_S + 1)
     assert desk.reason(desk.check, pending, said, keyed.factor) == "gone"
 
 
@@ -120,7 +121,7 @@ def test_a_copied_key_is_refused_once_the_first_has_signed(desk: Desk, keyed: Ke
 
 def test_wrong_answers_end_the_challenge_and_shut_nothing_else(make_desk: Callable[..., Desk]) -> None:
     """Nobody guesses a signature: a pause would only keep its owner out (row 14)."""
-    desk = make_desk(factor_failures=3, code_tries=3)
+    desk = make_desk(FACTOR_FAILURES=3, CODE_TRIES=3)
     keyed = Keyed(desk)
     pending = desk.open()
     for expected in ("wrong", "wrong", "too_many", "too_many"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from flask_zerotrust import config
 from flask_zerotrust.challenge import Challenges, Parked
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.factors.enrolled import Enrolled
@@ -37,7 +38,7 @@ def test_neither_number_nor_secret_nor_form_can_be_read_from_the_file(on_disk, t
     enrolled = Enrolled(on_disk.store, on_disk.keys)
     enrolled.add_sms("ada", NUMBER)
     enrolled.add_totp("ada", SECRET)
-    begun = on_disk.challenges.enrol_begin("ada", "s1", now=on_disk.clock())
+    begun = on_disk.challenges.enrolment.begin("ada", "s1", now=on_disk.clock())
     pending = on_disk.send(on_disk.open(parked=FORM))
     on_disk.check(pending, on_disk.app_code(), on_disk.totp)
     written = raw(tmp_path)
@@ -101,7 +102,7 @@ def test_the_same_code_lies_there_differently_for_every_challenge_and_person(on_
     monkeypatch.setattr("secrets.randbelow", lambda _: 123_456)
     kept = set()
     for user, session in (("ada", "s1"), ("ada", "s2"), ("bob", "s3")):
-        on_disk.clock.tick(on_disk.settings.resend_s)
+        on_disk.clock.tick(config.RESEND_S)
         pending = on_disk.send(on_disk.open(user=user, session_id=session))
         kept.add(on_disk.store.get("code:" + pending.id).split(b'"digest": ')[1].split(b",")[0])
     assert len(kept) == 3
@@ -126,12 +127,12 @@ def rotated(desk: Desk, *secrets: str) -> Desk:
 
 def test_a_changed_key_with_its_fallback_locks_nobody_out(desk):
     Enrolled(desk.store, desk.keys).add_totp("ada", SECRET)
-    secret = desk.challenges.enrol_begin("ada", "s1", now=desk.clock())
+    secret = desk.challenges.enrolment.begin("ada", "s1", now=desk.clock())
     pending = desk.send(desk.open(parked=FORM))
     after = rotated(desk, "new", "key")
     assert after.load(pending.id).parked == FORM
     after.check(pending, desk.phone.code)
-    assert after.challenges.enrol_secret("ada", "s1", now=desk.clock()) == secret
+    assert after.challenges.enrolment.secret("ada", "s1", now=desk.clock()) == secret
     (factor,) = Enrolled(desk.store, after.keys).factors("ada")
     assert factor.secret == SECRET
 

@@ -292,7 +292,7 @@ def test_a_records_size_does_not_grow_with_what_is_sent(site: Site, ada: Visitor
 
 
 def test_a_tombstone_outlives_every_page_token_of_its_id(make_site: Callable[..., Site]) -> None:
-    site = make_site(ZEROTRUST_SESSION_S=60, ZEROTRUST_TOKEN_S=3_600)
+    site = make_site(ZEROTRUST_SESSION_S=60, TOKEN_S=3_600)
     ada = site.visitor().login().move(1)
     old, body = ada.cookie(), ada.body(1)
     ada.submit("/logout", {})

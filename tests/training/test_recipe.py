@@ -41,7 +41,7 @@ def test_the_command_writes_a_bundle_that_loads_and_says_where_it_is_from(
     out = tmp_path / "again"
     ran = CliRunner().invoke(cli.group, ["train-shipped", str(thin), "--out", str(out)])
     assert ran.exit_code == 0, ran.output
-    sha256 = ran.output.split("ZEROTRUST_MODEL_SHA256 = ")[1].strip().strip("'")
+    sha256 = ran.output.split("#sha256=")[1].strip().strip("'")
     manifest = scoring.load_bundle(out, sha256).manifest
     assert manifest["provenance"]["held_out"]["sapimouse"] == list(datasets.SAPIMOUSE_HELD_OUT)
     assert set(manifest["metrics"]["bots"]) == {"windmouse_py", "straight_const"}

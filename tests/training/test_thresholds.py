@@ -184,7 +184,7 @@ def test_the_command_of_the_docs_is_enough(
     words = ["calibrate", str(site), "--max-false-step-ups", "0.05", "--bots", "0"]
     result = CliRunner().invoke(group, words)
     assert result.exit_code == 0, result.output
-    sha256 = result.stdout.rpartition("ZEROTRUST_MODEL_SHA256 = ")[2].strip().strip("'")
+    sha256 = result.stdout.rpartition("#sha256=")[2].strip().strip("'")
     assert load_bundle(tmp_path / "zerotrust-model", sha256).manifest["calibration"]
 
 
@@ -204,7 +204,7 @@ def test_looser_cut_offs_come_with_a_warning(site: Path, tmp_path: Path) -> None
     words = [site, "--max-false-step-ups", 0.05, "--bots", 42, "--out", tmp_path / "mine"]
     result = CliRunner().invoke(group, ["calibrate", *map(str, words)])
     assert "let more bots pass" in result.stderr
-    assert "ZEROTRUST_MODEL_SHA256" in result.stdout
+    assert "#sha256=" in result.stdout
 
 
 @pytest.mark.slow

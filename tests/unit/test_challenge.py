@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import flask_zerotrust
-from flask_zerotrust import errors
+from flask_zerotrust import config, errors
 from flask_zerotrust.challenge import MESSAGES, Challenges, Parked, park
 from flask_zerotrust.challenge.codes import normalise
 from flask_zerotrust.challenge.parking import is_secret
@@ -63,7 +63,7 @@ def test_a_challenge_is_for_its_user_and_session_only(desk, user, session_id):
 
 def test_a_challenge_expires(desk):
     pending = desk.open()
-    desk.clock.tick(desk.settings.challenge_s - 1)
+    desk.clock.tick(config.CHALLENGE_S - 1)
     desk.load(pending.id)
     desk.clock.tick(1)
     assert desk.reason(desk.load, pending.id) == "gone"
@@ -72,7 +72,7 @@ def test_a_challenge_expires(desk):
 
 def test_sending_a_code_does_not_lengthen_a_challenge(desk):
     pending = desk.open()
-    desk.clock.tick(desk.settings.challenge_s - 1)
+    desk.clock.tick(config.CHALLENGE_S - 1)
     desk.send(pending)
     desk.clock.tick(1)
     assert desk.reason(desk.load, pending.id) == "gone"
@@ -118,14 +118,14 @@ def test_a_key_that_was_changed_without_fallback_lets_people_start_again(desk):
 def test_a_challenge_expires_by_the_servers_clock_where_the_stores_runs_late():
     desk = Desk(store=MemoryStore(clock=Clock()), clock=Clock())
     pending = desk.open()
-    secret = desk.challenges.enrol_begin("ada", "s1", now=desk.clock())
-    desk.clock.tick(desk.settings.challenge_s)
+    secret = desk.challenges.enrolment.begin("ada", "s1", now=desk.clock())
+    desk.clock.tick(config.CHALLENGE_S)
     assert desk.reason(desk.load, pending.id) == "gone"
-    assert desk.challenges.enrol_begin("ada", "s1", now=desk.clock()) != secret
+    assert desk.challenges.enrolment.begin("ada", "s1", now=desk.clock()) != secret
 
 
 def test_an_enrolment_begins_again_after_a_key_change_without_fallback(desk):
-    secret = desk.challenges.enrol_begin("ada", "s1", now=desk.clock())
+    secret = desk.challenges.enrolment.begin("ada", "s1", now=desk.clock())
     after = Challenges(desk.store, KeyRing(["new"]), desk.settings)
     assert after.enrol_begin("ada", "s1", now=desk.clock()) != secret
 
@@ -170,7 +170,7 @@ def test_a_code_of_one_factor_is_no_code_of_another(desk):
 def test_a_code_of_one_challenge_is_no_code_of_another(desk):
     first = desk.send(desk.open())
     code = desk.phone.code
-    desk.clock.tick(desk.settings.resend_s)
+    desk.clock.tick(config.RESEND_S)
     second = desk.send(desk.open())
     assert desk.phone.code != code
     assert desk.reason(desk.check, second, code) == "wrong"
@@ -229,9 +229,9 @@ def test_a_passed_challenge_is_bound_to_the_new_session_and_keeps_its_form(desk)
 
 def test_a_passed_challenge_lives_on_long_enough_to_be_confirmed(desk):
     pending = desk.open(parked=FORM)
-    desk.clock.tick(desk.settings.challenge_s - 1)
+    desk.clock.tick(config.CHALLENGE_S - 1)
     desk.challenges.passed(pending, session_id="s2", now=desk.clock())
-    desk.clock.tick(desk.settings.challenge_s - 1)
+    desk.clock.tick(config.CHALLENGE_S - 1)
     assert desk.load(pending.id, session_id="s2").parked == FORM
     desk.clock.tick(1)
     assert desk.reason(desk.load, pending.id, "ada", "s2") == "gone"
@@ -253,10 +253,10 @@ def test_a_closed_challenge_cannot_be_passed(desk):
 
 def test_everything_pending_can_be_erased_with_its_user(desk):
     pending = desk.send(desk.open(parked=FORM))
-    desk.challenges.enrol_begin("ada", "s1", now=desk.clock())
+    desk.challenges.enrolment.begin("ada", "s1", now=desk.clock())
     desk.store.disown("user:ada")
     assert desk.reason(desk.load, pending.id) == "gone"
-    assert desk.reason(desk.challenges.enrol_secret, "ada", "s1", now=desk.clock()) == "gone"
+    assert desk.reason(desk.challenges.enrolment.secret, "ada", "s1", now=desk.clock()) == "gone"
 
 
 # Messages
@@ -420,53 +420,54 @@ def test_a_name_of_ligatures_that_stand_for_many_letters_is_left_out():
 
 
 def test_enrolling_hands_out_one_secret_a_session_until_a_code_confirms_it(desk):
-    secret = desk.challenges.enrol_begin("ada", "s1", now=desk.clock())
-    assert desk.challenges.enrol_begin("ada", "s1", now=desk.clock()) == secret
-    assert desk.challenges.enrol_secret("ada", "s1", now=desk.clock()) == secret
-    assert desk.challenges.enrol_begin("ada", "s2", now=desk.clock()) != secret
+    secret = desk.challenges.enrolment.begin("ada", "s1", now=desk.clock())
+    assert desk.challenges.enrolment.begin("ada", "s1", now=desk.clock()) == secret
+    assert desk.challenges.enrolment.secret("ada", "s1", now=desk.clock()) == secret
+    assert desk.challenges.enrolment.begin("ada", "s2", now=desk.clock()) != secret
     code = desk.app_code(secret=secret)
-    assert desk.challenges.enrol_confirm("ada", "s1", code, now=desk.clock()) == secret
-    assert desk.reason(desk.challenges.enrol_secret, "ada", "s1", now=desk.clock()) == "gone"
+    assert desk.challenges.enrolment.confirm("ada", "s1", code, now=desk.clock()) == secret
+    assert desk.reason(desk.challenges.enrolment.secret, "ada", "s1", now=desk.clock()) == "gone"
 
 
 def test_a_secret_that_is_being_enrolled_is_for_its_user_and_session_only(desk):
-    desk.challenges.enrol_begin("ada", "s1", now=desk.clock())
+    desk.challenges.enrolment.begin("ada", "s1", now=desk.clock())
     for user, session_id in (("bob", "s1"), ("ada", "s2")):
-        assert desk.reason(desk.challenges.enrol_secret, user, session_id, now=desk.clock()) == "gone"
+        assert desk.reason(desk.challenges.enrolment.secret, user, session_id, now=desk.clock()) == "gone"
         assert (
-            desk.reason(desk.challenges.enrol_confirm, user, session_id, "123456", now=desk.clock())
+            desk.reason(desk.challenges.enrolment.confirm, user, session_id, "123456", now=desk.clock())
             == "gone"
         )
 
 
 def test_an_enrolment_expires_and_begins_again_with_a_new_secret(desk):
-    secret = desk.challenges.enrol_begin("ada", "s1", now=desk.clock())
-    desk.clock.tick(desk.settings.challenge_s)
+    secret = desk.challenges.enrolment.begin("ada", "s1", now=desk.clock())
+    desk.clock.tick(config.CHALLENGE_S)
     code = desk.app_code(secret=secret)
-    assert desk.reason(desk.challenges.enrol_confirm, "ada", "s1", code, now=desk.clock()) == "gone"
-    assert desk.challenges.enrol_begin("ada", "s1", now=desk.clock()) != secret
+    assert desk.reason(desk.challenges.enrolment.confirm, "ada", "s1", code, now=desk.clock()) == "gone"
+    assert desk.challenges.enrolment.begin("ada", "s1", now=desk.clock()) != secret
 
 
 def test_after_five_wrong_codes_an_enrolment_begins_again(desk):
-    secret = desk.challenges.enrol_begin("ada", "s1", now=desk.clock())
+    secret = desk.challenges.enrolment.begin("ada", "s1", now=desk.clock())
     right = desk.app_code(secret=secret)
     wrong = f"{(int(right) + 1) % 1_000_000:06d}"
     answers = [
-        desk.reason(desk.challenges.enrol_confirm, "ada", "s1", wrong, now=desk.clock()) for _ in range(5)
+        desk.reason(desk.challenges.enrolment.confirm, "ada", "s1", wrong, now=desk.clock())
+        for _ in range(5)
     ]
     assert answers == ["wrong"] * 4 + ["too_many"]
-    assert desk.reason(desk.challenges.enrol_confirm, "ada", "s1", right, now=desk.clock()) == "gone"
-    fresh = desk.challenges.enrol_begin("ada", "s1", now=desk.clock())
+    assert desk.reason(desk.challenges.enrolment.confirm, "ada", "s1", right, now=desk.clock()) == "gone"
+    fresh = desk.challenges.enrolment.begin("ada", "s1", now=desk.clock())
     assert fresh != secret
     code = desk.app_code(secret=fresh)
-    assert desk.challenges.enrol_confirm("ada", "s1", code, now=desk.clock()) == fresh
+    assert desk.challenges.enrolment.confirm("ada", "s1", code, now=desk.clock()) == fresh
 
 
 def test_an_enrolment_tells_of_a_clock_that_is_off(desk):
-    secret = desk.challenges.enrol_begin("ada", "s1", now=desk.clock())
+    secret = desk.challenges.enrolment.begin("ada", "s1", now=desk.clock())
     code = desk.app_code(4, secret=secret)
-    assert desk.reason(desk.challenges.enrol_confirm, "ada", "s1", code, now=desk.clock()) == "clock"
-    desk.challenges.enrol_confirm("ada", "s1", desk.app_code(secret=secret), now=desk.clock())
+    assert desk.reason(desk.challenges.enrolment.confirm, "ada", "s1", code, now=desk.clock()) == "clock"
+    desk.challenges.enrolment.confirm("ada", "s1", desk.app_code(secret=secret), now=desk.clock())
 
 
 def test_enrolment_without_a_maker_of_factors_says_what_is_missing(desk):
@@ -477,8 +478,8 @@ def test_enrolment_without_a_maker_of_factors_says_what_is_missing(desk):
 
 
 def test_the_factor_that_was_enrolled_answers_the_next_challenge(desk):
-    secret = desk.challenges.enrol_begin("ada", "s1", now=desk.clock())
-    desk.challenges.enrol_confirm("ada", "s1", desk.app_code(secret=secret), now=desk.clock())
+    secret = desk.challenges.enrolment.begin("ada", "s1", now=desk.clock())
+    desk.challenges.enrolment.confirm("ada", "s1", desk.app_code(secret=secret), now=desk.clock())
     desk.clock.tick(30)
     code = desk.app_code(secret=secret)
     desk.check(desk.open(), code, TotpFactor(secret))

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_zerotrust.config import PREFIX, Settings
+from flask_zerotrust import config
+from flask_zerotrust.config import PREFIX, EmailLimits, Settings, SmsLimits
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.factors.phone_numbers import check_countries
 
@@ -56,8 +57,8 @@ def test_the_defaults_of_the_security_promises():
     assert (settings.mode, settings.enrol, settings.expose_risk) == ("enforce", "factor", False)
     assert (settings.grant_s, settings.keyless_s) == (300, 1_800)
     assert (settings.new_browser, settings.browser_days) == ("challenge", 30)
-    assert (settings.code_s, settings.code_tries) == (300, 5)
-    assert (settings.max_batch_bytes, settings.max_batch_events) == (16_384, 1_500)
+    assert (config.CODE_S, config.CODE_TRIES) == (300, 5)
+    assert (config.MAX_BATCH_BYTES, config.MAX_BATCH_EVENTS) == (16_384, 1_500)
     assert settings.store.startswith("sqlite:///")
 
 
@@ -86,6 +87,62 @@ def test_a_key_like_no_other_points_to_the_docs():
 
 def test_keys_of_others_are_left_alone():
     assert Settings.from_mapping({"ZERO_TRUST": 1, "zerotrust_mode": "?", 5: 1}) == Settings()
+
+
+@pytest.mark.parametrize("name", sorted(config._FORMER))
+def test_a_key_of_before_says_what_to_write_now(name):
+    said = refusal(**{PREFIX + name: 1})
+    assert said.startswith(f"{PREFIX}{name} is no longer a setting. ")
+    named = re.findall(r"ZEROTRUST_[A-Z_]+", said)[1:]
+    assert set(named) <= set(FIELDS)
+    assert named or said.endswith("leave it out.")
+    assert PREFIX + name not in FIELDS
+
+
+def test_there_are_at_most_fifty_settings():
+    """A new one replaces another, or says who would miss it."""
+    assert len(FIELDS) <= 50
+
+
+# --- budgets --------------------------------------------------------------------------------------
+
+
+def test_what_a_budget_leaves_out_stays():
+    settings = read(ZEROTRUST_SMS_LIMITS={"total": 50}, ZEROTRUST_EMAIL_LIMITS={})
+    assert settings.sms_limits == SmsLimits(number=5, user=6, prefix=60, total=50)
+    assert settings.email_limits == EmailLimits(address=5, user=6, total=1_000)
+
+
+@pytest.mark.parametrize("value", [None, 5, ["total"], {"totals": 5}, {5: 5}, {"address": 1}], ids=repr)
+def test_a_budget_that_there_is_not_is_refused(value):
+    said = refusal(ZEROTRUST_SMS_LIMITS=value)
+    assert said.startswith(
+        "ZEROTRUST_SMS_LIMITS must be a dictionary with any of number, user, prefix, total"
+    )
+
+
+def test_a_budget_has_a_range_and_a_type():
+    for limit in (1, 10_000_000):
+        assert read(ZEROTRUST_EMAIL_LIMITS={"user": limit}).email_limits.user == limit
+    for limit in (0, 10_000_001):
+        said = refusal(ZEROTRUST_EMAIL_LIMITS={"user": limit})
+        assert said.startswith("ZEROTRUST_EMAIL_LIMITS['user'] must be between 1 and 10000000, got ")
+    assert refusal(ZEROTRUST_EMAIL_LIMITS={"user": True}).endswith("must be int, got bool True.")
+
+
+# --- the model ------------------------------------------------------------------------------------
+
+
+def test_a_model_is_a_folder_with_or_without_a_hash():
+    sha256 = "0a" * 32
+    assert read().model_and_hash() == (None, None)
+    assert read(ZEROTRUST_MODEL="my#model").model_and_hash() == ("my#model", None)
+    assert read(ZEROTRUST_MODEL=f"my-model#sha256={sha256}").model_and_hash() == ("my-model", sha256)
+
+
+@pytest.mark.parametrize("sha256", ["", "0a", "0A" * 32, "0a" * 33, "x" * 64])
+def test_a_hash_that_is_none_is_refused(sha256):
+    assert "64 hexadecimal digits" in refusal(ZEROTRUST_MODEL=f"my-model#sha256={sha256}")
 
 
 # --- ranges: both sides of both ends ------------------------------------------------------------
@@ -125,8 +182,8 @@ def test_a_whole_number_will_do_for_seconds():
         ("ZEROTRUST_GRANT_S", "300", "float", "str '300'"),
         ("ZEROTRUST_GRANT_S", True, "float", "bool True"),
         ("ZEROTRUST_GRANT_S", None, "float", "NoneType None"),
-        ("ZEROTRUST_CODE_TRIES", 5.0, "int", "float 5.0"),
-        ("ZEROTRUST_CODE_TRIES", True, "int", "bool True"),
+        ("ZEROTRUST_SMTP_PORT", 587.0, "int", "float 587.0"),
+        ("ZEROTRUST_SMTP_PORT", True, "int", "bool True"),
         ("ZEROTRUST_EXPOSE_RISK", 1, "bool", "int 1"),
         ("ZEROTRUST_EXPOSE_RISK", "false", "bool", "str 'false'"),
         ("ZEROTRUST_STORE", None, "str", "NoneType (hidden)"),

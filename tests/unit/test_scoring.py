@@ -83,7 +83,7 @@ def test_a_changed_manifest_is_refused_where_it_is_pinned(copy):
     manifest["policy"]["min_strokes"] = 1
     (copy / MANIFEST).write_text(json.dumps(manifest))
     assert load_bundle(copy).policy.min_strokes == 1
-    with pytest.raises(ConfigError, match="ZEROTRUST_MODEL_SHA256"):
+    with pytest.raises(ConfigError, match="ZEROTRUST_MODEL"):
         load_bundle(copy, "0" * 64)
 
 

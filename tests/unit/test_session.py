@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flask_zerotrust import config
 from flask_zerotrust.config import CLOCK_SLACK_S, Settings
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.keys import KeyRing
@@ -195,7 +196,7 @@ def test_a_session_that_moves_keeps_a_latch_whose_life_is_over(ada: Browser) -> 
     ready.change(strokes=1)
     ada.change(latched=True)
     ready.change(strokes=2)
-    ada.clock.tick(Settings().latch_s - 1)
+    ada.clock.tick(config.LATCH_S - 1)
     ready.change(strokes=3)
     ada.clock.tick(2)
     record = ready.record()
@@ -247,7 +248,7 @@ def test_a_visitors_latch_goes_into_the_account_that_is_logged_in_to(visitor: Br
 
 def test_a_latch_ends_with_its_life(ada: Browser) -> None:
     ada.change(latched=True)
-    ada.clock.tick(Settings().latch_s - 1)
+    ada.clock.tick(config.LATCH_S - 1)
     assert ada.sessions.ledger("ada").latched
     ada.clock.tick(2)
     assert not ada.sessions.ledger("ada").latched

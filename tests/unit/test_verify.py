@@ -166,7 +166,7 @@ def test_a_check_that_fails_lets_nobody_in_and_counts(desk, twilio, sms):
 
 
 def test_budgets_hold_as_for_our_own_messages(make_desk, twilio, sms):
-    desk = make_desk(resend_s=0.0)
+    desk = make_desk(RESEND_S=0.0)
     answers = [desk.reason(desk.send, desk.open(session_id=f"s{n}"), sms) for n in range(7)]
     assert answers == [None] * 5 + ["budget"] * 2
     assert desk.reason(make_desk(sms_prefixes=("+33",)).send, desk.open(), sms) == "not_allowed"

@@ -219,13 +219,14 @@ def _proxy_fixes(wsgi: Any) -> Iterator[ProxyFix]:
 def model(patient: Patient) -> Iterator[Finding]:
     """See whether the model is old, or could be exchanged unnoticed."""
     settings = patient.guard.settings
-    folder = DEFAULT if settings.model is None else Path(settings.model)
-    if settings.model is not None and settings.model_sha256 is None:
+    own, sha256 = settings.model_and_hash()
+    folder = DEFAULT if own is None else Path(own)
+    if own is not None and sha256 is None:
         yield Finding(
             "warning",
             "model",
-            f"The model in {settings.model!r} is not pinned: whoever can write there decides who is a bot.",
-            "Set ZEROTRUST_MODEL_SHA256 to what the train or calibrate command printed.",
+            f"The model in {own!r} is not pinned: whoever can write there decides who is a bot.",
+            "Set ZEROTRUST_MODEL to what the train or calibrate command printed, with the hash.",
         )
     with suppress(OSError):
         placed = (folder / MANIFEST).stat().st_mtime

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
+from flask_zerotrust import config
 from flask_zerotrust.cli.doctor.findings import Check, Finding, Patient
-from flask_zerotrust.config import CLOCK_SLACK_S, Settings
+from flask_zerotrust.config import CLOCK_SLACK_S, SmsLimits
 from flask_zerotrust.delivery.smtp import SmtpMailer, trouble
 from flask_zerotrust.errors import StoreError
 from flask_zerotrust.factors.phone_numbers import is_small
@@ -44,7 +45,7 @@ def sender(patient: Patient, *, twilio: Web | None = None) -> Iterator[Finding]:
             yield Finding("error", "sender", text, "Name one with @zt.text_sender.")
     elif settings.sms_sender != "none":
         there = twilio or Web(TWILIO if settings.sms_sender == "twilio" else VERIFY)
-        yield from _web(there, settings.twilio_timeout_s, now=patient.guard.clock)
+        yield from _web(there, config.PROVIDER_TIMEOUT_S, now=patient.guard.clock)
     mailer = patient.guard.mailer
     if settings.email_sender == "console":
         text = "ZEROTRUST_EMAIL_SENDER is 'console': codes are printed, not sent."
@@ -138,8 +139,8 @@ def skew(ahead_s: float, whose: str) -> Iterator[Finding]:
 
 def numbers(patient: Patient) -> Iterator[Finding]:
     """Look for a small country in which all users of one network share a budget of messages."""
-    settings, limit = patient.guard.settings, Settings().sms_per_prefix_hour
-    if settings.sms_sender == "none" or settings.sms_per_prefix_hour != limit:
+    settings, limit = patient.guard.settings, SmsLimits().prefix
+    if settings.sms_sender == "none" or settings.sms_limits.prefix != limit:
         return
     small = [entry for entry in settings.sms_prefixes if is_small(entry)]
     if small:
@@ -147,7 +148,7 @@ def numbers(patient: Patient) -> Iterator[Finding]:
             f"All users of one mobile network in {', '.join(small)} can share the first six digits of "
             f"their numbers, and with them {limit} messages an hour."
         )
-        mend = "Set ZEROTRUST_SMS_PER_PREFIX_HOUR to what your busiest hour needs."
+        mend = "Set ZEROTRUST_SMS_LIMITS = {'prefix': ...} to what your busiest hour needs."
         yield Finding("hint", "numbers", text, mend)
 
 

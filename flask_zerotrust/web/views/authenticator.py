@@ -46,7 +46,7 @@ def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> Resp
     if not guard.factors(user) and not _begun(guard, user):
         # No step-up has changed the id yet, and a copied cookie would be shown the same secret.
         guard.part(user)
-    secret = guard.challenges.enrol_begin(user, guard.thread(user), now=guard.clock())
+    secret = guard.challenges.enrolment.begin(user, guard.thread(user), now=guard.clock())
     issuer = guard.settings.issuer or current_app.name
     account = guard.account_name(user)
     uri = TotpFactor(secret).provisioning_uri(account=account, issuer=issuer)
@@ -69,7 +69,7 @@ def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> Resp
 
 def _begun(guard: Guard, user: str) -> bool:
     try:
-        guard.challenges.enrol_secret(user, guard.thread(user), now=guard.clock())
+        guard.challenges.enrolment.secret(user, guard.thread(user), now=guard.clock())
     except ChallengeError:
         return False
     return True
@@ -85,7 +85,7 @@ def _sentence(error: ChallengeError | None) -> str | None:
 def _take(guard: Guard, user: str, *, first: bool) -> ResponseReturnValue:
     check_form(guard, "enrol", without_referrer=True)
     try:
-        secret = guard.challenges.enrol_confirm(
+        secret = guard.challenges.enrolment.confirm(
             user, guard.thread(user), request.form.get("code", ""), now=guard.clock()
         )
     except ChallengeError as error:

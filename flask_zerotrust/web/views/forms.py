@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from flask import abort, current_app, request
 from itsdangerous import BadSignature
 
+from flask_zerotrust import config
 from flask_zerotrust.challenge import Parked
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.web import responses
@@ -42,9 +43,7 @@ def check_form(guard: Guard, purpose: str, *, without_referrer: bool = False) ->
         _refuse(403, gettext("This form was posted from another site."), back)
     check_size()
     try:
-        said = guard.form_tokens.loads(
-            request.form.get(CSRF_FIELD, ""), max_age=int(guard.settings.challenge_s)
-        )
+        said = guard.form_tokens.loads(request.form.get(CSRF_FIELD, ""), max_age=int(config.CHALLENGE_S))
     except BadSignature:
         said = None
     if said != [guard.user(), purpose]:

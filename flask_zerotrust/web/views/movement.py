@@ -18,6 +18,7 @@ from flask.wrappers import Response
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
+from flask_zerotrust import config
 from flask_zerotrust.errors import PayloadError, StoreError
 from flask_zerotrust.movement import wire
 from flask_zerotrust.web import responses
@@ -68,7 +69,7 @@ def _answered(view: Callable[[Guard], Response]) -> Response:
 def _take_events(guard: Guard) -> Response:
     if responses.same_origin() is False:
         return responses.problem(403, "Other origin", "Batches are taken from this site's own pages only.")
-    limit, user = guard.settings.max_batch_bytes, guard.user()
+    limit, user = config.MAX_BATCH_BYTES, guard.user()
     _check_length(limit)
     entry = guard.entry_of(user)
     if entry is None:  # before its body, which may come a byte at a time
@@ -112,7 +113,7 @@ def _give_token(guard: Guard) -> Response:
         )
     names = user_names(guard, user) if user is not None and offers_key(guard) else None
     return responses.data(
-        token=guard.page_token(entry, nonce), expires_in=int(guard.settings.token_s), browser=names
+        token=guard.page_token(entry, nonce), expires_in=int(config.TOKEN_S), browser=names
     )
 
 

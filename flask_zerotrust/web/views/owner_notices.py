@@ -111,7 +111,7 @@ def _is_due(guard: Guard, user: str, event: str) -> bool:
     """
     try:
         reaches = event != "latched" or guard.sessions.ledger(user).latched
-        return reaches and guard.challenges.first_today(user, event)
+        return reaches and guard.challenges.budgets.first_today(user, event)
     except StoreError:
         log.exception("the risk store did not answer; an owner is not told: %s", event)
         return False
@@ -120,7 +120,7 @@ def _is_due(guard: Guard, user: str, event: str) -> bool:
 def _note_told(guard: Guard, user: str, event: str) -> None:
     """Keep for a day that the owner was told, once it is done: a worker may be killed before."""
     try:
-        guard.challenges.note_told(user, event)
+        guard.challenges.budgets.note_told(user, event)
     except StoreError:
         log.exception("the risk store did not answer; an owner may be told twice: %s", event)
 

@@ -45,7 +45,7 @@ def add(guard: Guard, user: str, first: bool) -> ResponseReturnValue:
 
 
 def _keep(guard: Guard, user: str, party: RelyingParty, *, first: bool) -> tuple[str, list[Factor]]:
-    asked = guard.challenges.take_new_key_question(user, guard.thread(user))
+    asked = guard.challenges.questions.take_new_key(user, guard.thread(user))
     key = webauthn.registered(request.form.get("code", ""), party, challenge=asked)
     if key is None:
         raise ChallengeError("key")
@@ -59,7 +59,7 @@ def _page(
 ) -> ResponseReturnValue:
     question = webauthn.registration(
         party,
-        challenge=guard.challenges.new_key_question(user, guard.thread(user)),
+        challenge=guard.challenges.questions.ask_new_key(user, guard.thread(user)),
         handle=guard.enrolled.handle(user),
         user=guard.account_name(user),
         existing=guard.enrolled.passkeys(user),

@@ -54,7 +54,7 @@ def parked(client: FlaskClient, path: str) -> bool:
 
 
 def test_tries_are_counted_under_the_visitors_address(ada: FlaskClient, monkeypatch: Any) -> None:
-    attempts = ada.application.extensions["zerotrust"].challenges._attempts
+    attempts = ada.application.extensions["zerotrust"].challenges.attempts
     seen: list[str] = []
     monkeypatch.setattr(attempts, "slow", lambda _user, _factor, address, **_: seen.append(address))
     path = ada.get("/transfer").location.removeprefix("/bank")
