@@ -20,7 +20,7 @@ from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.stores.base import Store
 from flask_zerotrust.web.decorator import step_up_required
 from flask_zerotrust.web.script_tag import zerotrust_script
-from flask_zerotrust.web.state import CurrentRisk
+from flask_zerotrust.web.visit import CurrentRisk
 
 __all__ = [
     "NEVER_PARK",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import weakref
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from flask import Flask, request, session
+from flask import Flask, request
 from flask.wrappers import Response
 from werkzeug.local import LocalProxy
 
@@ -27,6 +26,7 @@ from flask_zerotrust.web import (
     audit_log,
     csrf,
     first_run,
+    logins,
     nonces,
     renewal,
     responses,
@@ -36,12 +36,13 @@ from flask_zerotrust.web.build import assemble
 from flask_zerotrust.web.decorator import step_up_required
 from flask_zerotrust.web.endings import log_out_ended, tell
 from flask_zerotrust.web.form_movement import StrippingRequest
-from flask_zerotrust.web.logins import came_without_user, follow_changes
 from flask_zerotrust.web.pairing import set_pair
 from flask_zerotrust.web.placement import find_cached, find_misplaced
 from flask_zerotrust.web.protection import Protection, protect
+from flask_zerotrust.web.request import log, this_app
 from flask_zerotrust.web.script_tag import zerotrust_script
-from flask_zerotrust.web.state import CurrentRisk, Guard, log, this_app, this_guard
+from flask_zerotrust.web.session_interface import seals
+from flask_zerotrust.web.state import AppState, this_state
 from flask_zerotrust.web.users import (
     AccountName,
     FactorsLoader,
@@ -54,7 +55,7 @@ from flask_zerotrust.web.users import (
     check_source,
 )
 from flask_zerotrust.web.views import CSRF_EXEMPT, make_blueprint, owner_notices
-from flask_zerotrust.web.views.movement import seals
+from flask_zerotrust.web.visit import CurrentRisk
 
 # Apps of this process, so that a view guarded in one may be plain in another.
 _apps: weakref.WeakSet[Flask] = weakref.WeakSet()
@@ -69,7 +70,7 @@ TEXTS = {
 
 
 def _current_risk() -> CurrentRisk:
-    return this_guard().current()
+    return this_state().visit.current()
 
 
 #: The risk of the current session: ``value``, ``level``, ``age_s``, ``reasons``; also in templates.
@@ -133,9 +134,8 @@ class ZeroTrust:
         before = app.before_request_funcs.setdefault(None, [])
         before[:1] = [check_complete, *before[:1], _begin]
         # The first of these is called last, after what the app itself does.
-        app.after_request_funcs.setdefault(None, [])[:0] = [responses.protect, _settle]
-        _follow_logins(app)
-        _follow_passwords(app)
+        app.after_request_funcs.setdefault(None, [])[:0] = [responses.protect, _end]
+        logins.connect(app)
         owner_notices.connect(app)
         if settings.audit_log:
             audit_log.connect(app)
@@ -297,27 +297,27 @@ class ZeroTrust:
         >>> with app.app_context():
         ...     zt.end_sessions("ada")
         """
-        this_guard().sessions.end_all(user)
+        this_state().sessions.end_all(user)
         tell(this_app(), user, None, "app")
 
     def profile(self, user: str) -> Progress:
         """Return how far a user's movement profile is; without ``ZEROTRUST_IDENTITY`` it never begins."""
-        return this_guard().profiles.progress(user)
+        return this_state().profiles.progress(user)
 
     def forget_profile(self, user: str) -> None:
         """Erase a user's movement profile, also from the store's own files.
 
         Learning begins anew with the next proven session, unless the user no longer agrees.
         """
-        this_guard().profiles.forget(user)
+        this_state().profiles.forget(user)
 
     def stop_profile(self, user: str) -> None:
         """Erase a user's movement profile, and keep in mind that this user wants none."""
-        this_guard().profiles.stop(user)
+        this_state().profiles.stop(user)
 
     def resume_profile(self, user: str) -> None:
         """Take back what :meth:`stop_profile` has kept in mind."""
-        this_guard().profiles.resume(user)
+        this_state().profiles.resume(user)
 
     def forget_user(self, user: str) -> None:
         """Erase what the store keeps of a user. Call it when an account is deleted.
@@ -340,9 +340,9 @@ class ZeroTrust:
         >>> with app.app_context():
         ...     zt.forget_user("ada")
         """
-        guard = this_guard()
-        guard.store.disown("user:" + user)
-        guard.profiles.forget(user)
+        state = this_state()
+        state.store.disown("user:" + user)
+        state.profiles.forget(user)
 
     def reset_factors(self, user: str, id: str | None = None) -> list[str]:
         """Remove one factor or all factors that a user enrolled here, and end what they opened.
@@ -377,7 +377,7 @@ class ZeroTrust:
         ...     zt.reset_factors("ada")
         []
         """
-        return accounts.reset_factors(this_guard(), user, id, reason="app")
+        return accounts.reset_factors(this_state(), user, id, reason="app")
 
     def unlock(self, user: str) -> bool:
         """Open an account that is locked or paused after too many wrong codes in a row, in all browsers.
@@ -405,7 +405,7 @@ class ZeroTrust:
         ...     zt.unlock("ada")
         False
         """
-        return accounts.unlock(this_guard(), user, reason="app")
+        return accounts.unlock(this_state(), user, reason="app")
 
     def password_changed(self, user: str) -> None:
         """Forget a user's browsers and end all grants. Call it after a password was changed or reset.
@@ -431,7 +431,7 @@ class ZeroTrust:
         >>> with app.app_context():
         ...     zt.password_changed("ada")
         """
-        accounts.end_trust(this_guard(), user, reason="password_changed")
+        accounts.end_trust(this_state(), user, reason="password_changed")
 
     def sms_factor(
         self, number: str, *, id: str = "sms", label: str | None = None
@@ -451,7 +451,7 @@ class ZeroTrust:
     @property
     def sender(self) -> Sender | Verifier:
         """The current app's sender of text messages, or the service that sends and checks their codes."""
-        sender = this_guard().app_sender()
+        sender = this_state().factors.sender()
         if sender is None:
             raise ConfigError(
                 "ZEROTRUST_SMS_SENDER is 'none': set it to 'console', 'app', 'twilio' or 'twilio-verify'. "
@@ -474,7 +474,7 @@ class ZeroTrust:
     @property
     def mailer(self) -> Mailer:
         """The current app's sender of mail."""
-        mailer = this_guard().app_mailer()
+        mailer = this_state().factors.mailer()
         if mailer is None:
             raise ConfigError(
                 "ZEROTRUST_EMAIL_SENDER is 'none': set it to 'console' or 'smtp'. "
@@ -483,13 +483,13 @@ class ZeroTrust:
         return mailer
 
 
-def _check_consent(guard: Guard) -> None:
-    if guard.background is not None and guard.loaders.identity_consent is None:
+def _check_consent(state: AppState) -> None:
+    if state.background is not None and state.loaders.identity_consent is None:
         raise ConfigError(
             "ZEROTRUST_IDENTITY is set, but nothing says who agrees to a profile of how they move: name a "
             "function with @zt.identity_consent that takes the user's id and returns True for those who do."
         )
-    if guard.recorder is not None and guard.loaders.record_consent is None:
+    if state.recorder is not None and state.loaders.record_consent is None:
         raise ConfigError(
             "ZEROTRUST_RECORD_DIR is set, but nothing says who agrees to be recorded: name a function with "
             "@zt.record_consent that takes the user's id (or None) and returns True for those who do."
@@ -498,26 +498,25 @@ def _check_consent(guard: Guard) -> None:
 
 def check_complete() -> None:
     """Check, at the first request, what only a complete app can show."""
-    guard = this_guard()
-    if guard.checked:
+    state = this_state()
+    if state.checked:
         return
-    check_source(guard.loaders.user_id)
-    _follow_logins(this_app())
-    follow_changes(this_app())
-    _follow_passwords(this_app())
-    _check_consent(guard)
+    check_source(state.loaders.user_id)
+    logins.connect(this_app())
+    logins.watch_views(this_app())
+    _check_consent(state)
     if not isinstance(request, StrippingRequest):
         raise ConfigError(
             "app.request_class was replaced after init_app, so movement that rides in forms would reach "
             "your views. Set it before ZeroTrust(app) or init_app(app)."
         )
-    protect(this_app(), guard.loaders.protections, guard.protected)
+    protect(this_app(), state.loaders.protections, state.protected)
     others = [function for app in list(_apps) for function in _called(app)]
     find_misplaced(_called(this_app()), others)
     find_cached(_called(this_app()))
     csrf.exempt(CSRF_EXEMPT)
-    first_run.warn(guard)
-    guard.checked = True
+    first_run.warn(state)
+    state.checked = True
 
 
 def _called(app: Flask) -> Iterator[Callable[..., Any]]:
@@ -527,79 +526,25 @@ def _called(app: Flask) -> Iterator[Callable[..., Any]]:
         yield from functions
 
 
-def _follow_logins(app: Flask) -> None:
-    """Rotate the session's id at login and logout, where the app uses Flask-Login.
-
-    Asked at set-up and at the first request, after which no app can add a login manager. What has not been
-    imported by then is not: it would bring Flask's test client and the debugger along.
-    """
-    if "flask_login" not in sys.modules:
-        return
-    from flask_login import user_logged_in, user_logged_out, user_login_confirmed  # noqa: PLC0415 - optional
-
-    user_logged_in.connect(_logged_in, app)
-    user_login_confirmed.connect(_logged_in, app)
-    user_logged_out.connect(_logged_out, app)
-
-
-def _follow_passwords(app: Flask) -> None:
-    """End trust when a password is changed or reset, where the app uses Flask-Security."""
-    if "flask_security" not in sys.modules:
-        return
-    from flask_security import password_changed, password_reset  # noqa: PLC0415 - optional
-
-    password_changed.connect(_password_changed, app)
-    password_reset.connect(_password_changed, app)
-
-
-def _password_changed(_app: Flask, *, user: Any, **_: Any) -> None:
-    for user_id in _ids(user):
-        accounts.end_trust(this_guard(), user_id, reason="password_changed")
-
-
-def _ids(user: Any) -> set[str]:
-    """Return every id by which the extension may know a user of Flask-Security.
-
-    Flask-Login's id is a random one there (``fs_uniquifier``), and changes with the password. An app's
-    ``@zt.user_id_loader`` cannot be asked about a user who is not logged in, and mostly returns the key.
-    """
-    found = {str(user.get_id())}
-    if getattr(user, "id", None) is not None:
-        found.add(str(user.id))
-    return found
-
-
 def _begin() -> None:
     """Follow a session whose id was renewed, and end the login of one that was ended; but not for files."""
-    guard = this_guard()
+    state = this_state()
     is_file = (request.endpoint or "").rpartition(".")[2] == "static"
-    if guard.settings.mode == "off" or is_file:
+    if state.settings.mode == "off" or is_file:
         return
-    guard.follow_renewal()
+    state.visit.follow_renewal()
     if not seals(request.environ):  # where no session is saved, nobody is logged out
-        log_out_ended(guard)
+        log_out_ended(state)
 
 
-def _settle(response: Response) -> Response:
-    """Follow logins and logouts without Flask-Login: look at a session that the app has written."""
+def _end(response: Response) -> Response:
+    """Follow logins and logouts that no signal told, and set the cookies of this session."""
     if seals(request.environ):
         return response
     try:
-        if session.modified:
-            guard = this_guard()
-            guard.settle()
-            if came_without_user():
-                guard.note_change()
+        logins.follow(this_state())
     except Exception:  # the app's own loader: an answer that is ready stays what it is
         log.exception("who is logged in could not be told at the end of a request")
     set_pair(response)
     renewal.set_renewed(response)
     return response
-
-
-def _logged_in(_app: Flask, **_: Any) -> None:
-    this_guard().logged_in()
-
-
-def _logged_out(_app: Flask, **_: Any) -> None:
-    this_guard().logged_out()

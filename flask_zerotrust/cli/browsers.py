@@ -11,7 +11,7 @@ from flask_zerotrust.cli.common import group, json_option, sharing_guard, the_ap
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.sessions.browsers import Browser
 from flask_zerotrust.web import browsers as known
-from flask_zerotrust.web.state import Guard
+from flask_zerotrust.web.state import AppState
 
 
 @group.command()
@@ -26,24 +26,24 @@ def browsers(user: str, forget_id: str | None, forget_all: bool, as_json: bool) 
     """
     if forget_id is not None and forget_all:
         raise ConfigError("--forget and --forget-all exclude each other. Use one of them.")
-    guard = sharing_guard()
+    state = sharing_guard()
     if forget_id is not None or forget_all:
-        _forget(guard, user, forget_id, as_json=as_json)
+        _forget(state, user, forget_id, as_json=as_json)
     else:
-        _list(guard, user, as_json=as_json)
+        _list(state, user, as_json=as_json)
 
 
-def _list(guard: Guard, user: str, *, as_json: bool) -> None:
-    rows = [_row(browser) for browser in guard.browsers.all(user, now=guard.clock())]
+def _list(state: AppState, user: str, *, as_json: bool) -> None:
+    rows = [_row(browser) for browser in state.browsers.all(user, now=state.clock())]
     for row in rows:
         click.echo(json.dumps(row) if as_json else _line(row))
     if not rows and not as_json:
         click.echo(f"No browser is known to {user}.")
 
 
-def _forget(guard: Guard, user: str, browser_id: str | None, *, as_json: bool) -> None:
+def _forget(state: AppState, user: str, browser_id: str | None, *, as_json: bool) -> None:
     with the_app().app_context():
-        count = known.forget(guard, user, None if browser_id is None else {browser_id})
+        count = known.forget(state, user, None if browser_id is None else {browser_id})
     if browser_id is not None and not count:
         raise ConfigError(
             f"{user!r} has no browser with the id {browser_id!r}. `flask zerotrust browsers` lists the ids."

@@ -15,7 +15,7 @@ from flask.cli import ScriptInfo
 from flask_zerotrust.errors import ConfigError, RecordingError, ZeroTrustError
 from flask_zerotrust.recordings import files
 from flask_zerotrust.recordings.files import Recording
-from flask_zerotrust.web.state import Guard
+from flask_zerotrust.web.state import AppState
 
 # What the [train] extra brings.
 _EXTRAS = {"sklearn", "joblib", "threadpoolctl", "matplotlib", "rich"}
@@ -161,22 +161,22 @@ def _words(context: click.Context) -> str:
     return f"{above} {context.info_name}".strip()
 
 
-def the_guard() -> Guard:
+def the_guard() -> AppState:
     """Return the guard of the app that ``flask`` has found."""
     found = the_app().extensions.get("zerotrust")
-    if not isinstance(found, Guard):
+    if not isinstance(found, AppState):
         raise ConfigError("This app does not use Flask-ZeroTrust: ZeroTrust(app) is missing.")
     return found
 
 
-def sharing_guard() -> Guard:
+def sharing_guard() -> AppState:
     """Return it, where its store is one that a command can see what the workers wrote."""
-    guard = the_guard()
-    if guard.settings.store == "memory://":
+    state = the_guard()
+    if state.settings.store == "memory://":
         raise ConfigError(
             "ZEROTRUST_STORE = 'memory://' is not shared with this command: use sqlite:/// or redis://."
         )
-    return guard
+    return state
 
 
 def utc_minute(at: float) -> str:

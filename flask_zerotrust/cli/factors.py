@@ -12,7 +12,7 @@ from flask_zerotrust.cli.common import group, json_option, sharing_guard, the_ap
 from flask_zerotrust.errors import ConfigError, StoreError
 from flask_zerotrust.factors.history import FactorDates
 from flask_zerotrust.web import accounts
-from flask_zerotrust.web.state import Guard
+from flask_zerotrust.web.state import AppState
 
 
 @group.command()
@@ -28,12 +28,12 @@ def factors(user: str, reset_id: str | None, reset_all: bool, as_json: bool) -> 
     """
     if reset_id is not None and reset_all:
         raise ConfigError("--reset and --reset-all exclude each other. Use one of them.")
-    guard = sharing_guard()
+    state = sharing_guard()
     with the_app().app_context():
         if reset_id is not None or reset_all:
-            _reset(guard, user, reset_id, as_json=as_json)
+            _reset(state, user, reset_id, as_json=as_json)
         else:
-            _list(guard, user, as_json=as_json)
+            _list(state, user, as_json=as_json)
 
 
 @group.command()
@@ -44,9 +44,9 @@ def unlock(user: str, as_json: bool) -> None:
 
     It ends the lock and all pauses, in all browsers. The owner is told. Check first that you talk to USER.
     """
-    guard = sharing_guard()
+    state = sharing_guard()
     with the_app().app_context():
-        opened = accounts.unlock(guard, user, reason="operator")
+        opened = accounts.unlock(state, user, reason="operator")
     if as_json:
         click.echo(json.dumps({"opened": opened}))
     elif opened:
@@ -55,19 +55,19 @@ def unlock(user: str, as_json: bool) -> None:
         click.echo(f"No wrong codes of {user} are counted, so there is nothing to open. Check the id.")
 
 
-def _list(guard: Guard, user: str, *, as_json: bool) -> None:
-    rows = [_row(dates) for dates in [*guard.enrolled.history(user), *_unused(guard, user)]]
+def _list(state: AppState, user: str, *, as_json: bool) -> None:
+    rows = [_row(dates) for dates in [*state.enrolled.history(user), *_unused(state, user)]]
     for row in rows:
         click.echo(json.dumps(row) if as_json else _line(row))
     if not rows and not as_json:
         click.echo(f"Nothing is known of factors of {user}.")
 
 
-def _unused(guard: Guard, user: str) -> Iterator[FactorDates]:
+def _unused(state: AppState, user: str) -> Iterator[FactorDates]:
     """Yield the app's own factors that have passed no challenge yet, and so have no dates."""
-    live = {dates.id for dates in guard.enrolled.history(user) if dates.removed_at is None}
+    live = {dates.id for dates in state.enrolled.history(user) if dates.removed_at is None}
     try:
-        found = guard.factors(user)
+        found = state.factors.of(user)
     except StoreError:
         raise
     except Exception as error:  # the app's own loader, which may want a request
@@ -78,10 +78,10 @@ def _unused(guard: Guard, user: str) -> Iterator[FactorDates]:
             yield FactorDates(factor.id, factor.kind)
 
 
-def _reset(guard: Guard, user: str, factor_id: str | None, *, as_json: bool) -> None:
-    if not guard.store.owned("user:" + user):
+def _reset(state: AppState, user: str, factor_id: str | None, *, as_json: bool) -> None:
+    if not state.store.owned("user:" + user):
         raise ConfigError(f"Nothing is kept of {user!r}. Check the id.")
-    gone = accounts.reset_factors(guard, user, factor_id, reason="operator")
+    gone = accounts.reset_factors(state, user, factor_id, reason="operator")
     if as_json:
         click.echo(json.dumps({"removed": gone}))
     else:

@@ -52,12 +52,12 @@ def rollback(user: str) -> None:
 
 
 def _profiles() -> Any:
-    guard = the_guard()
-    if guard.settings.store == "memory://":
+    state = the_guard()
+    if state.settings.store == "memory://":
         raise ConfigError(
             "ZEROTRUST_STORE = 'memory://' is not shared with this command: use sqlite:/// or redis://."
         )
-    return guard.profiles
+    return state.profiles
 
 
 def _told(user: str, found: Any) -> str:

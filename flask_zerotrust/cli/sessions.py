@@ -15,7 +15,8 @@ from flask_zerotrust.risk import level as risk
 from flask_zerotrust.sessions.record import Record
 from flask_zerotrust.sessions.sessions import short_id
 from flask_zerotrust.web.endings import tell
-from flask_zerotrust.web.state import Guard, browser_trust
+from flask_zerotrust.web.state import AppState
+from flask_zerotrust.web.visit import browser_trust
 
 # So many characters of an id tell sessions apart; fewer could name somebody else's.
 _LEAST = 6
@@ -26,10 +27,10 @@ _LEAST = 6
 @json_option
 def sessions(user: str | None, as_json: bool) -> None:
     """List the live sessions of USER, or of everyone who is logged in (needs `flask zerotrust`)."""
-    guard = sharing_guard()
+    state = sharing_guard()
     rows = [
-        _row(guard, session_id, record)
-        for session_id, record in guard.sessions.live()
+        _row(state, session_id, record)
+        for session_id, record in state.sessions.live()
         if (record.user == user if user is not None else record.user is not None)
     ]
     for row in rows:
@@ -57,24 +58,24 @@ def revoke(who: str | None, everybody: bool, latches: bool) -> None:
     """
     if everybody == (who is not None) or (everybody and latches):
         raise ConfigError("Name a user or a session, or use --all alone.")
-    guard = sharing_guard()
+    state = sharing_guard()
     if everybody:
-        guard.sessions.endings.begin_epoch()
+        state.sessions.endings.begin_epoch()
         with the_app().app_context():
             signals.grant_revoked.send(
                 the_app(), user=None, session=None, reason="operator", latch_lifted=False
             )
         click.echo("All step-ups and proofs of all users, ended. Nobody is logged out.")
     elif who is not None:
-        _revoke(guard, who, latches=latches)
+        _revoke(state, who, latches=latches)
 
 
-def _revoke(guard: Guard, who: str, *, latches: bool) -> None:
-    chosen = _chosen(guard, who)
+def _revoke(state: AppState, who: str, *, latches: bool) -> None:
+    chosen = _chosen(state, who)
     if latches:
-        _pardon(guard, who, chosen)
+        _pardon(state, who, chosen)
     else:
-        _end(guard, who, chosen)
+        _end(state, who, chosen)
     for session_id, record in chosen:
         if record.grant is not None or (latches and record.latched):
             signals.grant_revoked.send(
@@ -90,29 +91,29 @@ def _revoke(guard: Guard, who: str, *, latches: bool) -> None:
     click.echo(f"{count}, {granted} with a grant, ended{lifted}.")
 
 
-def _end(guard: Guard, who: str, chosen: list[tuple[str, Record]]) -> None:
+def _end(state: AppState, who: str, chosen: list[tuple[str, Record]]) -> None:
     """End a user's sessions, also those without a record, or the one session that is meant."""
     by_id = [(session_id, record) for session_id, record in chosen if record.user != who]
     for session_id, record in by_id:
         if record.user is not None:
-            guard.sessions.end_one(record.user, session_id, record)
+            state.sessions.end_one(record.user, session_id, record)
             tell(the_app(), record.user, short_id(session_id), "operator")
     if not by_id:
-        guard.sessions.end_all(who)
+        state.sessions.end_all(who)
         tell(the_app(), who, None, "operator")
 
 
-def _pardon(guard: Guard, who: str, chosen: list[tuple[str, Record]]) -> None:
+def _pardon(state: AppState, who: str, chosen: list[tuple[str, Record]]) -> None:
     """End step-ups, and lift what is held against the user."""
     for session_id, _ in chosen:
-        guard.sessions.revoke(session_id, latches=True)
+        state.sessions.revoke(session_id, latches=True)
     for user in {record.user for _, record in chosen if record.user is not None} or {who}:
-        guard.sessions.forgive(user)
+        state.sessions.forgive(user)
 
 
-def _chosen(guard: Guard, who: str) -> list[tuple[str, Record]]:
+def _chosen(state: AppState, who: str) -> list[tuple[str, Record]]:
     """Return the sessions that are meant; a name that is both a user's and an id's is refused."""
-    live = guard.sessions.live()
+    live = state.sessions.live()
     of_user = [(name, record) for name, record in live if record.user == who]
     by_id = [(name, record) for name, record in live if len(who) >= _LEAST and name.startswith(who)]
     if of_user and by_id:
@@ -121,15 +122,15 @@ def _chosen(guard: Guard, who: str) -> list[tuple[str, Record]]:
         raise ConfigError(f"{len(by_id)} sessions begin with {who!r}. Revoke the user instead.")
     found = of_user or by_id
     # Of a user who is away, what earlier sessions have left may latch the next, or log in without a record.
-    if not found and not guard.store.owned("user:" + who):
+    if not found and not state.store.owned("user:" + who):
         raise ConfigError(f"{who!r} is neither a user with a live session nor the id of one.")
     return found
 
 
-def _row(guard: Guard, session_id: str, record: Record) -> dict[str, Any]:
-    now = guard.clock()
-    state = risk.decay(record.state, now=now, half_life_s=guard.settings.half_life_s)
-    found = assess.describe(state, policy=guard.scorer.policy)
+def _row(state: AppState, session_id: str, record: Record) -> dict[str, Any]:
+    now = state.clock()
+    faded = risk.decay(record.state, now=now, half_life_s=state.settings.half_life_s)
+    found = assess.describe(faded, policy=state.scorer.policy)
     grant_age_s = record.grant_age_s(user=record.user or "", now=now)
     return {
         "session": short_id(session_id),
@@ -160,8 +161,8 @@ def rekey() -> None:
     Run it after a change of keys, before the former one leaves SECRET_KEY_FALLBACKS; again does no harm.
     Exit code 1 where no key opens a record.
     """
-    guard = sharing_guard()
-    both = {"factors": guard.enrolled.rekey(), "movement profile": guard.profiles.rekey(now=guard.clock())}
+    state = sharing_guard()
+    both = {"factors": state.enrolled.rekey(), "movement profile": state.profiles.rekey(now=state.clock())}
     done, current = (sum(getattr(found, name) for found in both.values()) for name in ("done", "current"))
     click.echo(f"{done} encrypted anew, {current} were under the newest key already.")
     for what, found in both.items():

@@ -133,8 +133,8 @@ def observed_(days: int, as_json: bool) -> None:
 
     Codes under both values of ZEROTRUST_NEW_BROWSER are estimates for each day.
     """
-    guard = sharing_guard()
-    found = list(observe.days(guard.store, now=guard.clock(), last=days))
+    state = sharing_guard()
+    found = list(observe.days(state.store, now=state.clock(), last=days))
     for day in found if as_json else ():
         click.echo(json.dumps(dataclasses.asdict(day)))
     if as_json:

@@ -9,6 +9,7 @@ from itertools import repeat
 from typing import Any, TypeVar
 
 from flask_zerotrust.config import CLOCK_SLACK_S
+from flask_zerotrust.risk.batch import Outcome
 from flask_zerotrust.risk.level import RiskState
 from flask_zerotrust.risk.timeline import Timeline
 from flask_zerotrust.stores.base import reading
@@ -101,6 +102,21 @@ class Record:
     thread: str = ""
     begun_at: float = 0.0
     epoch: str = ""
+
+    def moved(self, outcome: Outcome) -> Record:
+        """Return the record with a batch of movement in it."""
+        result, against = outcome.result, outcome.against
+        return replace(
+            self,
+            state=result.state,
+            timeline=outcome.timeline,
+            strokes=self.strokes + len(result.strokes),
+            latched=self.latched or result.level == "high",
+            suspect=self.suspect or result.level in ("elevated", "high"),
+            # A code that was passed before another person, or a recording, began answers nothing.
+            grant=None if against else self.grant,
+            proof=None if against else self.proof,
+        )
 
     def aged(self, *, now: float) -> Record:
         """Return the record with the ages of its grant and proof; one of the future is dropped."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from flask.testing import FlaskClient
 
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.web.state import Guard, this_guard
+from flask_zerotrust.web.state import AppState, this_state
 
 Found = TypeVar("Found")
 
@@ -16,7 +16,7 @@ Found = TypeVar("Found")
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
 
 
-def guard_of(client: FlaskClient) -> Guard:
+def guard_of(client: FlaskClient) -> AppState:
     """Return the guard of the client's app, which has to be a test's."""
     app = client.application
     if not app.testing:
@@ -25,20 +25,20 @@ def guard_of(client: FlaskClient) -> Guard:
             'app.config["TESTING"] = True in your tests, and only there.'
         )
     with app.app_context():
-        return this_guard()
+        return this_state()
 
 
-def inside(client: FlaskClient, do: Callable[[Guard], Found]) -> Found:
+def inside(client: FlaskClient, do: Callable[[AppState], Found]) -> Found:
     """Run within a request of this client, behind all that the app does before its views.
 
     A real request, so that whoever the app takes the client for is who is logged in here too, and so
     that the session is saved as the app saves it, wherever that is.
     """
-    guard = guard_of(client)
+    state = guard_of(client)
     results: list[Callable[[], Found]] = []
 
     def run() -> Any:
-        results.append(_outcome(do, guard))
+        results.append(_outcome(do, state))
         return client.application.response_class(status=204)
 
     functions = client.application.before_request_funcs.setdefault(None, [])
@@ -55,10 +55,10 @@ def inside(client: FlaskClient, do: Callable[[Guard], Found]) -> Found:
     return results[0]()
 
 
-def _outcome(do: Callable[[Guard], Found], guard: Guard) -> Callable[[], Found]:
+def _outcome(do: Callable[[AppState], Found], state: AppState) -> Callable[[], Found]:
     """Do it now; return what gives the result, or raises the error, outside of the app's handlers."""
     try:
-        found = do(guard)
+        found = do(state)
     except Exception as error:
         failure = error
 
@@ -69,8 +69,8 @@ def _outcome(do: Callable[[Guard], Found], guard: Guard) -> Callable[[], Found]:
     return lambda: found
 
 
-def user_of(guard: Guard) -> str:
-    user = guard.user()
+def user_of(state: AppState) -> str:
+    user = state.user()
     if user is None:
         raise ConfigError("Nobody is logged in to this client. Log in first, as your users do.")
     return user

@@ -14,7 +14,7 @@ from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.totp import TotpFactor
 from flask_zerotrust.testing.client import BROWSER, guard_of, inside, user_of
-from flask_zerotrust.web.state import Guard
+from flask_zerotrust.web.state import AppState
 
 # How many steps of an authenticator aside a code is taken, best first.
 _DRIFTS = (0, 1, -1)
@@ -29,9 +29,9 @@ def last_code(client: FlaskClient, *, to: str | None = None) -> str:
         If no code was sent, or if ``ZEROTRUST_SMS_SENDER`` and ``ZEROTRUST_EMAIL_SENDER`` both name a
         provider.
     """
-    guard = guard_of(client)
+    state = guard_of(client)
     console = (ConsoleSender, ConsoleMailer)
-    senders = (guard.sender or guard.terminal_sender, guard.mailer or guard.terminal_mailer)
+    senders = (state.sender or state.terminal_sender, state.mailer or state.terminal_mailer)
     kept = [sender.outbox for sender in senders if isinstance(sender, console)]
     if not kept:
         raise ConfigError(
@@ -57,12 +57,12 @@ def totp_code(client: FlaskClient, user: str | None = None) -> str:
         Who is logged in, unless named.
     """
 
-    def read(guard: Guard) -> str:
-        name = user if user is not None else user_of(guard)
-        found = [factor for factor in guard.factors(name) if isinstance(factor, TotpFactor)]
+    def read(state: AppState) -> str:
+        name = user if user is not None else user_of(state)
+        found = [factor for factor in state.factors.of(name) if isinstance(factor, TotpFactor)]
         if not found:
             raise ConfigError(f"User {name!r} has no authenticator app: check @zt.factors_loader.")
-        return _unused_code(guard, name, found[0])
+        return _unused_code(state, name, found[0])
 
     return inside(client, read)
 
@@ -87,12 +87,12 @@ def pass_challenge(client: FlaskClient, answer: TestResponse) -> TestResponse:
     return _post(client, url, {**form, "code": code})
 
 
-def _unused_code(guard: Guard, user: str, factor: TotpFactor) -> str:
-    now = guard.clock()
+def _unused_code(state: AppState, user: str, factor: TotpFactor) -> str:
+    now = state.clock()
     for drift in _DRIFTS:
         code = factor.code(at=now + drift * factor.period_s)
         use = factor.check(code, now=now)
-        if use is not None and not is_used(guard.store, user, factor.kind, use):
+        if use is not None and not is_used(state.store, user, factor.kind, use):
             return code
     raise ConfigError(
         "The codes of this minute are used, and each works once. Give your tests a clock to move: "
@@ -100,9 +100,9 @@ def _unused_code(guard: Guard, user: str, factor: TotpFactor) -> str:
     )
 
 
-def _easiest(guard: Guard) -> Factor:
+def _easiest(state: AppState) -> Factor:
     """Return the factor that takes no message, where there is a choice."""
-    factors = guard.factors(user_of(guard))
+    factors = state.factors.of(user_of(state))
     able = [factor for factor in factors if isinstance(factor, TotpFactor) or factor.sends]
     if not able:
         raise ConfigError("This user has neither an authenticator app nor a number to send a code to.")

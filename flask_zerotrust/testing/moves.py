@@ -21,7 +21,9 @@ from flask_zerotrust.risk.timeline import Timeline
 from flask_zerotrust.sessions.sessions import Entry
 from flask_zerotrust.testing.client import inside
 from flask_zerotrust.testing.risks import change
-from flask_zerotrust.web.state import CurrentRisk, Guard
+from flask_zerotrust.web.ingest import ingest
+from flask_zerotrust.web.state import AppState
+from flask_zerotrust.web.visit import CurrentRisk
 
 
 def move(client: FlaskClient, visit: Recording | str | Path, *, session: str | None = None) -> CurrentRisk:
@@ -43,12 +45,12 @@ def move(client: FlaskClient, visit: Recording | str | Path, *, session: str | N
     """
     recording = visit if isinstance(visit, Recording) else _read(visit, session)
 
-    def feed(guard: Guard) -> CurrentRisk:
-        user = guard.user()
+    def feed(state: AppState) -> CurrentRisk:
+        user = state.user()
         # Earlier visits, which also ended just now, leave no time for this one on the server's clock.
-        entry = change(guard, user, lambda before: replace(before, timeline=Timeline()))
-        _feed(guard, entry, user, recording)
-        return guard.current()
+        entry = change(state, user, lambda before: replace(before, timeline=Timeline()))
+        _feed(state, entry, user, recording)
+        return state.visit.current()
 
     return inside(client, feed)
 
@@ -81,19 +83,19 @@ def _read(path: str | Path, session: str | None) -> Recording:
     return found[0]
 
 
-def _feed(guard: Guard, entry: Entry, user: str | None, recording: Recording) -> None:
+def _feed(state: AppState, entry: Entry, user: str | None, recording: Recording) -> None:
     """Take the visit's batches as the collector would have sent them, the last of them now."""
-    parts, nonce, clock = list(batches(recording)), secrets.token_urlsafe(16), guard.clock
-    token, now = guard.page_token(entry, nonce), clock()
+    parts, nonce, clock = list(batches(recording)), secrets.token_urlsafe(16), state.clock
+    token, now = state.visit.page_token(entry, nonce), clock()
     limit = config.MAX_BATCH_BYTES
     try:
         for seq, batch in enumerate(parts):
             at = now - (parts[-1].sent_ms - batch.sent_ms) / 1_000.0
-            guard.clock = partial(float, at)
+            state.clock = partial(float, at)
             body = _body(batch, token=token, nonce=nonce, seq=seq)
-            guard.ingest(body, entry=entry, user=user, max_bytes=limit)
+            ingest(state, body, entry=entry, user=user, max_bytes=limit)
     finally:
-        guard.clock = clock
+        state.clock = clock
 
 
 def _body(batch: wire.EventBatch, *, token: str, nonce: str, seq: int) -> str:

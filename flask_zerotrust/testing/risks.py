@@ -14,8 +14,9 @@ from flask_zerotrust.risk.level import Level, Policy, RiskState, judge
 from flask_zerotrust.sessions.record import Proof, Record
 from flask_zerotrust.sessions.sessions import Entry
 from flask_zerotrust.testing.client import inside, user_of
-from flask_zerotrust.web.ingest import records_read
-from flask_zerotrust.web.state import CurrentRisk, Guard
+from flask_zerotrust.web.request import records_read
+from flask_zerotrust.web.state import AppState
+from flask_zerotrust.web.visit import CurrentRisk
 
 #: Factor that a grant of :func:`trust` names, in signals and commands.
 FACTOR_ID = "testing"
@@ -36,7 +37,7 @@ def trust(client: FlaskClient) -> None:
     ConfigError
         Where nobody is logged in, or the app is not ``TESTING``.
     """
-    inside(client, lambda guard: guard.grant(user=user_of(guard), factor_id=FACTOR_ID))
+    inside(client, lambda state: state.visit.grant(user=user_of(state), factor_id=FACTOR_ID))
 
 
 def remember(client: FlaskClient) -> None:
@@ -63,21 +64,21 @@ def remember(client: FlaskClient) -> None:
     'known'
     """
 
-    def prove(guard: Guard) -> None:
-        user, now = user_of(guard), guard.clock()
-        factors = guard.factors(user)
+    def prove(state: AppState) -> None:
+        user, now = user_of(state), state.clock()
+        factors = state.factors.of(user)
         if not factors:
             raise ConfigError(f"User {user!r} has no factor. Return one from your @zt.factors_loader.")
-        browser = guard.browsers.add(
+        browser = state.browsers.add(
             user,
             secrets.token_urlsafe(_KEY_BYTES),
             name="flask_zerotrust.testing",
             factor_id=factors[0].id,
-            factor_tag=guard.browsers.factor_tag(factors[0].kind, factors[0].id, ""),
+            factor_tag=state.browsers.factor_tag(factors[0].kind, factors[0].id, ""),
             thread=None,
             now=now,
         )
-        guard.prove(user, Proof(user, now, browser.id, remembered=True))
+        state.visit.prove(user, Proof(user, now, browser.id, remembered=True))
 
     inside(client, prove)
 
@@ -95,33 +96,34 @@ def force_risk(client: FlaskClient, wanted: Level | float) -> CurrentRisk:
     code is demanded until one is passed, as after real movement.
     """
 
-    def force(guard: Guard) -> CurrentRisk:
-        user = guard.user()
-        state = _state(wanted, guard.scorer.policy, now=guard.clock())
+    def force(state: AppState) -> CurrentRisk:
+        user = state.user()
+        policy = state.scorer.policy
+        risk_state = _state(wanted, policy, now=state.clock())
         if user is not None:
-            guard.sessions.forgive(user)
-        change(guard, user, lambda before: _judged(replace(before, grant=None), state, guard))
-        return guard.current()
+            state.sessions.forgive(user)
+        change(state, user, lambda before: _judged(replace(before, grant=None), risk_state, policy))
+        return state.visit.current()
 
     return inside(client, force)
 
 
 def risk(client: FlaskClient) -> CurrentRisk:
     """Return the risk of this session, as ``current_risk`` shows it to the app."""
-    return inside(client, lambda guard: guard.current())
+    return inside(client, lambda state: state.visit.current())
 
 
-def change(guard: Guard, user: str | None, make: Callable[[Record], Record]) -> Entry:
+def change(state: AppState, user: str | None, make: Callable[[Record], Record]) -> Entry:
     """Change the record of this session, and make both where there are none."""
-    entry = guard.start(user)
+    entry = state.visit.start(user)
     records_read().pop(entry.id, None)
-    guard.sessions.change(entry, user, make)
+    state.sessions.change(entry, user, make)
     return entry
 
 
-def _judged(record: Record, state: RiskState, guard: Guard) -> Record:
+def _judged(record: Record, state: RiskState, policy: Policy) -> Record:
     """Return the record with this state, latched as real movement would have latched it."""
-    level = judge(state, guard.scorer.policy)[0]
+    level = judge(state, policy)[0]
     strokes = round(state.weight)
     suspect, latched = level in ("elevated", "high"), level == "high"
     return replace(record, state=state, strokes=strokes, latched=latched, suspect=suspect, noted=0)

@@ -21,7 +21,9 @@ from flask_zerotrust.sessions import browsers
 from flask_zerotrust.sessions.browsers import Browser
 from flask_zerotrust.sessions.record import Proof
 from flask_zerotrust.web.form_movement import form_proof
-from flask_zerotrust.web.state import MARK_COOKIE, MAX_MARKS, Guard, log, sent_marks, this_app
+from flask_zerotrust.web.request import log, this_app
+from flask_zerotrust.web.state import AppState
+from flask_zerotrust.web.visit import MARK_COOKIE, MAX_MARKS, sent_marks
 
 #: Fields of the form with which a factor is passed.
 KEY_FIELD = "zerotrust_key"
@@ -58,42 +60,42 @@ class NewKey:
     remember: bool
 
 
-def offers_key(guard: Guard) -> bool:
+def offers_key(state: AppState) -> bool:
     """Return whether pages ask the browser for a key: not while a site only observes."""
-    return guard.settings.mode == "enforce"
+    return state.settings.mode == "enforce"
 
 
-def offers_memory(guard: Guard, pending: Pending, factor: Factor) -> bool:
+def offers_memory(state: AppState, pending: Pending, factor: Factor) -> bool:
     """Return whether the browser can be remembered with this challenge and factor."""
-    may = guard.settings.browser_days > 0 and factor.kind != RECOVERY
-    return may and guard.standing(pending.user).level != "high"
+    may = state.settings.browser_days > 0 and factor.kind != RECOVERY
+    return may and state.visit.standing(pending.user).level != "high"
 
 
-def user_names(guard: Guard, user: str) -> str:
+def user_names(state: AppState, user: str) -> str:
     """Return the names under which a browser looks for its key for this user, with spaces between them."""
-    return " ".join(guard.browsers.user_tags(user))
+    return " ".join(state.browsers.user_tags(user))
 
 
-def page_data(guard: Guard, pending: Pending, factor: Factor) -> dict[str, object] | None:
+def page_data(state: AppState, pending: Pending, factor: Factor) -> dict[str, object] | None:
     """Return what a challenge page tells its script; None while a site only observes.
 
     ``user`` holds the names of the key in the browser, ``challenge`` is signed with a new key, ``token`` is
     signed with a proof, and ``remember`` says whether the browser may be remembered.
     """
-    entry = guard.entry_of(pending.user)
-    if not offers_key(guard) or entry is None:
+    entry = state.visit.entry_of(pending.user)
+    if not offers_key(state) or entry is None:
         return None
     provable = pending.provable and pending.session_id == entry.thread
     return {
-        "user": user_names(guard, pending.user),
+        "user": user_names(state, pending.user),
         "challenge": pending.id,
-        "token": guard.page_token(entry, pending.id) if provable else None,
+        "token": state.visit.page_token(entry, pending.id) if provable else None,
         "prove_url": url_for("zerotrust.prove", challenge_id=pending.id) if provable else None,
-        "remember": offers_memory(guard, pending, factor),
+        "remember": offers_memory(state, pending, factor),
     }
 
 
-def read_key(guard: Guard, pending: Pending, factor: Factor) -> NewKey | None:
+def read_key(state: AppState, pending: Pending, factor: Factor) -> NewKey | None:
     """Return the key that came with an answer, or None. Call it before the answer is judged.
 
     Raises
@@ -102,16 +104,16 @@ def read_key(guard: Guard, pending: Pending, factor: Factor) -> NewKey | None:
         For a key or a signature that is malformed or does not fit. Nothing is counted then.
     """
     key = request.form.get(KEY_FIELD, "")
-    if not key or not offers_key(guard):
+    if not key or not offers_key(state):
         return None
-    signature, tags = request.form.get(SIGNATURE_FIELD, ""), guard.browsers.user_tags(pending.user)
+    signature, tags = request.form.get(SIGNATURE_FIELD, ""), state.browsers.user_tags(pending.user)
     browsers.check_made(key, signature, challenge_id=pending.id, user_tags=tags)
     wanted = bool(request.form.get(REMEMBER_FIELD))
-    return NewKey(key, wanted and offers_memory(guard, pending, factor))
+    return NewKey(key, wanted and offers_memory(state, pending, factor))
 
 
 def keep_key(
-    guard: Guard, pending: Pending, factor: Factor, new: NewKey | None, *, tell: Callable[[str], None]
+    state: AppState, pending: Pending, factor: Factor, new: NewKey | None, *, tell: Callable[[str], None]
 ) -> Proof | None:
     """Keep a key after its factor was passed, and return the proof that the session begins with.
 
@@ -120,15 +122,15 @@ def keep_key(
     """
     if new is None:
         return None
-    now, user = guard.clock(), pending.user
-    before = {browser.id for browser in guard.browsers.all(user, now=now) if browser.remembered}
-    browser = guard.browsers.add(
+    now, user = state.clock(), pending.user
+    before = {browser.id for browser in state.browsers.all(user, now=now) if browser.remembered}
+    browser = state.browsers.add(
         user,
         new.key,
         name=display_name(request.headers.get("User-Agent", "")),
         factor_id=factor.id,
-        factor_tag=guard.browsers.factor_tag(factor.kind, factor.id, _secret(factor)),
-        thread=None if new.remember else guard.thread(user),
+        factor_tag=state.browsers.factor_tag(factor.kind, factor.id, _secret(factor)),
+        thread=None if new.remember else state.visit.thread(user),
         now=now,
     )
     if browser.remembered and browser.id not in before:
@@ -137,13 +139,13 @@ def keep_key(
     return Proof(user, now, browser.id, browser.remembered)
 
 
-def prove_form(guard: Guard, user: str) -> bool:
+def prove_form(state: AppState, user: str) -> bool:
     """Take the proof that rides in a form post. Return whether the session is proven now."""
     text = form_proof()
-    return bool(text) and prove(guard, user, text)
+    return bool(text) and prove(state, user, text)
 
 
-def prove(guard: Guard, user: str, text: str, *, page: str | None = None) -> bool:
+def prove(state: AppState, user: str, text: str, *, page: str | None = None) -> bool:
     """Check a proof by the browser's key and rotate the session's id if it is right.
 
     Parameters
@@ -162,36 +164,36 @@ def prove(guard: Guard, user: str, text: str, *, page: str | None = None) -> boo
         Whether the session is proven now. A refusal is sent as ``proof_refused``.
     """
     try:
-        proof = _checked(guard, user, text, page)
+        proof = _checked(state, user, text, page)
     except PayloadError as error:
         log.info("a browser's proof was refused: %s", error)
         signals.proof_refused.send(this_app(), user=user, reason=error.problem)
         return False
-    if not guard.prove(user, proof):
+    if not state.visit.prove(user, proof):
         signals.proof_refused.send(this_app(), user=user, reason="the session has moved on")
         return False
     signals.browser_proven.send(this_app(), user=user, browser=proof.browser)
     return True
 
 
-def _checked(guard: Guard, user: str, text: str, page: str | None) -> Proof:
+def _checked(state: AppState, user: str, text: str, page: str | None) -> Proof:
     token, key, signature = _split(text)
-    entry, now = guard.entry_of(user), guard.clock()
+    entry, now = state.visit.entry_of(user), state.clock()
     try:
-        session_id, nonce = guard.page_tokens.fresh(token, max_age_s=int(config.TOKEN_S))
+        session_id, nonce = state.page_tokens.fresh(token, max_age_s=int(config.TOKEN_S))
     except (BadSignature, ValueError, TypeError) as error:
         raise PayloadError("zerotrust_proof", "the token is too old or not ours") from error
     if entry is None or session_id != entry.id or page not in (None, nonce):
         raise PayloadError("zerotrust_proof", "the token is of another session or page")
     browsers.check_proof(key, signature, token=token)
-    browser = guard.browsers.find(user, key, thread=entry.thread, now=now)
-    if browser is None or not _has_factor(guard, user, browser):
+    browser = state.browsers.find(user, key, thread=entry.thread, now=now)
+    if browser is None or not _has_factor(state, user, browser):
         raise PayloadError("zerotrust_proof", "the browser is not known")
     # Claimed by the token: a signature can be changed and still verify.
     claim = "proof:" + hashlib.sha256(token.encode()).hexdigest()
-    if not guard.store.claim(claim, ttl_s=2 * config.TOKEN_S):
+    if not state.store.claim(claim, ttl_s=2 * config.TOKEN_S):
         raise PayloadError("zerotrust_proof", "the token was used before")
-    guard.browsers.used(user, browser, now=now)
+    state.browsers.used(user, browser, now=now)
     return Proof(user, now, browser.id, browser.remembered)
 
 
@@ -202,15 +204,15 @@ def _split(text: str) -> tuple[str, str, str]:
     return parts[0], parts[1], parts[2]
 
 
-def _has_factor(guard: Guard, user: str, browser: Browser) -> bool:
+def _has_factor(state: AppState, user: str, browser: Browser) -> bool:
     """Return whether the factor with which a browser was proven is still the user's."""
     try:
-        factors = guard.factors(user)
+        factors = state.factors.of(user)
     except Exception:  # the app's own loader: without an answer a code is asked, and nothing forgotten
         log.exception("the factors of a user could not be loaded; the browser's proof does not count")
         return False
     same = (factor for factor in factors if factor.id == browser.factor_id)
-    return any(guard.browsers.is_of_factor(browser, factor.kind, _secret(factor)) for factor in same)
+    return any(state.browsers.is_of_factor(browser, factor.kind, _secret(factor)) for factor in same)
 
 
 def _secret(factor: Factor) -> str:
@@ -220,7 +222,7 @@ def _secret(factor: Factor) -> str:
 
 
 def forget(
-    guard: Guard,
+    state: AppState,
     user: str,
     ids: set[str] | None = None,
     *,
@@ -233,42 +235,42 @@ def forget(
     which browser it is of, so whichever is forgotten, all others have to pass a factor again to be counted
     apart.
     """
-    gone = guard.browsers.forget(user, ids, except_id=keep, now=guard.clock())
+    gone = state.browsers.forget(user, ids, except_id=keep, now=state.clock())
     if gone or ids is None:
-        guard.browsers.unmark(user, except_value=keep_mark)
-    guard.sessions.end_proofs(user, {browser.id for browser in gone})
+        state.browsers.unmark(user, except_value=keep_mark)
+    state.sessions.end_proofs(user, {browser.id for browser in gone})
     for browser in gone:
         signals.browser_forgotten.send(this_app(), user=user, browser=browser.id, name=browser.name)
     return len(gone)
 
 
-def forget_others(guard: Guard, user: str) -> int:
+def forget_others(state: AppState, user: str) -> int:
     """Forget a user's browsers, except the one that has proven itself in this session."""
-    return forget(guard, user, keep=this_browser(guard, user), keep_mark=guard.mark_of(user))
+    return forget(state, user, keep=this_browser(state, user), keep_mark=state.visit.mark_of(user))
 
 
-def forget_one(guard: Guard, user: str, browser_id: str) -> int:
+def forget_one(state: AppState, user: str, browser_id: str) -> int:
     """Forget one browser of a user, which may be the one of this session."""
-    mark = None if browser_id == this_browser(guard, user) else guard.mark_of(user)
-    return forget(guard, user, {browser_id}, keep_mark=mark)
+    mark = None if browser_id == this_browser(state, user) else state.visit.mark_of(user)
+    return forget(state, user, {browser_id}, keep_mark=mark)
 
 
-def this_browser(guard: Guard, user: str) -> str | None:
+def this_browser(state: AppState, user: str) -> str | None:
     """Return the id of the browser that has proven itself in this session, or None."""
-    entry = guard.entry_of(user)
-    record = guard.record(entry, user) if entry is not None else None
+    entry = state.visit.entry_of(user)
+    record = state.visit.record(entry, user) if entry is not None else None
     return None if record is None or record.proof is None else record.proof.browser
 
 
-def set_mark(guard: Guard, user: str, response: Response) -> None:
+def set_mark(state: AppState, user: str, response: Response) -> None:
     """Set the cookie by which later wrong codes of this browser are counted apart. It opens nothing.
 
     A value that was not made for this user counts for nothing: another host of the domain may have planted
     it. It stays, because it may belong to another user of the browser.
     """
-    value = guard.mark_of(user) or secrets.token_urlsafe(browsers.MARK_BYTES)
+    value = state.visit.mark_of(user) or secrets.token_urlsafe(browsers.MARK_BYTES)
     others = [other for other in sent_marks() if other != value]
-    guard.browsers.mark(user, value, now=guard.clock())
+    state.browsers.mark(user, value, now=state.clock())
     response.set_cookie(
         MARK_COOKIE,
         ".".join([value, *others][:MAX_MARKS]),

@@ -28,11 +28,12 @@ from flask_zerotrust.risk.model import load_bundle
 from flask_zerotrust.sessions.browsers import Browsers
 from flask_zerotrust.sessions.sessions import Sessions
 from flask_zerotrust.sessions.tokens import serializer
-from flask_zerotrust.web.state import Guard, is_developed
+from flask_zerotrust.web.request import is_developed
+from flask_zerotrust.web.state import AppState
 from flask_zerotrust.web.users import Loaders, client_address
 
 
-def assemble(app: Flask, settings: Settings, loaders: Loaders, clock: Callable[[], float]) -> Guard:
+def assemble(app: Flask, settings: Settings, loaders: Loaders, clock: Callable[[], float]) -> AppState:
     """Return the guard of one app.
 
     Raises
@@ -44,7 +45,7 @@ def assemble(app: Flask, settings: Settings, loaders: Loaders, clock: Callable[[
     keys = KeyRing(secrets)
     developed = app.debug or app.testing
     store = stores.from_url(settings.store, instance_path=app.instance_path, testing=developed, clock=clock)
-    return Guard(
+    return AppState(
         settings=settings,
         store=store,
         keys=keys,

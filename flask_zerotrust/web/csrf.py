@@ -18,9 +18,9 @@ def field() -> str:
 def exempt(views: Iterable[Callable[..., Any]]) -> None:
     """Exempt views that have a token of their own from the app's defence."""
     guards = (current_app.extensions.get("csrf"), _seasurf())
-    for guard in (guard for guard in guards if guard is not None):
+    for state in (state for state in guards if state is not None):
         for view in views:
-            guard.exempt(view)
+            state.exempt(view)
 
 
 def _seasurf() -> Any:

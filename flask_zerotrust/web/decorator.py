@@ -12,7 +12,7 @@ from flask import after_this_request, current_app, request
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.web import downloads, placement, responses
 from flask_zerotrust.web.enforce import enforce
-from flask_zerotrust.web.state import this_guard
+from flask_zerotrust.web.state import this_state
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -77,12 +77,12 @@ def step_up_required(
         def guarded(*args: Any, **kwargs: Any) -> Any:
             if guarded_methods is not None and request.method not in guarded_methods:
                 return current_app.ensure_sync(inner)(*args, **kwargs)
-            guard = this_guard()
-            terms = guard.terms(max_risk=max_risk, max_age_s=max_age_s, always=always)
-            answer = enforce(guard, terms, action)
+            state = this_state()
+            terms = state.terms(max_risk=max_risk, max_age_s=max_age_s, always=always)
+            answer = enforce(state, terms, action)
             if answer is not None:
                 return answer
-            if guard.settings.mode == "enforce":
+            if state.settings.mode == "enforce":
                 responses.note_guarded()
                 if downloads.follows_challenge():
                     after_this_request(downloads.with_page)

@@ -9,7 +9,8 @@ from types import CodeType
 from flask import current_app
 
 from flask_zerotrust.errors import StoreError
-from flask_zerotrust.web.state import Guard, is_developed, log
+from flask_zerotrust.web.request import is_developed, log
+from flask_zerotrust.web.state import AppState
 from flask_zerotrust.web.users import FactorsLoader
 
 #: Ways to give users a factor. Developers read them, so they are English.
@@ -25,21 +26,21 @@ def hints() -> tuple[str, ...]:
     return WAYS if current_app.debug else ()
 
 
-def warn(guard: Guard) -> None:
+def warn(state: AppState) -> None:
     """Log why protected views would refuse users, once, before the first of them is refused."""
-    if current_app.testing or guard.settings.mode != "enforce":
+    if current_app.testing or state.settings.mode != "enforce":
         return
-    if not _can_have_factors(guard):
+    if not _can_have_factors(state):
         numbered = " ".join(f"({number}) {way}" for number, way in enumerate(WAYS, start=1))
         log.warning("No user can have a factor, so protected views refuse everybody. %s", numbered)
-    for problem in () if is_developed(current_app) else missing_senders(guard):
+    for problem in () if is_developed(current_app) else missing_senders(state):
         log.error("%s", problem)
 
 
-def missing_senders(guard: Guard) -> Iterator[str]:
+def missing_senders(state: AppState) -> Iterator[str]:
     """Yield a sentence for each kind of factor that the app's loader names and that has no sender."""
-    names = _names(guard.loaders.factors)
-    senders = (("email", guard.mailer, "'smtp'"), ("sms", guard.sender, "'twilio' or 'twilio-verify'"))
+    names = _names(state.loaders.factors)
+    senders = (("email", state.mailer, "'smtp'"), ("sms", state.sender, "'twilio' or 'twilio-verify'"))
     for kind, sender, values in senders:
         if sender is None and f"{kind}_factor" in names:
             yield (
@@ -50,9 +51,9 @@ def missing_senders(guard: Guard) -> Iterator[str]:
             )
 
 
-def _can_have_factors(guard: Guard) -> bool:
+def _can_have_factors(state: AppState) -> bool:
     try:
-        return guard.can_have_factors()
+        return state.factors.can_exist()
     except StoreError:
         return True  # it cannot be told now, and the request finds out for itself
 

@@ -23,7 +23,7 @@ class Protection:
     """Endpoints, or patterns of them such as ``"user.*"``, and the guard for their views."""
 
     endpoints: tuple[str, ...]
-    guard: Callable[[Callable[..., Any]], Callable[..., Any]]
+    state: Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def protect(app: Flask, protections: Iterable[Protection], done: set[Protection]) -> None:
@@ -38,7 +38,7 @@ def protect(app: Flask, protections: Iterable[Protection], done: set[Protection]
         new = [one for one in protections if one not in done]
         named = [(name, one) for one in new for text in one.endpoints for name in _named(app, text)]
         for name, one in named:
-            app.view_functions[name] = one.guard(app.view_functions[name])
+            app.view_functions[name] = one.state(app.view_functions[name])
         done.update(new)
 
 

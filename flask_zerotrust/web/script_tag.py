@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import url_for
 from markupsafe import Markup
 
-from flask_zerotrust.web.state import this_guard
+from flask_zerotrust.web.state import this_state
 
 
 def zerotrust_script(nonce: str | None = None) -> Markup:
@@ -18,10 +18,10 @@ def zerotrust_script(nonce: str | None = None) -> Markup:
     nonce : str, optional
         The page's Content-Security-Policy nonce, where scripts need one.
     """
-    guard = this_guard()
-    if guard.settings.mode == "off":
+    state = this_state()
+    if state.settings.mode == "off":
         return Markup("")
-    guard.current()
+    state.visit.current()
     source = url_for("zerotrust.static", filename="collector.js")
     prefix = url_for("zerotrust.events").removesuffix("/events")
     extra = Markup(' nonce="{}"').format(nonce) if nonce else Markup("")

@@ -15,7 +15,7 @@ from flask_zerotrust.config import Settings
 from flask_zerotrust.recordings.batching import batches
 from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.risk.model import load_bundle
-from flask_zerotrust.web.state import MARK_COOKIE
+from flask_zerotrust.web.visit import MARK_COOKIE
 from tests.clock import Clock
 from tests.integration.known import Key, again, form_proof, remembered
 from tests.integration.recorded import envelope, live

@@ -262,7 +262,7 @@ def enrolled_eve(site: Site, *, mail: str | None = None) -> Visitor:
 def kinds(site: Site, user: str) -> list[str]:
     """Return what kinds of factors a user has."""
     with site.app.test_request_context():
-        return [factor.kind for factor in site.app.extensions["zerotrust"].factors(user)]
+        return [factor.kind for factor in site.app.extensions["zerotrust"].factors.of(user)]
 
 
 def totp(now: float, secret: str = SECRET) -> str:

@@ -62,7 +62,7 @@ def test_the_end_of_a_grant_counts_within_the_request_that_ends_it(site: Site) -
     @site.app.before_request
     def change() -> None:
         if request.args.get("change"):
-            assert site.app.extensions["zerotrust"].standing("ada").grant_age_s is not None
+            assert site.app.extensions["zerotrust"].visit.standing("ada").grant_age_s is not None
             site.zt.password_changed("ada")
 
     ada = site.visitor().login().step_up()

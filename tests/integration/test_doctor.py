@@ -330,10 +330,12 @@ def test_the_stamp_of_a_packager_is_no_age(
 
 
 def test_an_app_that_does_not_start_is_a_finding(tmp_path: Path) -> None:
+    from flask_zerotrust.risk.model import DEFAULT
+
     def create() -> Flask:
         app = Flask("broken", instance_path=str(tmp_path))
         app.config.update(
-            GOOD, ZEROTRUST_MODEL="x#sha256=" + "0" * 64, ZEROTRUST_STORE="memory://", TESTING=True
+            GOOD, ZEROTRUST_MODEL=f"{DEFAULT}#sha256={0:064}", ZEROTRUST_STORE="memory://", TESTING=True
         )
         ZeroTrust(app)
         return app
@@ -351,7 +353,7 @@ def test_nobody_logged_in_ever(tmp_path: Path) -> None:
     app = Flask("nobody", instance_path=str(tmp_path))
     app.config.update(GOOD, TESTING=True, ZEROTRUST_STORE="memory://", ZEROTRUST_MODE="observe")
     zt = ZeroTrust(app)
-    patient = Patient(app=app, guard=app.extensions["zerotrust"])
+    patient = Patient(app=app, state=app.extensions["zerotrust"])
     assert [one.severity for one in checks.wiring(patient)] == ["error"]
     zt.user_id_loader(lambda: "ada")
     assert list(checks.wiring(patient)) == []
@@ -373,7 +375,7 @@ def test_owners_whom_nobody_can_tell(make: Callable[..., Site]) -> None:
         ZEROTRUST_TWILIO_AUTH_TOKEN="token",
         ZEROTRUST_TWILIO_VERIFY_SERVICE="VA" + "0" * 32,
     )
-    patient = Patient(app=site.app, guard=site.app.extensions["zerotrust"])
+    patient = Patient(app=site.app, state=site.app.extensions["zerotrust"])
     assert "@zt.notify" in " ".join(one.fix for one in checks.modes(patient))
     site.zt.notify(lambda user, event, text: None)
     assert "@zt.notify" not in " ".join(one.fix for one in checks.modes(patient))
@@ -461,7 +463,7 @@ def test_a_blueprint_that_is_guarded_as_a_whole(tmp_path: Path) -> None:
     outer.register_blueprint(inner)
     app.register_blueprint(outer)
     ZeroTrust(app)
-    patient = Patient(app=app, guard=app.extensions["zerotrust"])
+    patient = Patient(app=app, state=app.extensions["zerotrust"])
     assert list(checks.routes(patient)) == []
 
 

@@ -95,7 +95,7 @@ def test_doctor_is_silent_where_the_server_answers_and_names_one_that_does_not(
     make_site: Callable[..., Site], site: Site, box: Mailbox
 ) -> None:
     def said(of: Site) -> list[tuple[str, str]]:
-        patient = Patient(app=of.app, guard=of.app.extensions["zerotrust"])
+        patient = Patient(app=of.app, state=of.app.extensions["zerotrust"])
         return [(one.severity, one.problem) for one in delivery.sender(patient)]
 
     assert said(site) == []
@@ -119,9 +119,9 @@ def test_mail_in_the_clear_to_another_machine_is_a_warning(make_site: Callable[.
         ZEROTRUST_SMTP_HOST="mail.invalid",
         ZEROTRUST_SMTP_SECURITY="none",
         ZEROTRUST_SMTP_FROM=FROM,
-        ZEROTRUST_SMTP_TIMEOUT_S=0.5,
+        PROVIDER_TIMEOUT_S=0.5,
     )
-    patient = Patient(app=site.app, guard=site.app.extensions["zerotrust"])
+    patient = Patient(app=site.app, state=site.app.extensions["zerotrust"])
     assert [one.severity for one in delivery.sender(patient)] == ["warning", "error"]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask_zerotrust import testing
 from flask_zerotrust.factors.base import new_secret
-from flask_zerotrust.web.state import this_guard
+from flask_zerotrust.web.state import this_state
 
 from .known import Key, pass_with_key
 from .sites import Site, Visitor
@@ -24,7 +24,7 @@ def lived(site: Site) -> Visitor:
     ada.submit("/transfer", {"to": "Grace"})
     ada.answer(ada.open("/secret").location, "000000")
     with site.app.app_context():
-        this_guard().enrolled.add_totp("ada", new_secret())
+        this_state().enrolled.add_totp("ada", new_secret())
     return ada
 
 

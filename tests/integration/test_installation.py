@@ -20,7 +20,7 @@ from flask_zerotrust import ZeroTrust, current_risk, step_up_required
 from flask_zerotrust.delivery.senders import TwilioSender
 from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.factors.totp import TotpFactor
-from flask_zerotrust.web.state import this_guard
+from flask_zerotrust.web.state import this_state
 from tests.clock import Clock
 from tests.forms import form_with
 
@@ -92,9 +92,9 @@ def test_two_apps_keep_their_own_loaders(make_site: Callable[..., Site]) -> None
     first, second = make_site(), make_site()
     second.zt.user_id_loader(lambda: "eve")
     with first.app.test_request_context():
-        assert this_guard().user() is None
+        assert this_state().user() is None
     with second.app.test_request_context():
-        assert this_guard().user() == "eve"
+        assert this_state().user() == "eve"
 
 
 def test_the_prefix_moves_every_page(make_site: Callable[..., Site]) -> None:

@@ -168,7 +168,7 @@ def test_switched_off_a_kept_passkey_still_keeps_thieves_out(make_site: Callable
 @pytest.mark.parametrize("host", ["127.0.0.1:5000", "[::1]:5000"])
 def test_an_ip_address_is_offered_none(site: Site, host: str) -> None:
     with site.app.test_request_context(headers={"Host": host}):
-        assert site.app.extensions["zerotrust"].party() is None
+        assert site.app.extensions["zerotrust"].factors.party() is None
 
 
 def test_the_domain_and_the_origins_can_be_named(make_site: Callable[..., Site]) -> None:
@@ -178,7 +178,7 @@ def test_the_domain_and_the_origins_can_be_named(make_site: Callable[..., Site])
         ZEROTRUST_WEBAUTHN_ORIGINS=["https://www.bank.example"],
     )
     with site.app.test_request_context(headers={"Host": "127.0.0.1"}):
-        party = site.app.extensions["zerotrust"].party()
+        party = site.app.extensions["zerotrust"].factors.party()
     assert (party.id, party.origins) == ("bank.example", ("https://www.bank.example",))
 
 

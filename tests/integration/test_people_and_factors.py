@@ -28,7 +28,7 @@ def app() -> Flask:
 
 def kinds(site: Site, user: str) -> list[tuple[str, str]]:
     with site.app.test_request_context():
-        return [(factor.id, factor.kind) for factor in site.app.extensions["zerotrust"].factors(user)]
+        return [(factor.id, factor.kind) for factor in site.app.extensions["zerotrust"].factors.of(user)]
 
 
 def test_flask_login_names_the_user(site: Site) -> None:
@@ -112,7 +112,7 @@ def test_the_apps_factors_stand_before_those_enrolled_here_and_win(site: Site) -
     enrolled.add_totp("ada", OTHER_SECRET)
     assert kinds(site, "ada") == [("totp", "totp"), ("totp-2", "totp")]
     with site.app.test_request_context():
-        first: Factor = site.app.extensions["zerotrust"].factors("ada")[0]
+        first: Factor = site.app.extensions["zerotrust"].factors.of("ada")[0]
     assert first.check(totp(site.clock.now), now=site.clock.now) is not None
 
 
@@ -176,7 +176,7 @@ def test_while_developing_codes_go_to_the_terminal_without_any_sender(
 def test_debugging_alone_lets_nobody_add_a_number_or_an_address(site: Site) -> None:
     site.app.debug = True
     with site.app.test_request_context():
-        assert not site.app.extensions["zerotrust"].has_choice()
+        assert not site.app.extensions["zerotrust"].factors.has_choice()
 
 
 # The first run: an app that has no factors yet

@@ -233,7 +233,7 @@ def test_the_app_sees_value_age_and_reasons(ada: Visitor, site: Site) -> None:
         "User-Agent": ada.client.environ_base["HTTP_USER_AGENT"],
     }
     with site.app.test_request_context(headers=headers):
-        risk = site.app.extensions["zerotrust"].current()
+        risk = site.app.extensions["zerotrust"].visit.current()
     assert (risk.level, risk.strokes, risk.latched, risk.age_s) == ("high", 3, True, 7.0)
     assert risk.reasons == ("machine_like_movement",)
     assert 0.98 < risk.value < 1

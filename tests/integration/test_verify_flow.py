@@ -101,5 +101,5 @@ def test_a_number_whose_code_gets_no_judgement_is_not_added(site: Site, twilio: 
 def test_doctor_looks_at_verifys_own_host(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(delivery, "_web", lambda web, *_, **__: asked.append(web.host) or iter(()))
-    assert list(delivery.sender(Patient(app=site.app, guard=site.app.extensions["zerotrust"]))) == []
+    assert list(delivery.sender(Patient(app=site.app, state=site.app.extensions["zerotrust"]))) == []
     assert asked == ["verify.twilio.com"]

@@ -62,7 +62,7 @@ def _visitor(app: Flask, user: str) -> str:
         # As after the first batch: the model takes this movement for a bot's, which goes into the user's
         # ledger once. Later batches, which are those measured, write nothing there.
         guard.sessions.change(entry, user, lambda record: replace(record, latched=True, noted=2))
-        token = guard.page_token(entry, nonce)
+        token = guard.visit.page_token(entry, nonce)
     signer: Any = app.session_interface
     return f"{signer.get_signing_serializer(app).dumps(session)} {token} {nonce}"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flask_zerotrust import signals
 from flask_zerotrust.web import browsers
-from flask_zerotrust.web.state import MARK_COOKIE
+from flask_zerotrust.web.visit import MARK_COOKIE
 from tests.integration.known import (
     MAKE,
     PROVE,

@@ -156,7 +156,7 @@ def test_a_store_that_fails_just_then_does_not_change_the_answer(
     def fail(*_: Any) -> bool:
         raise StoreError("gone for a moment")
 
-    monkeypatch.setattr(guard_of(bank).challenges, "first_today", fail)
+    monkeypatch.setattr(guard_of(bank).challenges.budgets, "first_today", fail)
     thief = bank.visitor().login()
     guess(thief, ALARM_FAILURES)
     assert told(bank) == []
@@ -169,7 +169,7 @@ def test_a_notice_that_cannot_be_noted_went_out(
     def fail(*_: Any) -> None:
         raise StoreError("gone for a moment")
 
-    monkeypatch.setattr(guard_of(bank).challenges, "note_told", fail)
+    monkeypatch.setattr(guard_of(bank).challenges.budgets, "note_told", fail)
     guess(bank.visitor().login(), ALARM_FAILURES)
     assert len(told(bank)) == 2
     assert "an owner may be told twice: wrong-codes" in caplog.text
@@ -228,7 +228,7 @@ def test_a_latch_stands_although_the_store_fails_when_it_is_told(
     def fail(*_: Any) -> Any:
         raise StoreError("gone for a moment")
 
-    monkeypatch.setattr(guard_of(bank).challenges, "first_today", fail)
+    monkeypatch.setattr(guard_of(bank).challenges.budgets, "first_today", fail)
     move_like_a_bot(ada)
     assert events == []
     assert ada.fetch("/level").json["latched"]

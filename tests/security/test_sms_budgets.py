@@ -70,7 +70,7 @@ def test_a_spent_budget_of_all_is_logged_once_an_hour_and_names_its_setting(make
         press(desk, number(n), user=f"u{n}", n=n)
     (said,) = caplog.messages
     assert said.startswith("3 messages to numbers that begin with +447700 went out within an hour")
-    assert "ZEROTRUST_SMS_PER_PREFIX_HOUR" in said
+    assert "ZEROTRUST_SMS_LIMITS['prefix']" in said
     desk.clock.tick(2 * HOUR_S)
     for n in range(6):
         press(desk, number(n), user=f"u{n}", n=10 + n)

@@ -21,6 +21,7 @@ from flask_zerotrust.factors.totp import TotpFactor
 from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.stores import MemoryStore
 from tests.clock import Clock
+from tests.constants import set_constants
 from tests.desk import NUMBER, SECRET, Desk
 
 FORM = Parked(
@@ -127,7 +128,7 @@ def test_a_challenge_expires_by_the_servers_clock_where_the_stores_runs_late():
 def test_an_enrolment_begins_again_after_a_key_change_without_fallback(desk):
     secret = desk.challenges.enrolment.begin("ada", "s1", now=desk.clock())
     after = Challenges(desk.store, KeyRing(["new"]), desk.settings)
-    assert after.enrol_begin("ada", "s1", now=desk.clock()) != secret
+    assert after.enrolment.begin("ada", "s1", now=desk.clock()) != secret
 
 
 # Sending
@@ -367,19 +368,18 @@ def test_no_words_to_look_for_keep_everything():
 
 
 @pytest.mark.parametrize(("over", "kept"), [(0, True), (1, False)])
-def test_a_form_is_kept_up_to_the_limit_in_bytes(over, kept):
-    settings = Settings(park_bytes=100)
+def test_a_form_is_kept_up_to_the_limit_in_bytes(over, kept, monkeypatch):
+    set_constants(monkeypatch, {"PARK_BYTES": 100})
     value = "ü" * 48 + "x" * (3 + over)
-    parked = park("/", [("a", value)], [], settings=settings)
+    parked = park("/", [("a", value)], [], settings=SETTINGS)
     assert parked.too_large is not kept
     assert parked.fields == ((("a", value),) if kept else ())
 
 
-def test_names_of_fields_and_files_count_as_well():
-    assert park("/", [("n" * 60, "")], ["f" * 41], settings=Settings(park_bytes=100)).too_large
-    assert park("/", [("password" * 13, "")], [], settings=Settings(park_bytes=100)) == Parked(
-        "/", too_large=True
-    )
+def test_names_of_fields_and_files_count_as_well(monkeypatch):
+    set_constants(monkeypatch, {"PARK_BYTES": 100})
+    assert park("/", [("n" * 60, "")], ["f" * 41], settings=SETTINGS).too_large
+    assert park("/", [("password" * 13, "")], [], settings=SETTINGS) == Parked("/", too_large=True)
 
 
 def test_a_name_made_of_many_words_is_read_to_its_end():
@@ -472,9 +472,9 @@ def test_an_enrolment_tells_of_a_clock_that_is_off(desk):
 
 def test_enrolment_without_a_maker_of_factors_says_what_is_missing(desk):
     bare = Challenges(desk.store, desk.keys, desk.settings)
-    bare.enrol_begin("ada", "s1", now=desk.clock())
+    bare.enrolment.begin("ada", "s1", now=desk.clock())
     with pytest.raises(ConfigError, match="totp=TotpFactor"):
-        bare.enrol_confirm("ada", "s1", "123456", now=desk.clock())
+        bare.enrolment.confirm("ada", "s1", "123456", now=desk.clock())
 
 
 def test_the_factor_that_was_enrolled_answers_the_next_challenge(desk):

@@ -47,7 +47,7 @@ def _examine(*, offline: bool) -> Iterator[Finding]:
         # The `flask` command would put its --debug in place of what servers take from the configuration.
         script.set_debug_flag = False
     try:
-        patient = Patient(app=the_app(), guard=the_guard())
+        patient = Patient(app=the_app(), state=the_guard())
     except ZeroTrustError as error:
         yield Finding("error", "start", str(error), "The app does not start until then.")
         return

@@ -106,7 +106,7 @@ def _cookie_faults(flags: Mapping[str, Any]) -> Iterator[tuple[Severity, str, st
 
 def store(patient: Patient) -> Iterator[Finding]:
     """See whether the store answers, is shared by all workers, and is closed to others."""
-    named = patient.guard.settings.store
+    named = patient.state.settings.store
     count = workers(patient.environ, patient.folder)
     if named == "memory://" and count != 1:
         many = "several" if count is None else str(count)
@@ -125,8 +125,8 @@ def store(patient: Patient) -> Iterator[Finding]:
             'Set ZEROTRUST_STORE = "sqlite:///zerotrust.sqlite".',
         )
     try:
-        patient.guard.store.put("doctor", b"well", ttl_s=1)
-        patient.guard.store.delete("doctor")
+        patient.state.store.put("doctor", b"well", ttl_s=1)
+        patient.state.store.delete("doctor")
         if named.startswith(redis_url.SCHEMES):
             yield from redis_health.look(patient)
     except StoreError as error:
@@ -218,7 +218,7 @@ def _proxy_fixes(wsgi: Any) -> Iterator[ProxyFix]:
 
 def model(patient: Patient) -> Iterator[Finding]:
     """See whether the model is old, or could be exchanged unnoticed."""
-    settings = patient.guard.settings
+    settings = patient.state.settings
     own, sha256 = settings.model_and_hash()
     folder = DEFAULT if own is None else Path(own)
     if own is not None and sha256 is None:
@@ -230,7 +230,7 @@ def model(patient: Patient) -> Iterator[Finding]:
         )
     with suppress(OSError):
         placed = (folder / MANIFEST).stat().st_mtime
-        days = (patient.guard.clock() - placed) / _DAY_S
+        days = (patient.state.clock() - placed) / _DAY_S
         if placed > _NO_DATE_S and days > _MODEL_DAYS:
             yield Finding(
                 "warning",
@@ -251,7 +251,7 @@ def wiring(patient: Patient) -> Iterator[Finding]:
 
 def modes(patient: Patient) -> Iterator[Finding]:
     """Look for settings of development and trial."""
-    app, settings = patient.app, patient.guard.settings
+    app, settings = patient.app, patient.state.settings
     if settings.mode != "enforce":
         text = f"ZEROTRUST_MODE is {settings.mode!r}: protected views let everyone through."
         yield Finding("warning", "modes", text, 'Set ZEROTRUST_MODE = "enforce" when the trial is over.')
@@ -263,15 +263,15 @@ def modes(patient: Patient) -> Iterator[Finding]:
             text = f"{name} is on: errors show code and values, and some checks are relaxed."
             yield Finding("warning", "modes", text, f"Leave {name} off where strangers reach the app.")
     silent = settings.sms_sender == "twilio-verify" and settings.email_sender == "none"
-    if settings.tell_owner and silent and patient.guard.loaders.notify is None:
+    if settings.tell_owner and silent and patient.state.loaders.notify is None:
         text = "Twilio Verify sends codes only, so nobody can be told when their factors change."
         mend = "Tell them yourself with @zt.notify, or set ZEROTRUST_EMAIL_SENDER."
         yield Finding("warning", "modes", text, mend)
-    if not patient.guard.can_have_factors():
+    if not patient.state.factors.can_exist():
         text = "Nobody has a factor and nobody can get one, so whoever is asked is stuck."
         mend = 'Name the app\'s factors with @zt.factors_loader, or set ZEROTRUST_ENROL = "first-use".'
         yield Finding("error" if settings.mode == "enforce" else "warning", "modes", text, mend)
-    for problem in first_run.missing_senders(patient.guard):
+    for problem in first_run.missing_senders(patient.state):
         mend = "Until then every user with such a factor gets an error instead of a challenge."
         yield Finding("error" if settings.mode == "enforce" else "warning", "modes", problem, mend)
 

@@ -35,18 +35,18 @@ class Web:
 
 def sender(patient: Patient, *, twilio: Web | None = None) -> Iterator[Finding]:
     """Connect to whoever delivers messages, send nothing, and compare clocks while there."""
-    settings = patient.guard.settings
+    settings = patient.state.settings
     if settings.sms_sender == "console":
         text = "ZEROTRUST_SMS_SENDER is 'console': codes are printed, not sent."
         yield Finding("warning", "sender", text, "Set it to 'twilio', or to 'none' without text messages.")
     elif settings.sms_sender == "app":
-        if patient.guard.loaders.send_text is None:
+        if patient.state.loaders.send_text is None:
             text = "ZEROTRUST_SMS_SENDER is 'app', and no function sends text messages."
             yield Finding("error", "sender", text, "Name one with @zt.text_sender.")
     elif settings.sms_sender != "none":
         there = twilio or Web(TWILIO if settings.sms_sender == "twilio" else VERIFY)
-        yield from _web(there, config.PROVIDER_TIMEOUT_S, now=patient.guard.clock)
-    mailer = patient.guard.mailer
+        yield from _web(there, config.PROVIDER_TIMEOUT_S, now=patient.state.clock)
+    mailer = patient.state.mailer
     if settings.email_sender == "console":
         text = "ZEROTRUST_EMAIL_SENDER is 'console': codes are printed, not sent."
         yield Finding("warning", "sender", text, "Set it to 'smtp', or to 'none' without e-mail.")
@@ -104,12 +104,12 @@ def _unreachable(host: str, port: int, error: Exception) -> Finding:
 
 def clock(patient: Patient) -> Iterator[Finding]:
     """Compare the app's clock with that of the file system, and with what the store has seen."""
-    now = patient.guard.clock()
+    now = patient.state.clock()
     with suppress(OSError), tempfile.TemporaryFile(dir=Path(patient.app.instance_path)) as file:
         # A folder on a network drive has its server's clock.
         yield from skew(now - os.fstat(file.fileno()).st_mtime, "the file system's")
     with suppress(StoreError):
-        store = patient.guard.store
+        store = patient.state.store
         seen = [Record.load(raw).state.at for key in store.keys("session:") if (raw := store.get(key))]
         ahead = max(seen, default=now) - now
         if ahead > CLOCK_SLACK_S:
@@ -139,7 +139,7 @@ def skew(ahead_s: float, whose: str) -> Iterator[Finding]:
 
 def numbers(patient: Patient) -> Iterator[Finding]:
     """Look for a small country in which all users of one network share a budget of messages."""
-    settings, limit = patient.guard.settings, SmsLimits().prefix
+    settings, limit = patient.state.settings, SmsLimits().prefix
     if settings.sms_sender == "none" or settings.sms_limits.prefix != limit:
         return
     small = [entry for entry in settings.sms_prefixes if is_small(entry)]

@@ -10,7 +10,7 @@ from typing import Literal
 
 from flask import Flask
 
-from flask_zerotrust.web.state import Guard
+from flask_zerotrust.web.state import AppState
 
 #: Variables that servers and platforms set where something stands in front of the app.
 IN_FRONT = (
@@ -40,7 +40,7 @@ class Patient:
     """An app as ``doctor`` meets it, with the environment and the working folder of its servers."""
 
     app: Flask
-    guard: Guard
+    state: AppState
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     folder: Path = field(default_factory=Path.cwd)
 

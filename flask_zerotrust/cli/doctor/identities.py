@@ -16,7 +16,7 @@ _FIX = "Name a function with @zt.user_id_loader that returns an id which stays: 
 
 def identities(patient: Patient) -> Iterator[Finding]:
     """Look for ids that change with the password: Flask-Security's, and alternative ids of Flask-Login."""
-    loader = patient.guard.loaders.user_id
+    loader = patient.state.loaders.user_id
     if loader is not None:
         if _UNIQUIFIER in _names(loader) or ("security" in patient.app.extensions and _gets_id(loader)):
             problem = f"@zt.user_id_loader returns {_UNIQUIFIER}: {_LOST}."

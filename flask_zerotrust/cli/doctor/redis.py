@@ -22,7 +22,7 @@ def look(patient: Patient) -> Iterator[Finding]:
     StoreError
         Where it does not answer, which the check of the store reports.
     """
-    store: Any = patient.guard.store
+    store: Any = patient.state.store
     health = store.health()
     if version(health.version) < _OLDEST:
         yield Finding("error", "store", f"Redis {health.version} is too old.", "Use 6.2 or newer.")
@@ -36,7 +36,7 @@ def look(patient: Patient) -> Iterator[Finding]:
         yield Finding("error", "store", text, "Name the primary, or an address that follows it.")
     yield from _forgets(health)
     yield from _open_to_others(store.target)
-    yield from skew(patient.guard.clock() - health.now, "the Redis server's")
+    yield from skew(patient.state.clock() - health.now, "the Redis server's")
 
 
 def _forgets(health: Any) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader
 
 from flask_zerotrust.web import responses
 from flask_zerotrust.web.responses import TEMPLATES
+from flask_zerotrust.web.session_interface import seals
 from flask_zerotrust.web.views import (
     authenticator,
     browser_list,
@@ -67,6 +68,6 @@ def _private(response: Response) -> Response:
     if request.endpoint == "zerotrust.static":
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
-    if movement.seals(request.environ):
+    if seals(request.environ):
         return response
     return responses.private(response)

@@ -17,7 +17,8 @@ from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.totp import TotpFactor
 from flask_zerotrust.i18n import N_, gettext
 from flask_zerotrust.web import browsers, responses
-from flask_zerotrust.web.state import Guard, this_app
+from flask_zerotrust.web.request import this_app
+from flask_zerotrust.web.state import AppState
 from flask_zerotrust.web.views import owner_notices, session_list
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
 from flask_zerotrust.web.views.owner_check import owner_view
@@ -37,18 +38,18 @@ def register(blueprint: Blueprint) -> None:
 
 
 @owner_view(N_("add an authenticator app"), adds=True)
-def enrol(guard: Guard, user: str, first: bool) -> ResponseReturnValue:
+def enrol(state: AppState, user: str, first: bool) -> ResponseReturnValue:
     """Add an authenticator app to the account of the person who is logged in."""
-    return _take(guard, user, first=first) if request.method == "POST" else _offer(guard, user)
+    return _take(state, user, first=first) if request.method == "POST" else _offer(state, user)
 
 
-def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> ResponseReturnValue:
-    if not guard.factors(user) and not _begun(guard, user):
+def _offer(state: AppState, user: str, error: ChallengeError | None = None) -> ResponseReturnValue:
+    if not state.factors.of(user) and not _begun(state, user):
         # No step-up has changed the id yet, and a copied cookie would be shown the same secret.
-        guard.part(user)
-    secret = guard.challenges.enrolment.begin(user, guard.thread(user), now=guard.clock())
-    issuer = guard.settings.issuer or current_app.name
-    account = guard.account_name(user)
+        state.visit.part(user)
+    secret = state.challenges.enrolment.begin(user, state.visit.thread(user), now=state.clock())
+    issuer = state.settings.issuer or current_app.name
+    account = state.factors.account_name(user)
     uri = TotpFactor(secret).provisioning_uri(account=account, issuer=issuer)
     return responses.page(
         "enrol",
@@ -60,16 +61,16 @@ def _offer(guard: Guard, user: str, error: ChallengeError | None = None) -> Resp
         account=account,
         issuer=issuer,
         error=_sentence(error),
-        zerotrust_csrf=form_token(guard, "enrol"),
+        zerotrust_csrf=form_token(state, "enrol"),
         app_csrf=app_csrf(),
         submit_url=url_for(".enrol"),
-        return_url=_way_back(guard.factors(user)),
+        return_url=_way_back(state.factors.of(user)),
     )
 
 
-def _begun(guard: Guard, user: str) -> bool:
+def _begun(state: AppState, user: str) -> bool:
     try:
-        guard.challenges.enrolment.secret(user, guard.thread(user), now=guard.clock())
+        state.challenges.enrolment.secret(user, state.visit.thread(user), now=state.clock())
     except ChallengeError:
         return False
     return True
@@ -82,25 +83,25 @@ def _sentence(error: ChallengeError | None) -> str | None:
     return gettext(text)
 
 
-def _take(guard: Guard, user: str, *, first: bool) -> ResponseReturnValue:
-    check_form(guard, "enrol", without_referrer=True)
+def _take(state: AppState, user: str, *, first: bool) -> ResponseReturnValue:
+    check_form(state, "enrol", without_referrer=True)
     try:
-        secret = guard.challenges.enrolment.confirm(
-            user, guard.thread(user), request.form.get("code", ""), now=guard.clock()
+        secret = state.challenges.enrolment.confirm(
+            user, state.visit.thread(user), request.form.get("code", ""), now=state.clock()
         )
     except ChallengeError as error:
         signals.enrolment_failed.send(this_app(), user=user, kind="totp", reason=error.reason)
-        return _offer(guard, user, error)
-    before = guard.factors(user)
+        return _offer(state, user, error)
+    before = state.factors.of(user)
     avoid = [factor.id for factor in before]
-    factor_id = guard.enrolled.add_totp(user, secret, LABEL, avoid=avoid, first=first)
-    browsers.forget_others(guard, user)
-    guard.grant(user=user, factor_id=factor_id)  # it has just been used
-    told = owner_notices.added(guard, user, "totp", before)
+    factor_id = state.enrolled.add_totp(user, secret, LABEL, avoid=avoid, first=first)
+    browsers.forget_others(state, user)
+    state.visit.grant(user=user, factor_id=factor_id)  # it has just been used
+    told = owner_notices.added(state, user, "totp", before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
-    untold = None if told or before else owner_notices.warning(guard)
+    untold = None if told or before else owner_notices.warning(state)
     return responses.page(
-        "enrolled", return_url=_way_back(before), untold=untold, **session_list.elsewhere(guard)
+        "enrolled", return_url=_way_back(before), untold=untold, **session_list.elsewhere(state)
     )
 
 

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_zerotrust.i18n import N_, format_date
 from flask_zerotrust.sessions.browsers import Browser
 from flask_zerotrust.web import browsers, responses
-from flask_zerotrust.web.state import Guard
+from flask_zerotrust.web.state import AppState
 from flask_zerotrust.web.views.forms import check_form, form_token
 from flask_zerotrust.web.views.owner_check import owner_view
 
@@ -48,37 +48,37 @@ def register(blueprint: Blueprint) -> None:
 
 
 @owner_view(_ACTION)
-def forget_one(guard: Guard, user: str, browser_id: str) -> ResponseReturnValue:
+def forget_one(state: AppState, user: str, browser_id: str) -> ResponseReturnValue:
     """Forget one remembered browser. What it has opened ends at once, in this session too."""
-    check_form(guard, _FORM)
-    if browser_id not in {browser.id for browser in _remembered(guard, user)}:
+    check_form(state, _FORM)
+    if browser_id not in {browser.id for browser in _remembered(state, user)}:
         return abort(404)
-    browsers.forget_one(guard, user, browser_id)
+    browsers.forget_one(state, user, browser_id)
     return responses.go(url_for(".factors", news="forgotten"))
 
 
 @owner_view(_ACTION)
-def forget_others(guard: Guard, user: str) -> ResponseReturnValue:
+def forget_others(state: AppState, user: str) -> ResponseReturnValue:
     """Forget every browser of the user but the one that has proven itself in this session."""
-    check_form(guard, _FORM)
-    browsers.forget_others(guard, user)
+    check_form(state, _FORM)
+    browsers.forget_others(state, user)
     return responses.go(url_for(".factors", news="others_forgotten"))
 
 
-def context(guard: Guard, user: str) -> dict[str, Any]:
+def context(state: AppState, user: str) -> dict[str, Any]:
     """Return what the page of factors shows of a user's browsers, the newest first."""
-    this = browsers.this_browser(guard, user)
-    rows = [_row(browser, this) for browser in reversed(_remembered(guard, user))]
+    this = browsers.this_browser(state, user)
+    rows = [_row(browser, this) for browser in reversed(_remembered(state, user))]
     others = any(not row.is_this for row in rows)
     return {
         "browsers": rows,
         "forget_others_url": url_for(".forget_browsers") if others else None,
-        "browsers_csrf": form_token(guard, _FORM),
+        "browsers_csrf": form_token(state, _FORM),
     }
 
 
-def _remembered(guard: Guard, user: str) -> list[Browser]:
-    return [browser for browser in guard.browsers.all(user, now=guard.clock()) if browser.remembered]
+def _remembered(state: AppState, user: str) -> list[Browser]:
+    return [browser for browser in state.browsers.all(user, now=state.clock()) if browser.remembered]
 
 
 def _row(browser: Browser, this: str | None) -> Row:

@@ -22,7 +22,8 @@ from flask_zerotrust.i18n import gettext, ngettext
 from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.form_movement import PROOF_FIELD, form_proof
 from flask_zerotrust.web.pairing import pair_tag, pair_thread
-from flask_zerotrust.web.state import Guard, log, this_app, this_guard
+from flask_zerotrust.web.request import log, this_app
+from flask_zerotrust.web.state import AppState, this_state
 from flask_zerotrust.web.users import client_address
 from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.forms import app_csrf, check_form, field_label, form_token, shown_fields
@@ -58,17 +59,17 @@ def register(blueprint: Blueprint) -> None:
     blueprint.add_url_rule(path + "/confirm", "confirm", confirm, methods=["GET"])
 
 
-def pending_view(inner: Callable[[Guard, Pending], ResponseReturnValue]) -> View:
+def pending_view(inner: Callable[[AppState, Pending], ResponseReturnValue]) -> View:
     """Run a view with the pending challenge of its URL, if that is this person's."""
 
     @wraps(inner)
     def view(challenge_id: str) -> ResponseReturnValue:
-        guard = this_guard()
-        user = guard.user()
+        state = this_state()
+        user = state.user()
         if user is None:
             return responses.unauthorized()
         try:
-            return inner(guard, _load(guard, challenge_id, user))
+            return inner(state, _load(state, challenge_id, user))
         except ChallengeError as error:
             if error.reason == "not_yours":
                 signals.challenge_failed.send(this_app(), user=user, factor_id=None, reason=error.reason)
@@ -81,43 +82,43 @@ def pending_view(inner: Callable[[Guard, Pending], ResponseReturnValue]) -> View
 
 
 @pending_view
-def show(guard: Guard, pending: Pending) -> ResponseReturnValue:
+def show(state: AppState, pending: Pending) -> ResponseReturnValue:
     """Show the challenge. Opening the page sends nothing: prefetchers get nothing."""
-    if _is_answered(guard, pending):
-        return _onward(guard, pending)
-    return _page(guard, pending, _chosen(guard, pending, request.args.get("factor")))
+    if _is_answered(state, pending):
+        return _onward(state, pending)
+    return _page(state, pending, _chosen(state, pending, request.args.get("factor")))
 
 
 @pending_view
-def prove(guard: Guard, pending: Pending) -> ResponseReturnValue:
+def prove(state: AppState, pending: Pending) -> ResponseReturnValue:
     """Take a proof by the browser's key, for script: 200 with where to go on, or 403 problem JSON.
 
     Only a challenge of this session's own thread takes one, and only if a proof would open the view.
     """
-    check_form(guard, pending.id)
-    own = pending.session_id == guard.thread(pending.user)
+    check_form(state, pending.id)
+    own = pending.session_id == state.visit.thread(pending.user)
     text = request.form.get(PROOF_FIELD, "") or form_proof()
-    if not _is_answered(guard, pending):
-        if not (own and pending.provable and browsers.prove(guard, pending.user, text, page=pending.id)):
+    if not _is_answered(state, pending):
+        if not (own and pending.provable and browsers.prove(state, pending.user, text, page=pending.id)):
             detail = gettext("This browser could not be recognised. Confirm with a code.")
             return responses.problem(403, "Not proven", detail, passed=False)
-        _passed(guard, pending)
+        _passed(state, pending)
     return responses.data(passed=True, url=_next_url(pending))
 
 
 @pending_view
-def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
+def send(state: AppState, pending: Pending) -> ResponseReturnValue:
     """Send a code because the person pressed the button."""
-    check_form(guard, pending.id)
-    if _is_answered(guard, pending):
-        return _onward(guard, pending)
-    factor = _chosen(guard, pending, request.form.get("factor"))
+    check_form(state, pending.id)
+    if _is_answered(state, pending):
+        return _onward(state, pending)
+    factor = _chosen(state, pending, request.form.get("factor"))
     try:
-        sent = guard.challenges.send(
+        sent = state.challenges.send(
             pending,
             factor,
-            known=guard.is_known(pending.user),
-            now=guard.clock(),
+            known=state.visit.is_known(pending.user),
+            now=state.clock(),
             host=host_name(),
         )
     except (ChallengeError, SenderError) as error:
@@ -125,62 +126,62 @@ def send(guard: Guard, pending: Pending) -> ResponseReturnValue:
         _tell(signals.code_refused, pending, factor, kind=factor.kind, reason=reason)
         if isinstance(error, SenderError):
             log.warning("a code could not be sent: %s", error)
-        return _page(guard, pending, factor, error=error)
+        return _page(state, pending, factor, error=error)
     _tell(signals.code_sent, pending, factor, kind=factor.kind)
     if responses.prefers_json():
-        return _page(guard, sent, factor)
+        return _page(state, sent, factor)
     return responses.go(url_for(".challenge", challenge_id=pending.id, factor=factor.id))
 
 
 @pending_view
-def answer(guard: Guard, pending: Pending) -> ResponseReturnValue:
+def answer(state: AppState, pending: Pending) -> ResponseReturnValue:
     """Check a code; on success the session is granted and the person goes where they wanted."""
-    check_form(guard, pending.id)
+    check_form(state, pending.id)
     code = request.form.get("code", "")
-    if guard.challenges.repeats(pending, code, now=guard.clock()):
-        guard.resume(pending.user, pending.granted)
-    if _is_answered(guard, pending):  # a code for which there is nothing left to do is not called used
-        return _onward(guard, pending)
-    factor = _answering(guard, pending, _chosen(guard, pending, request.form.get("factor")), code)
-    new_key = _key_of(guard, pending, factor)
+    if state.challenges.repeats(pending, code, now=state.clock()):
+        state.visit.resume(pending.user, pending.granted)
+    if _is_answered(state, pending):  # a code for which there is nothing left to do is not called used
+        return _onward(state, pending)
+    factor = _answering(state, pending, _chosen(state, pending, request.form.get("factor")), code)
+    new_key = _key_of(state, pending, factor)
     try:
-        guard.challenges.check(
+        state.challenges.check(
             pending,
             factor,
             code,
-            known=guard.is_known(pending.user),
-            now=guard.clock(),
+            known=state.visit.is_known(pending.user),
+            now=state.clock(),
             address=request.remote_addr or "",
         )
     except ChallengeError as error:
         _tell(signals.challenge_failed, pending, factor, reason=error.reason)
         if error.alarming:
-            owner_notices.guessed(guard, pending.user)
-        return _page(guard, pending, factor, error=error)
+            owner_notices.guessed(state, pending.user)
+        return _page(state, pending, factor, error=error)
     except SenderError as error:
         log.warning("a code could not be checked: %s", error)
         _tell(signals.challenge_failed, pending, factor, reason="unchecked")
-        return _page(guard, pending, factor, error=ChallengeError("unchecked"))
-    lone_code = factor.kind == RECOVERY and not guard.is_confirmed(pending.user)
+        return _page(state, pending, factor, error=ChallengeError("unchecked"))
+    lone_code = factor.kind == RECOVERY and not state.visit.is_confirmed(pending.user)
     if factor.kind == RECOVERY:
-        browsers.forget(guard, pending.user)
-        owner_notices.recovery_used(guard, pending.user)
-    told = partial(owner_notices.remembered, guard, pending.user)
-    proof = browsers.keep_key(guard, pending, factor, new_key, tell=told)
-    guard.grant(user=pending.user, factor_id=factor.id, proof=proof, lone_code=lone_code)
-    guard.enrolled.note_use(pending.user, factor.id, factor.kind)
+        browsers.forget(state, pending.user)
+        owner_notices.recovery_used(state, pending.user)
+    told = partial(owner_notices.remembered, state, pending.user)
+    proof = browsers.keep_key(state, pending, factor, new_key, tell=told)
+    state.visit.grant(user=pending.user, factor_id=factor.id, proof=proof, lone_code=lone_code)
+    state.enrolled.note_use(pending.user, factor.id, factor.kind)
     _tell(signals.challenge_passed, pending, factor, action=pending.action)
-    pending = _passed(guard, pending, answer=code, keep_form=not responses.prefers_json())
-    response = make_response(_onward(guard, pending))
+    pending = _passed(state, pending, answer=code, keep_form=not responses.prefers_json())
+    response = make_response(_onward(state, pending))
     if factor.kind == RECOVERY:
-        response = _say_few(guard, pending, response)
-    browsers.set_mark(guard, pending.user, response)
+        response = _say_few(state, pending, response)
+    browsers.set_mark(state, pending.user, response)
     return response
 
 
-def _say_few(guard: Guard, pending: Pending, onward: Response) -> Response:
+def _say_few(state: AppState, pending: Pending, onward: Response) -> Response:
     """Put a page before the way onward if few recovery codes are left; script has no such page."""
-    left = guard.enrolled.recovery_left(pending.user)
+    left = state.enrolled.recovery_left(pending.user)
     if left > FEW_CODES or onward.location is None:
         return onward
     text = ngettext(
@@ -194,10 +195,10 @@ def _say_few(guard: Guard, pending: Pending, onward: Response) -> Response:
     return responses.message(gettext("Thank you, that worked"), text, 200, *links)
 
 
-def _key_of(guard: Guard, pending: Pending, factor: Factor) -> browsers.NewKey | None:
+def _key_of(state: AppState, pending: Pending, factor: Factor) -> browsers.NewKey | None:
     """Return the key that comes with an answer; a malformed one ends the request with 400."""
     try:
-        return browsers.read_key(guard, pending, factor)
+        return browsers.read_key(state, pending, factor)
     except PayloadError as error:
         text = gettext("This form is too old. Load the page again and repeat the last step.")
         if responses.prefers_json():
@@ -213,13 +214,13 @@ def _next_url(pending: Pending) -> str:
     return pending.return_path
 
 
-def _passed(guard: Guard, pending: Pending, *, answer: str = "", keep_form: bool = True) -> Pending:
+def _passed(state: AppState, pending: Pending, *, answer: str = "", keep_form: bool = True) -> Pending:
     """Keep that a challenge was answered. The same answer gives the same session once more for a minute."""
-    entry = guard.entry_of(pending.user) if answer else None
-    return guard.challenges.passed(
+    entry = state.visit.entry_of(pending.user) if answer else None
+    return state.challenges.passed(
         pending,
-        session_id=guard.thread(pending.user),
-        now=guard.clock(),
+        session_id=state.visit.thread(pending.user),
+        now=state.clock(),
         answer=answer,
         granted=entry.id if entry is not None else "",
         keep_form=keep_form,
@@ -227,22 +228,22 @@ def _passed(guard: Guard, pending: Pending, *, answer: str = "", keep_form: bool
 
 
 @pending_view
-def begin_again(guard: Guard, pending: Pending) -> ResponseReturnValue:
+def begin_again(state: AppState, pending: Pending) -> ResponseReturnValue:
     """Open the same challenge anew, form and all: a used-up one takes no more codes. Counters live on."""
-    check_form(guard, pending.id)
-    if _is_answered(guard, pending):
-        return _onward(guard, pending)
+    check_form(state, pending.id)
+    if _is_answered(state, pending):
+        return _onward(state, pending)
     # The old one stays until it expires: after a second press of the button its form is still there.
     try:
-        again = guard.challenges.open(
+        again = state.challenges.open(
             user=pending.user,
             session_id=pending.session_id,
             action=pending.action,
             return_path=pending.return_path,
             method=pending.method,
             parked=pending.parked,
-            now=guard.clock(),
-            known=guard.is_known(pending.user),
+            now=state.clock(),
+            known=state.visit.is_known(pending.user),
             address=client_address(),
         )
     except ChallengeError as error:
@@ -252,7 +253,7 @@ def begin_again(guard: Guard, pending: Pending) -> ResponseReturnValue:
 
 
 @pending_view
-def confirm(_: Guard, pending: Pending) -> ResponseReturnValue:
+def confirm(_: AppState, pending: Pending) -> ResponseReturnValue:
     """Show a parked form again; the person submits it themself, nothing is replayed."""
     parked = pending.parked
     if pending.passed_at is None or parked is None:
@@ -275,61 +276,61 @@ def confirm(_: Guard, pending: Pending) -> ResponseReturnValue:
     )
 
 
-def _load(guard: Guard, challenge_id: str, user: str) -> Pending:
+def _load(state: AppState, challenge_id: str, user: str) -> Pending:
     """Return the pending challenge bound to this browser's session, or to its pair cookie alone."""
-    now = guard.clock()
+    now = state.clock()
     try:
-        return guard.challenges.load(
-            challenge_id, user=user, session_id=guard.thread(user), now=now, browser=pair_tag()
+        return state.challenges.load(
+            challenge_id, user=user, session_id=state.visit.thread(user), now=now, browser=pair_tag()
         )
     except ChallengeError as error:
         if error.reason != "not_yours":
             raise
-    return guard.challenges.load(challenge_id, user=user, session_id=pair_thread(), now=now)
+    return state.challenges.load(challenge_id, user=user, session_id=pair_thread(), now=now)
 
 
-def _is_answered(guard: Guard, pending: Pending) -> bool:
+def _is_answered(state: AppState, pending: Pending) -> bool:
     """Say whether this challenge was passed, or a step-up in another tab has answered it too.
 
     An older one has not: the view knew of it and asked all the same.
     """
     if pending.passed_at is not None:
         return True
-    standing = guard.standing(pending.user)
+    standing = state.visit.standing(pending.user)
     if standing.grant_age_s is None:
         return False
-    passed_at = guard.clock() - standing.grant_age_s
+    passed_at = state.clock() - standing.grant_age_s
     # After one recovery code alone, a change of factors opens the next challenge at once.
     return passed_at > pending.opened_at or (passed_at == pending.opened_at and not standing.lone_code)
 
 
-def _onward(guard: Guard, pending: Pending) -> ResponseReturnValue:
+def _onward(state: AppState, pending: Pending) -> ResponseReturnValue:
     """Go back to what was wanted: straight for a page, over the confirm page for a form.
 
     Script has its request itself, and sends it again when the person says so.
     """
     if pending.passed_at is None:
-        _passed(guard, pending, keep_form=not responses.prefers_json())
+        _passed(state, pending, keep_form=not responses.prefers_json())
     if responses.prefers_json():
         html = responses.inside("retry", action=pending.action, cancel_url=request.script_root + "/")
         return responses.data(passed=True, action=pending.action, html=html)
     return responses.go(_next_url(pending))
 
 
-def _chosen(guard: Guard, pending: Pending, wanted: str | None) -> Factor:
+def _chosen(state: AppState, pending: Pending, wanted: str | None) -> Factor:
     """Return the factor that the person picked, that the last code went to, or the first."""
-    factors = guard.factors(pending.user)
+    factors = state.factors.of(pending.user)
     if not factors:
         raise ChallengeError("no_factor")
     by_id = {factor.id: factor for factor in factors}
     return by_id.get(wanted or pending.factor_id or "", factors[0])
 
 
-def _answering(guard: Guard, pending: Pending, factor: Factor, answer: str) -> Factor:
+def _answering(state: AppState, pending: Pending, factor: Factor, answer: str) -> Factor:
     """Return which of a user's passkeys has answered the question that went to all of them."""
     if not isinstance(factor, Questioned):
         return factor
-    alike = [one for one in guard.factors(pending.user) if isinstance(one, Questioned)]
+    alike = [one for one in state.factors.of(pending.user) if isinstance(one, Questioned)]
     return next((one for one in alike if one.kind == factor.kind and one.made(answer)), factor)
 
 
@@ -347,9 +348,9 @@ def _ways(factors: Sequence[Factor], chosen: Factor) -> list[dict[str, Any]]:
 
 
 def _page(
-    guard: Guard, pending: Pending, factor: Factor, *, error: ChallengeError | SenderError | None = None
+    state: AppState, pending: Pending, factor: Factor, *, error: ChallengeError | SenderError | None = None
 ) -> ResponseReturnValue:
-    context = _context(guard, pending, factor, error)
+    context = _context(state, pending, factor, error)
     if responses.prefers_json():
         answer = _data(context, error)
     else:
@@ -360,12 +361,12 @@ def _page(
 
 
 def _context(
-    guard: Guard, pending: Pending, factor: Factor, error: ChallengeError | SenderError | None
+    state: AppState, pending: Pending, factor: Factor, error: ChallengeError | SenderError | None
 ) -> dict[str, Any]:
     """Return what the page, or script in its place, shows."""
     here = url_for(".challenge", challenge_id=pending.id)
     reason = None if error is None else _reason(error)
-    factors = guard.factors(pending.user)
+    factors = state.factors.of(pending.user)
     alone = not _others(factors, factor, reason)
     return {
         "action": pending.action,
@@ -376,9 +377,9 @@ def _context(
         "tries_left": error.tries_left if isinstance(error, ChallengeError) else None,
         "error": _said(error, factor, alone=alone),
         "alone": alone,
-        "support": guard.settings.support,
-        "question": guard.challenges.question(pending, factor),
-        "zerotrust_csrf": form_token(guard, pending.id),
+        "support": state.settings.support,
+        "question": state.challenges.question(pending, factor),
+        "zerotrust_csrf": form_token(state, pending.id),
         "app_csrf": app_csrf(),
         "submit_url": here,
         "send_url": url_for(".send", challenge_id=pending.id),
@@ -387,8 +388,8 @@ def _context(
         "field_name": "code",
         "over": reason in _OVER,
         "again_url": pending.return_path if reason == "too_many" else None,
-        "browser": browsers.page_data(guard, pending, factor),
-        "second": guard.standing(pending.user).lone_code and guard.is_confirmed(pending.user),
+        "browser": browsers.page_data(state, pending, factor),
+        "second": state.visit.standing(pending.user).lone_code and state.visit.is_confirmed(pending.user),
         "renew_url": url_for(".begin_again", challenge_id=pending.id) if _loses(pending, reason) else None,
     }
 
@@ -499,7 +500,7 @@ def host_name() -> str:
 
 def _is_vouched_for(host: str) -> bool:
     """Return whether the host of a request is one that the site has named, or this machine itself."""
-    origins = this_guard().settings.webauthn_origins
+    origins = this_state().settings.webauthn_origins
     named = {urlsplit(origin).netloc for origin in origins} | {"localhost", "127.0.0.1", "[::1]"}
     # Werkzeug refuses every other host where trusted ones are set.
     return bool(request.trusted_hosts) or host in named or _without_port(host) in named

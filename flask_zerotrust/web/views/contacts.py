@@ -13,7 +13,8 @@ from flask_zerotrust.factors.email import EmailFactor
 from flask_zerotrust.factors.twilio_verify import sms_factor
 from flask_zerotrust.i18n import N_, gettext
 from flask_zerotrust.web import browsers, responses
-from flask_zerotrust.web.state import Guard, log, this_app
+from flask_zerotrust.web.request import log, this_app
+from flask_zerotrust.web.state import AppState
 from flask_zerotrust.web.users import client_address
 from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.challenge import host_name, sentence, status, wait
@@ -34,139 +35,139 @@ def register(blueprint: Blueprint) -> None:
 
 
 @owner_view(ACTION, adds=True)
-def add(guard: Guard, user: str, _: bool, kind: str) -> ResponseReturnValue:
+def add(state: AppState, user: str, _: bool, kind: str) -> ResponseReturnValue:
     """Ask for the number or address; a POST keeps it and sends the first code."""
     if request.method == "GET":
-        return _form(guard, kind) if "new" in request.args else _waiting(guard, user, kind)
-    check_form(guard, "add:" + kind)
+        return _form(state, kind) if "new" in request.args else _waiting(state, user, kind)
+    check_form(state, "add:" + kind)
     typed = request.form.get("contact", "")
     try:
-        factor = _factor(guard, kind, typed)
+        factor = _factor(state, kind, typed)
     except ConfigError:
-        return _form(guard, kind, typed=typed, error=ChallengeError(_SHAPE[kind]))
-    if factor.recipient in [one.recipient for one in guard.factors(user)]:
-        return _form(guard, kind, typed=typed, error=ChallengeError("known"))
+        return _form(state, kind, typed=typed, error=ChallengeError(_SHAPE[kind]))
+    if factor.recipient in [one.recipient for one in state.factors.of(user)]:
+        return _form(state, kind, typed=typed, error=ChallengeError("known"))
     try:
-        pending = guard.challenges.contact_begin(
+        pending = state.challenges.contact_begin(
             user,
-            guard.thread(user),
+            state.visit.thread(user),
             kind,
             factor.recipient or "",
             action=gettext("add this to your account"),
             return_path=url_for(".add_contact", kind=kind),
-            now=guard.clock(),
-            known=guard.is_known(user),
+            now=state.clock(),
+            known=state.visit.is_known(user),
             address=client_address(),
         )
     except ChallengeError as error:
-        return _form(guard, kind, typed=typed, error=error)
-    return _send(guard, user, kind, factor, pending)
+        return _form(state, kind, typed=typed, error=error)
+    return _send(state, user, kind, factor, pending)
 
 
 @owner_view(ACTION, adds=True)
-def send(guard: Guard, user: str, _: bool, kind: str) -> ResponseReturnValue:
+def send(state: AppState, user: str, _: bool, kind: str) -> ResponseReturnValue:
     """Send another code to what is being added."""
-    check_form(guard, "add:" + kind)
+    check_form(state, "add:" + kind)
     try:
-        factor, pending = _found(guard, user, kind)
+        factor, pending = _found(state, user, kind)
     except ChallengeError as error:
-        return _form(guard, kind, error=error)
-    return _send(guard, user, kind, factor, pending)
+        return _form(state, kind, error=error)
+    return _send(state, user, kind, factor, pending)
 
 
 @owner_view(ACTION, adds=True)
-def confirm(guard: Guard, user: str, first: bool, kind: str) -> ResponseReturnValue:
+def confirm(state: AppState, user: str, first: bool, kind: str) -> ResponseReturnValue:
     """Add what the code was sent to, if it is right."""
-    check_form(guard, "add:" + kind)
-    now = guard.clock()
+    check_form(state, "add:" + kind)
+    now = state.clock()
     try:
-        contact, pending = guard.challenges.contact(user, guard.thread(user), kind, now=now)
-        factor = _factor(guard, kind, contact.recipient)
+        contact, pending = state.challenges.contact(user, state.visit.thread(user), kind, now=now)
+        factor = _factor(state, kind, contact.recipient)
         code, address = request.form.get("code", ""), request.remote_addr or ""
-        known = guard.is_known(user)
-        guard.challenges.check(pending, factor, code, known=known, now=now, address=address)
+        known = state.visit.is_known(user)
+        state.challenges.check(pending, factor, code, known=known, now=now, address=address)
     except ChallengeError as error:
         signals.enrolment_failed.send(this_app(), user=user, kind=kind, reason=error.reason)
         again = _used_up if error.reason == "too_many" else _waiting
-        return again(guard, user, kind, error=error)
+        return again(state, user, kind, error=error)
     except SenderError as error:
         log.warning("a code could not be checked: %s", error)
         signals.enrolment_failed.send(this_app(), user=user, kind=kind, reason="unchecked")
-        return _waiting(guard, user, kind, error=ChallengeError("unchecked"))
-    guard.challenges.contact_end(contact, pending)
-    before = guard.factors(user)
+        return _waiting(state, user, kind, error=ChallengeError("unchecked"))
+    state.challenges.contact_end(contact, pending)
+    before = state.factors.of(user)
     taken = [one.id for one in before]
-    keep = guard.enrolled.add_sms if kind == "sms" else guard.enrolled.add_email
+    keep = state.enrolled.add_sms if kind == "sms" else state.enrolled.add_email
     factor_id = keep(user, contact.recipient, avoid=taken, first=first)
-    browsers.forget_others(guard, user)
-    guard.grant(user=user, factor_id=factor_id)  # it has just been used
-    told = owner_notices.added(guard, user, kind, before)
+    browsers.forget_others(state, user)
+    state.visit.grant(user=user, factor_id=factor_id)  # it has just been used
+    told = owner_notices.added(state, user, kind, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=kind)
     news = "added" if told or before else "added_first"
     return responses.go(url_for(".factors", news=news))
 
 
-def _send(guard: Guard, user: str, kind: str, factor: Factor, pending: Pending) -> ResponseReturnValue:
-    now, known = guard.clock(), guard.is_known(user)
+def _send(state: AppState, user: str, kind: str, factor: Factor, pending: Pending) -> ResponseReturnValue:
+    now, known = state.clock(), state.visit.is_known(user)
     try:
-        guard.challenges.send(pending, factor, known=known, now=now, host=host_name())
+        state.challenges.send(pending, factor, known=known, now=now, host=host_name())
     except (ChallengeError, SenderError) as error:
         reason = error.reason if isinstance(error, ChallengeError) else "sender"
         signals.code_refused.send(this_app(), user=user, factor_id=factor.id, kind=kind, reason=reason)
         if isinstance(error, SenderError):
             log.warning("a code could not be sent: %s", error)
-        return _waiting(guard, user, kind, error=error)
+        return _waiting(state, user, kind, error=error)
     signals.code_sent.send(this_app(), user=user, factor_id=factor.id, kind=kind)
     return responses.go(url_for(".add_contact", kind=kind))
 
 
-def _factor(guard: Guard, kind: str, recipient: str) -> Factor:
+def _factor(state: AppState, kind: str, recipient: str) -> Factor:
     """Return the factor that would be added, under an id that none has: its codes open nothing else."""
     if kind == "sms":
-        return sms_factor(recipient, guard.sender or abort(404), id=ADDING + "sms")
-    return EmailFactor(recipient, guard.mailer or abort(404), id=ADDING + "email")
+        return sms_factor(recipient, state.sender or abort(404), id=ADDING + "sms")
+    return EmailFactor(recipient, state.mailer or abort(404), id=ADDING + "email")
 
 
-def _found(guard: Guard, user: str, kind: str) -> tuple[Factor, Pending]:
-    contact, pending = guard.challenges.contact(user, guard.thread(user), kind, now=guard.clock())
-    return _factor(guard, kind, contact.recipient), pending
+def _found(state: AppState, user: str, kind: str) -> tuple[Factor, Pending]:
+    contact, pending = state.challenges.contact(user, state.visit.thread(user), kind, now=state.clock())
+    return _factor(state, kind, contact.recipient), pending
 
 
 def _waiting(
-    guard: Guard, user: str, kind: str, *, error: ChallengeError | SenderError | None = None
+    state: AppState, user: str, kind: str, *, error: ChallengeError | SenderError | None = None
 ) -> ResponseReturnValue:
     """Ask for the code, or for the number or address where none is on its way."""
     try:
-        factor, pending = _found(guard, user, kind)
+        factor, pending = _found(state, user, kind)
     except ChallengeError:
-        return _form(guard, kind, error=error)
-    return _page(guard, kind, error, recipient=factor.recipient, sent=pending.sent_at is not None)
+        return _form(state, kind, error=error)
+    return _page(state, kind, error, recipient=factor.recipient, sent=pending.sent_at is not None)
 
 
-def _used_up(guard: Guard, user: str, kind: str, *, error: ChallengeError) -> ResponseReturnValue:
+def _used_up(state: AppState, user: str, kind: str, *, error: ChallengeError) -> ResponseReturnValue:
     """Forget what takes no more codes, and ask for the number or address again; its counters live on."""
     try:
-        contact, pending = guard.challenges.contact(user, guard.thread(user), kind, now=guard.clock())
+        contact, pending = state.challenges.contact(user, state.visit.thread(user), kind, now=state.clock())
     except ChallengeError:  # another request has forgotten it a moment ago
-        return _form(guard, kind, error=error)
-    guard.challenges.contact_end(contact, pending)
-    return _form(guard, kind, typed=contact.recipient, error=error)
+        return _form(state, kind, error=error)
+    state.challenges.contact_end(contact, pending)
+    return _form(state, kind, typed=contact.recipient, error=error)
 
 
 def _form(
-    guard: Guard,
+    state: AppState,
     kind: str,
     *,
     typed: str = "",
     error: ChallengeError | SenderError | None = None,
 ) -> ResponseReturnValue:
-    if (guard.sender if kind == "sms" else guard.mailer) is None:
+    if (state.sender if kind == "sms" else state.mailer) is None:
         abort(404)
-    return _page(guard, kind, error, typed=typed[:254])
+    return _page(state, kind, error, typed=typed[:254])
 
 
 def _page(
-    guard: Guard,
+    state: AppState,
     kind: str,
     error: ChallengeError | SenderError | None,
     *,
@@ -185,7 +186,7 @@ def _page(
         retry_after_s=retry_after_s,
         error=sentence(error, alone=True),
         field_error=error is not None,
-        zerotrust_csrf=form_token(guard, "add:" + kind),
+        zerotrust_csrf=form_token(state, "add:" + kind),
         app_csrf=app_csrf(),
         submit_url=url_for(".add_contact", kind=kind),
         send_url=url_for(".send_contact", kind=kind),

@@ -16,7 +16,8 @@ from flask_zerotrust.factors.enrolled import MAX_FACTORS, MAX_LABEL
 from flask_zerotrust.factors.history import FactorDates
 from flask_zerotrust.i18n import N_, gettext
 from flask_zerotrust.web import browsers, responses
-from flask_zerotrust.web.state import Guard, this_app
+from flask_zerotrust.web.request import this_app
+from flask_zerotrust.web.state import AppState
 from flask_zerotrust.web.views import browser_list, owner_notices, session_list
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
 from flask_zerotrust.web.views.owner_check import owner_view
@@ -58,80 +59,85 @@ def register(blueprint: Blueprint) -> None:
 
 
 @owner_view(_ACTION)
-def factors(guard: Guard, user: str) -> ResponseReturnValue:
+def factors(state: AppState, user: str) -> ResponseReturnValue:
     """List the person's factors, with a way to each and to new ones."""
-    kept, left = set(guard.enrolled.ids(user)), guard.enrolled.recovery_left(user)
+    kept, left = set(state.enrolled.ids(user)), state.enrolled.recovery_left(user)
     news = request.args.get("news", "")
-    context = session_list.elsewhere(guard) if news in _CHANGES else {"app_csrf": app_csrf()}
-    dates = guard.enrolled.history(user)
+    context = session_list.elsewhere(state) if news in _CHANGES else {"app_csrf": app_csrf()}
+    dates = state.enrolled.history(user)
     return responses.page(
         "factors",
-        factors=[_shown(one, kept, dates) for one in guard.factors(user) if one.kind != codes_of.KIND],
+        factors=[_shown(one, kept, dates) for one in state.factors.of(user) if one.kind != codes_of.KIND],
         removed=[_gone(one) for one in reversed(dates) if one.removed_at is not None],
         recovery_left=left,
         few_left=left <= codes_of.FEW_CODES,
-        recovery_url=url_for(".recovery") if guard.factors(user) else None,
-        ways=_ways(guard) if len(kept) < MAX_FACTORS else [],
+        recovery_url=url_for(".recovery") if state.factors.of(user) else None,
+        ways=_ways(state) if len(kept) < MAX_FACTORS else [],
         news=gettext(NEWS.get(news, "")),
         return_url=request.script_root + "/",
         sessions_url=url_for(".sessions"),
         **context,
-        **browser_list.context(guard, user),
+        **browser_list.context(state, user),
     )
 
 
 @owner_view(_ACTION)
-def factor(guard: Guard, user: str, factor_id: str) -> ResponseReturnValue:
+def factor(state: AppState, user: str, factor_id: str) -> ResponseReturnValue:
     """Show one factor; a POST gives it another name."""
-    found = _own(guard, user, factor_id)
+    found = _own(state, user, factor_id)
     if request.method == "GET":
-        return _page(guard, user, found)
-    check_form(guard, "factor:" + factor_id)
+        return _page(state, user, found)
+    check_form(state, "factor:" + factor_id)
     typed = request.form.get("label", "")
     try:
-        guard.enrolled.rename(user, factor_id, typed)
+        state.enrolled.rename(user, factor_id, typed)
     except ChallengeError as error:
-        return _page(guard, user, found, typed=typed, error=error)
+        return _page(state, user, found, typed=typed, error=error)
     signals.factor_renamed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind)
     return responses.go(url_for(".factors", news="renamed"))
 
 
 @owner_view(_ACTION)
-def remove(guard: Guard, user: str, factor_id: str) -> ResponseReturnValue:
+def remove(state: AppState, user: str, factor_id: str) -> ResponseReturnValue:
     """Remove one factor, end what it has opened elsewhere, and tell the owner; never the last one."""
-    found = _own(guard, user, factor_id)
-    check_form(guard, "factor:" + factor_id)
-    before = guard.factors(user)
+    found = _own(state, user, factor_id)
+    check_form(state, "factor:" + factor_id)
+    before = state.factors.of(user)
     try:
-        guard.enrolled.remove(user, factor_id, spare=_spare(guard, user, found))
+        state.enrolled.remove(user, factor_id, spare=_spare(state, user, found))
     except ChallengeError as error:
-        return _page(guard, user, found, error=error)
-    entry = guard.entry_of(user)
-    guard.sessions.end_grants(user, factor_id=factor_id, except_id=entry.id if entry is not None else None)
-    browsers.forget_others(guard, user)
-    owner_notices.removed(guard, user, found.kind, before)
+        return _page(state, user, found, error=error)
+    entry = state.visit.entry_of(user)
+    state.sessions.end_grants(user, factor_id=factor_id, except_id=entry.id if entry is not None else None)
+    browsers.forget_others(state, user)
+    owner_notices.removed(state, user, found.kind, before)
     signals.factor_removed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind, reason="user")
     return responses.go(url_for(".factors", news="removed"))
 
 
-def _own(guard: Guard, user: str, factor_id: str) -> Factor:
+def _own(state: AppState, user: str, factor_id: str) -> Factor:
     """Return a factor that is kept here and can be used now; the app's own are the app's to change."""
-    kept = guard.enrolled.ids(user)
-    found = [one for one in guard.factors(user) if one.id == factor_id and factor_id in kept]
+    kept = state.enrolled.ids(user)
+    found = [one for one in state.factors.of(user) if one.id == factor_id and factor_id in kept]
     return found[0] if found else abort(404)
 
 
-def _spare(guard: Guard, user: str, leaving: Factor) -> list[str] | None:
+def _spare(state: AppState, user: str, leaving: Factor) -> list[str] | None:
     """Return the ids of which one has to stay; None where the app keeps one, or a list of codes goes."""
-    kept = set(guard.enrolled.ids(user))
-    rest = [one for one in guard.factors(user) if one.id != leaving.id and one.kind != codes_of.KIND]
+    kept = set(state.enrolled.ids(user))
+    rest = [one for one in state.factors.of(user) if one.id != leaving.id and one.kind != codes_of.KIND]
     if leaving.kind == codes_of.KIND or any(one.id not in kept for one in rest):
         return None
     return [one.id for one in rest]
 
 
 def _page(
-    guard: Guard, user: str, found: Factor, *, typed: str | None = None, error: ChallengeError | None = None
+    state: AppState,
+    user: str,
+    found: Factor,
+    *,
+    typed: str | None = None,
+    error: ChallengeError | None = None,
 ) -> ResponseReturnValue:
     label = gettext(found.label)
     return responses.page(
@@ -139,11 +145,11 @@ def _page(
         200 if error is None else 409 if error.reason == "last_factor" else 422,
         factor={"id": found.id, "kind": found.kind, "label": label},
         typed=label if typed is None else typed[:MAX_LABEL],
-        last=_spare(guard, user, found) == [],
+        last=_spare(state, user, found) == [],
         error=None if error is None else gettext(MESSAGES[error.reason]),
         field_error=error is not None and error.reason == "label",
         max_label=MAX_LABEL,
-        zerotrust_csrf=form_token(guard, "factor:" + found.id),
+        zerotrust_csrf=form_token(state, "factor:" + found.id),
         app_csrf=app_csrf(),
         rename_url=url_for(".factor", factor_id=found.id),
         remove_url=url_for(".remove_factor", factor_id=found.id),
@@ -175,13 +181,13 @@ def _day(at: float | None) -> browser_list.Time | None:
     return None if at is None else browser_list.day(at)
 
 
-def _ways(guard: Guard) -> list[dict[str, str]]:
+def _ways(state: AppState) -> list[dict[str, str]]:
     """Return what can be added here: (label, URL)."""
     found = [(gettext("Authenticator app"), url_for(".enrol"))]
-    if guard.sender is not None:
+    if state.sender is not None:
         found.append((gettext("Mobile number"), url_for(".add_contact", kind="sms")))
-    if guard.mailer is not None:
+    if state.mailer is not None:
         found.append((gettext("E-mail address"), url_for(".add_contact", kind="email")))
-    if guard.party() is not None:
+    if state.factors.party() is not None:
         found.append((gettext("Passkey or security key"), url_for(".add_passkey")))
     return [{"label": label, "url": url} for label, url in found]

@@ -13,7 +13,7 @@ from flask_zerotrust.i18n import gettext
 from flask_zerotrust.web import responses
 from flask_zerotrust.web.form_movement import is_readable
 from flask_zerotrust.web.paths import path_before
-from flask_zerotrust.web.state import Guard
+from flask_zerotrust.web.state import AppState
 
 CSRF_FIELD = "_zerotrust_csrf"
 
@@ -25,12 +25,12 @@ MAX_BYTES = 65_536
 MACHINE_FIELDS = ("csrf", "xsrf", "authenticity_token", "requestverificationtoken")
 
 
-def form_token(guard: Guard, purpose: str) -> str:
+def form_token(state: AppState, purpose: str) -> str:
     """Return a CSRF token for one form of this person."""
-    return str(guard.form_tokens.dumps([guard.user(), purpose]))
+    return str(state.form_tokens.dumps([state.user(), purpose]))
 
 
-def check_form(guard: Guard, purpose: str, *, without_referrer: bool = False) -> None:
+def check_form(state: AppState, purpose: str, *, without_referrer: bool = False) -> None:
     """Refuse a form that another site has posted, with 400 or 403.
 
     ``without_referrer`` says that the form stands on a page that sends none. Its origin is "null" in
@@ -43,10 +43,10 @@ def check_form(guard: Guard, purpose: str, *, without_referrer: bool = False) ->
         _refuse(403, gettext("This form was posted from another site."), back)
     check_size()
     try:
-        said = guard.form_tokens.loads(request.form.get(CSRF_FIELD, ""), max_age=int(config.CHALLENGE_S))
+        said = state.form_tokens.loads(request.form.get(CSRF_FIELD, ""), max_age=int(config.CHALLENGE_S))
     except BadSignature:
         said = None
-    if said != [guard.user(), purpose]:
+    if said != [state.user(), purpose]:
         again = (gettext("Load the page again"), path_before() or request.script_root + "/")
         _refuse(400, gettext("This form is too old. Load the page again and repeat the last step."), again)
 

@@ -14,7 +14,8 @@ from flask_zerotrust.factors.enrolled import MAX_FACTORS, NoRoomError, NotFirstE
 from flask_zerotrust.i18n import gettext
 from flask_zerotrust.web import responses
 from flask_zerotrust.web.enforce import demand
-from flask_zerotrust.web.state import Guard, log, this_guard
+from flask_zerotrust.web.request import log
+from flask_zerotrust.web.state import AppState, this_state
 
 View = Callable[..., ResponseReturnValue]
 
@@ -30,18 +31,18 @@ def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., Re
     def wrap(inner: Callable[..., ResponseReturnValue]) -> View:
         @wraps(inner)
         def view(**values: Any) -> ResponseReturnValue:
-            guard = this_guard()
-            user = guard.user()
+            state = this_state()
+            user = state.user()
             if user is None:
                 return responses.unauthorized()
             try:
-                if adds and guard.enrolled.count(user) >= MAX_FACTORS:
+                if adds and state.enrolled.count(user) >= MAX_FACTORS:
                     return _no_room()
-                first = not guard.factors(user)
-                refusal = refused(guard, user, gettext(action), first=first)
+                first = not state.factors.of(user)
+                refusal = refused(state, user, gettext(action), first=first)
                 if refusal is not None:
                     return refusal
-                return inner(guard, user, first, **values) if adds else inner(guard, user, **values)
+                return inner(state, user, first, **values) if adds else inner(state, user, **values)
             except NotFirstError:  # another was the first while this one was added
                 return responses.go(request.url)
             except NoRoomError:  # another was added while this one was
@@ -55,14 +56,14 @@ def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., Re
     return wrap
 
 
-def refused(guard: Guard, user: str, action: str, *, first: bool) -> ResponseReturnValue | None:
+def refused(state: AppState, user: str, action: str, *, first: bool) -> ResponseReturnValue | None:
     """Return what somebody gets who may not change factors now; None for who may."""
     if not first:
-        return demand(guard, guard.change_terms(), action)
-    if guard.first_use(user):
-        proven = fresh_login() and guard.is_fresh_login(user)
+        return demand(state, state.change_terms(), action)
+    if state.factors.first_use(user):
+        proven = fresh_login() and state.visit.is_fresh_login(user)
         return None if proven else responses.log_in_again(action)
-    return responses.no_factor(action, may_enrol=False, support=guard.settings.support)
+    return responses.no_factor(action, may_enrol=False, support=state.settings.support)
 
 
 def _no_room() -> ResponseReturnValue:

@@ -11,7 +11,8 @@ from flask_zerotrust.factors import recovery as codes_of
 from flask_zerotrust.i18n import N_, gettext
 from flask_zerotrust.web import browsers, responses
 from flask_zerotrust.web.enforce import demand
-from flask_zerotrust.web.state import Guard, log, this_app, this_guard
+from flask_zerotrust.web.request import log, this_app
+from flask_zerotrust.web.state import AppState, this_state
 from flask_zerotrust.web.views import owner_notices
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
 
@@ -28,52 +29,52 @@ def recovery() -> ResponseReturnValue:
 
     They stand in for a factor, so making them takes one in every mode, and they are never the first.
     """
-    guard = this_guard()
-    user = guard.user()
+    state = this_state()
+    user = state.user()
     if user is None:
         return responses.unauthorized()
     try:
-        refusal = _refusal(guard, user)
+        refusal = _refusal(state, user)
         if refusal is not None:
             return refusal
-        return _make(guard, user) if request.method == "POST" else _page(guard, user, ())
+        return _make(state, user) if request.method == "POST" else _page(state, user, ())
     except StoreError:
         log.exception("the risk store did not answer; no recovery codes were made")
         return responses.unavailable()
 
 
-def _refusal(guard: Guard, user: str) -> ResponseReturnValue | None:
-    if not guard.factors(user):
+def _refusal(state: AppState, user: str) -> ResponseReturnValue | None:
+    if not state.factors.of(user):
         return responses.no_factor(
             gettext(_ACTION),
-            may_enrol=guard.first_use(user),
-            choice=guard.has_choice(),
-            support=guard.settings.support,
+            may_enrol=state.factors.first_use(user),
+            choice=state.factors.has_choice(),
+            support=state.settings.support,
         )
-    return demand(guard, guard.change_terms(), gettext(_ACTION))
+    return demand(state, state.change_terms(), gettext(_ACTION))
 
 
-def _make(guard: Guard, user: str) -> ResponseReturnValue:
-    check_form(guard, "recovery")
-    before = guard.factors(user)
-    codes = guard.enrolled.make_recovery(user, avoid=[factor.id for factor in before])
-    factor_id = guard.enrolled.factors(user)[-1].id
-    entry = guard.entry_of(user)
+def _make(state: AppState, user: str) -> ResponseReturnValue:
+    check_form(state, "recovery")
+    before = state.factors.of(user)
+    codes = state.enrolled.make_recovery(user, avoid=[factor.id for factor in before])
+    factor_id = state.enrolled.factors(user)[-1].id
+    entry = state.visit.entry_of(user)
     for old in (one.id for one in before if one.kind == codes_of.KIND):
-        guard.sessions.end_grants(user, factor_id=old, except_id=entry.id if entry is not None else None)
-    browsers.forget_others(guard, user)
-    owner_notices.added(guard, user, codes_of.KIND, before)
+        state.sessions.end_grants(user, factor_id=old, except_id=entry.id if entry is not None else None)
+    browsers.forget_others(state, user)
+    owner_notices.added(state, user, codes_of.KIND, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=codes_of.KIND)
-    return _page(guard, user, codes)
+    return _page(state, user, codes)
 
 
-def _page(guard: Guard, user: str, codes: tuple[str, ...]) -> ResponseReturnValue:
+def _page(state: AppState, user: str, codes: tuple[str, ...]) -> ResponseReturnValue:
     return responses.page(
         "recovery",
         shows_secret=bool(codes),
         codes=[codes_of.shown(code) for code in codes],
-        left=guard.enrolled.recovery_left(user),
-        zerotrust_csrf=form_token(guard, "recovery"),
+        left=state.enrolled.recovery_left(user),
+        zerotrust_csrf=form_token(state, "recovery"),
         app_csrf=app_csrf(),
         submit_url=url_for(".recovery"),
         sessions_url=url_for(".sessions"),

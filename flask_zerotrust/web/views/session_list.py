@@ -13,7 +13,7 @@ from flask_zerotrust.i18n import N_, format_date, gettext
 from flask_zerotrust.sessions.record import Record
 from flask_zerotrust.sessions.sessions import short_id
 from flask_zerotrust.web import browsers, endings, responses
-from flask_zerotrust.web.state import Guard
+from flask_zerotrust.web.state import AppState
 from flask_zerotrust.web.views.browser_list import Time
 from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
 from flask_zerotrust.web.views.owner_check import owner_view
@@ -48,53 +48,53 @@ def register(blueprint: Blueprint) -> None:
 
 
 @owner_view(_ACTION)
-def show(guard: Guard, user: str) -> ResponseReturnValue:
+def show(state: AppState, user: str) -> ResponseReturnValue:
     """List the sessions of the user that the store knows."""
     return responses.page(
         "sessions",
-        sessions=_rows(guard, user),
+        sessions=_rows(state, user),
         news=gettext(_NEWS.get(request.args.get("news", ""), "")),
         return_url=url_for(".factors"),
-        **elsewhere(guard),
+        **elsewhere(state),
     )
 
 
 @owner_view(_ACTION)
-def end_one(guard: Guard, user: str, session_id: str) -> ResponseReturnValue:
+def end_one(state: AppState, user: str, session_id: str) -> ResponseReturnValue:
     """End one session; this one is logged out at once."""
-    check_form(guard, _FORM)
-    entry = guard.entry_of(user)
+    check_form(state, _FORM)
+    entry = state.visit.entry_of(user)
     is_this = entry is not None and short_id(entry.id) == session_id
-    if not endings.end_one(guard, user, session_id):
+    if not endings.end_one(state, user, session_id):
         return abort(404)
     if is_this:
-        endings.log_out(guard)
+        endings.log_out(state)
         return responses.go(request.script_root + "/")
     return responses.go(url_for(".sessions", news="ended"))
 
 
 @owner_view(_ACTION)
-def end_others(guard: Guard, user: str) -> ResponseReturnValue:
+def end_others(state: AppState, user: str) -> ResponseReturnValue:
     """End every session of the user but this one."""
-    check_form(guard, _FORM)
-    endings.end_others(guard, user)
+    check_form(state, _FORM)
+    endings.end_others(state, user)
     return responses.go(url_for(".sessions", news="others_ended"))
 
 
-def elsewhere(guard: Guard) -> dict[str, Any]:
+def elsewhere(state: AppState) -> dict[str, Any]:
     """Return what a page needs to offer "Log out elsewhere"."""
     return {
         "end_others_url": url_for(".end_sessions"),
-        "sessions_csrf": form_token(guard, _FORM),
+        "sessions_csrf": form_token(state, _FORM),
         "app_csrf": app_csrf(),
     }
 
 
-def _rows(guard: Guard, user: str) -> list[Row]:
-    entry = guard.entry_of(user)
+def _rows(state: AppState, user: str) -> list[Row]:
+    entry = state.visit.entry_of(user)
     this = entry.id if entry is not None else None
-    names = {one.id: one.name for one in guard.browsers.all(user, now=guard.clock()) if one.remembered}
-    found = sorted(guard.sessions.of(user), key=lambda one: (one[0] == this, one[1].seen_at), reverse=True)
+    names = {one.id: one.name for one in state.browsers.all(user, now=state.clock()) if one.remembered}
+    found = sorted(state.sessions.of(user), key=lambda one: (one[0] == this, one[1].seen_at), reverse=True)
     return [_row(session_id, record, names, this) for session_id, record in found[:MAX_ROWS]]
 
 

@@ -50,7 +50,7 @@ def test_an_id_that_the_app_names_is_taken(app: Flask) -> None:
     loaders = app.extensions["zerotrust"].loaders
     loaders.user_id = lambda: current_user.name if current_user.is_authenticated else None
     assert 'class="zt-secret"' in enrolment(app).text
-    assert not list(identities(Patient(app=app, guard=app.extensions["zerotrust"])))
+    assert not list(identities(Patient(app=app, state=app.extensions["zerotrust"])))
 
 
 def test_doctor_names_the_class() -> None:
@@ -63,6 +63,6 @@ def test_doctor_names_the_class() -> None:
 
     LoginManager(app).user_loader(lambda _: Account())
     ZeroTrust(app)
-    (finding,) = identities(Patient(app=app, guard=app.extensions["zerotrust"]))
+    (finding,) = identities(Patient(app=app, state=app.extensions["zerotrust"]))
     assert "Account.get_id()" in finding.problem
     assert finding.severity == "warning"

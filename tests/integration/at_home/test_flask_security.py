@@ -112,12 +112,12 @@ def test_a_loader_that_returns_the_changing_id_leaves_no_first_use(
     page.zt.user_id_loader(LOADERS[name])
     assert not offers_a_first_factor(log_in(app, OLD))
     assert "may change with the password" in caplog.text
-    found = list(identities(Patient(app=app, guard=guard(app))))
+    found = list(identities(Patient(app=app, state=guard(app))))
     assert [finding.severity for finding in found] == ["error"]
 
 
 def test_doctor_finds_nothing_wrong(app: Flask) -> None:
-    assert list(identities(Patient(app=app, guard=guard(app)))) == []
+    assert list(identities(Patient(app=app, state=guard(app)))) == []
 
 
 def test_a_model_without_a_primary_key_named_id_is_refused_at_start() -> None:

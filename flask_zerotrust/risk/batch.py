@@ -1,0 +1,106 @@
+"""What one batch of movement shows, and what it makes of its session. Pure: no store, no Flask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flask_zerotrust import movement
+from flask_zerotrust.movement.wire import EventBatch
+from flask_zerotrust.risk import assess
+from flask_zerotrust.risk import level as risk
+from flask_zerotrust.risk.timeline import Timeline
+
+#: Strokes of a batch that are scored, the first ones. A hand makes five in the 2 s between two batches.
+MAX_STROKES = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What a batch shows, whatever its session was before.
+
+    Attributes
+    ----------
+    strokes : Strokes
+        The first :data:`MAX_STROKES`.
+    features : ndarray, shape (n, k)
+    integrity : Integrity
+        How the browser got its events.
+    heard : Heard
+        What the model says of the strokes.
+    """
+
+    batch: EventBatch
+    strokes: movement.Strokes
+    features: NDArray[np.float64]
+    integrity: movement.Integrity
+    heard: assess.Heard
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a batch.
+
+    Attributes
+    ----------
+    result : Assessment
+    timeline : Timeline
+        That of the session, with the batch.
+    believed : bool
+        The batch fits the session's time, so that what speaks for a person counts as well.
+    against : str or None
+        Why a code that was passed before answers nothing any more: ``"different_person"`` or
+        ``"replayed_movement"``.
+    """
+
+    result: assess.Assessment
+    timeline: Timeline
+    believed: bool
+    against: str | None
+
+
+def see(batch: EventBatch, *, scorer: assess.Scorer) -> Seen:
+    """Return what a batch shows."""
+    strokes = movement.split(batch).first(MAX_STROKES)
+    features = movement.extract(strokes)
+    heard = assess.rate(features, scorer=scorer)
+    return Seen(batch, strokes, features, movement.inspect(batch), heard)
+
+
+def fold(
+    seen: Seen,
+    state: risk.RiskState,
+    timeline: Timeline,
+    *,
+    hits: assess.Hits,
+    others: tuple[float, ...],
+    scorer: assess.Scorer,
+    now: float,
+    half_life_s: float,
+) -> Outcome:
+    """Return what a batch makes of the state and the timeline of its session.
+
+    ``hits`` and ``others`` are what :func:`assess.fold` takes.
+    """
+    after = timeline.add(seen.batch, now=now)
+    believed = after.believable(seen.batch, now=now)
+    result = assess.fold(
+        seen.heard,
+        state,
+        seen=seen.integrity,
+        hits=hits,
+        others=others,
+        scorer=scorer,
+        now=now,
+        half_life_s=half_life_s,
+        believed=believed,
+    )
+    return Outcome(result, after, believed, _against(result.state))
+
+
+def _against(state: risk.RiskState) -> str | None:
+    if risk.is_other(state):
+        return "different_person"
+    return "replayed_movement" if risk.is_replayed(state) else None
