@@ -18,8 +18,6 @@ from flask_zerotrust.training.augment import vary
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
-#: Strokes to rows, shape (n, k), also of no strokes.
-Describe = Callable[[movement.Strokes], Floats]
 
 # How often a visit of a person is seen, besides as it was recorded: varied and rendered anew each time.
 # There are few people and any number of generators.
@@ -65,9 +63,9 @@ class Table:
         return np.ones(len(self), np.bool_) if self.rough is None else ~self.rough
 
 
-def features(recording: Recording, describe: Describe = movement.extract) -> Floats:
+def features(recording: Recording) -> Floats:
     """Return the features of all strokes that the server would find, shape (n, k), in time order."""
-    return describe(_joined([movement.split(batch) for batch in batches(recording)]))
+    return movement.extract(_joined([movement.split(batch) for batch in batches(recording)]))
 
 
 def _joined(parts: list[movement.Strokes]) -> movement.Strokes:
@@ -134,7 +132,6 @@ def tabulate(
     render: bool = True,
     person_views: int = PERSON_VIEWS,
     rough_views: int = ROUGH_VIEWS,
-    describe: Describe = movement.extract,
     progress: Progress | None = None,
 ) -> Table:
     """Return the strokes of all views of all recordings.
@@ -144,7 +141,7 @@ def tabulate(
     """
     listed = list(recordings)
     tasks = (
-        joblib.delayed(_rows)(r, (seed, i), (person_views, rough_views) if render else None, describe)
+        joblib.delayed(_rows)(r, (seed, i), (person_views, rough_views) if render else None)
         for i, r in enumerate(listed)
     )
     parts: list[list[tuple[Floats, bool]]] = []
@@ -152,17 +149,17 @@ def tabulate(
         parts.append(done)
         if progress is not None:
             progress("features", len(parts), len(listed))
-    return _stack(listed, parts, describe(_joined([])))
+    return _stack(listed, parts)
 
 
 def _rows(
-    recording: Recording, seed: tuple[int, int], often: tuple[int, int] | None, describe: Describe
+    recording: Recording, seed: tuple[int, int], often: tuple[int, int] | None
 ) -> list[tuple[Floats, bool]]:
     if often is None:
-        return [(features(recording, describe)[:MAX_STROKES], False)]
+        return [(features(recording)[:MAX_STROKES], False)]
     rng = np.random.default_rng(seed)
     seen = views(_opening(recording), rng=rng, person_views=often[0], rough_views=often[1])
-    return [(features(view.recording, describe)[:MAX_STROKES], view.rough) for view in seen]
+    return [(features(view.recording)[:MAX_STROKES], view.rough) for view in seen]
 
 
 def _opening(recording: Recording) -> Recording:
@@ -175,7 +172,8 @@ def _opening(recording: Recording) -> Recording:
     )
 
 
-def _stack(listed: list[Recording], parts: list[list[tuple[Floats, bool]]], nothing: Floats) -> Table:
+def _stack(listed: list[Recording], parts: list[list[tuple[Floats, bool]]]) -> Table:
+    nothing = movement.extract(_joined([]))
     blocks = [(*block, recording) for recording, part in zip(listed, parts, strict=True) for block in part]
     sizes = [len(block) for block, _, _ in blocks]
     return Table(

@@ -33,18 +33,16 @@ class Rows:
     session: NDArray[np.int64]
 
 
-def fit(
-    rows: Rows, *, dimensions: int = DIMENSIONS, unseen: int = len(INSTRUMENT_NAMES)
-) -> dict[str, Floats]:
+def fit(rows: Rows, *, dimensions: int = DIMENSIONS) -> dict[str, Floats]:
     """Return the arrays of a background model, without calibration.
 
-    Every person weighs the same, and so does every session of theirs. The last ``unseen`` columns count
-    for nothing.
+    Every person weighs the same, and so does every session of theirs. The last columns, those of the
+    instrument, count for nothing.
     """
     weight = weights(rows)
     mean = np.average(rows.features, axis=0, weights=weight)
     scale = np.sqrt(np.average((rows.features - mean) ** 2, axis=0, weights=weight)) + 1e-9
-    scale[len(scale) - unseen :] = np.inf
+    scale[len(scale) - len(INSTRUMENT_NAMES) :] = np.inf
     x = np.clip((rows.features - mean) / scale, -LIMIT, LIMIT)
     projection = _discriminants(x, rows, dimensions)
     return {

@@ -1,1 +1,0 @@
-"""Kinds of models side by side, on the same strokes and the same splits."""
