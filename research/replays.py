@@ -16,7 +16,7 @@ from typing import Any
 import click
 import numpy as np
 
-from flask_zerotrust import movement, simulate
+from flask_zerotrust import movement
 from flask_zerotrust.cli.progress_bar import Bar, needed, one_line
 from flask_zerotrust.recordings import datasets
 from flask_zerotrust.recordings.batching import batches
@@ -27,7 +27,7 @@ from flask_zerotrust.replay.memory import ReplayMemory, Rows
 from flask_zerotrust.risk import level as risk
 from flask_zerotrust.simulate.browser import render
 from flask_zerotrust.stores import MemoryStore
-from research import recipe
+from research import borrowed, recipe
 from research.report import intervals
 from research.report.curves import rounded
 
@@ -97,7 +97,7 @@ def again(recording: Recording, kind: str, rng: np.random.Generator) -> Recordin
     if kind == "noise_1px":
         x, y = (v + rng.normal(0.0, 1.0, v.size) for v in (recording.x, recording.y))
         return replace(recording, x=x, y=y)
-    (made,) = simulate.morphs([recording], rng=rng, kinds=[kind])
+    (made,) = borrowed.morphs([recording], rng=rng, kinds=[kind])
     return made
 
 

@@ -1,8 +1,5 @@
 """Simulated visits: bots for training, people for demos and tests only, and made-over recordings."""
 
-from flask_zerotrust.simulate.borrowed import MORPHS as MORPHS
-from flask_zerotrust.simulate.borrowed import morphs as morphs
-from flask_zerotrust.simulate.borrowed import replays as replays
 from flask_zerotrust.simulate.bots import ALL_IN_ONE as ALL_IN_ONE
 from flask_zerotrust.simulate.bots import bots as bots
 from flask_zerotrust.simulate.bots import families as families

@@ -117,16 +117,6 @@ class Device:
         """Draw a device under bad conditions: a busy machine, a remote desktop, a coarse grid."""
         return replace(cls.draw(rng), base_ms=17.0, rough=Rough.draw(rng))
 
-    @classmethod
-    def draw_stuttering(cls, rng: np.random.Generator) -> Device:
-        """Draw a device whose moves arrive late, in irregular lumps of 10 to 90 ms."""
-        rough = Rough(
-            held_ms=float(np.exp(rng.uniform(np.log(10.0), np.log(90.0)))),
-            held_sd=float(rng.uniform(0.3, 0.9)),
-            lumped=bool(rng.random() < 0.5),
-        )
-        return replace(cls.draw(rng), base_ms=17.0, rough=rough)
-
 
 def render(recording: Recording, *, rng: np.random.Generator, device: Device | None = None) -> Recording:
     """Return the recording as a browser would have captured it; a device is drawn unless given.

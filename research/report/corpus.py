@@ -14,7 +14,9 @@ from flask_zerotrust.recordings import datasets
 from flask_zerotrust.recordings import files as recordings
 from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.simulate.browser import Device, render
+from flask_zerotrust.simulate.rough import Rough
 from research import recipe
+from research.borrowed import MORPHS, morphs, replays
 
 #: Seed of the simulated bots of a report; the model that ships was trained on another.
 SEED = 20261123
@@ -54,7 +56,7 @@ class Corpus:
 
 def given(found: Iterable[Recording]) -> Corpus:
     """Return labelled recordings that a user names; those without a label are left out."""
-    borrowed = frozenset({"replay", *(f"morph-{name}" for name in simulate.MORPHS)})
+    borrowed = frozenset({"replay", *(f"morph-{name}" for name in MORPHS)})
     listed = [r for r in found if r.label in ("human", "bot") or r.source in borrowed]
     return Corpus(listed, borrowed=borrowed)
 
@@ -81,7 +83,7 @@ def published(folder: str | Path) -> Corpus:
             "slider": "drags on a coarse lattice; bots by unknown means",
             STUTTERED: "the same people, on simulated busy machines",
         },
-        borrowed=frozenset({LEAK, *(f"morph-{name}" for name in simulate.MORPHS)}),
+        borrowed=frozenset({LEAK, *(f"morph-{name}" for name in MORPHS)}),
         leak=("sapimouse", LEAK),
         seed=SEED,
     )
@@ -91,8 +93,18 @@ def stuttered(people: Iterable[Recording]) -> Iterator[Recording]:
     """Yield people as a page on a busy machine would have got them: waits of 10 to 90 ms, irregular."""
     for number, recording in enumerate(people):
         rng = np.random.default_rng((SEED, 2, number))
-        late = render(recording, rng=rng, device=Device.draw_stuttering(rng))
+        late = render(recording, rng=rng, device=stuttering_device(rng))
         yield replace(late, source=STUTTERED)
+
+
+def stuttering_device(rng: np.random.Generator) -> Device:
+    """Draw a device whose moves arrive late, in irregular lumps of 10 to 90 ms."""
+    rough = Rough(
+        held_ms=float(np.exp(rng.uniform(np.log(10.0), np.log(90.0)))),
+        held_sd=float(rng.uniform(0.3, 0.9)),
+        lumped=bool(rng.random() < 0.5),
+    )
+    return replace(Device.draw(rng), base_ms=17.0, rough=rough)
 
 
 def _calibration(folder: Path) -> Iterator[Recording]:
@@ -116,7 +128,7 @@ def _ours() -> Iterator[Recording]:
 
 def _made_over(people: list[Recording]) -> Iterator[Recording]:
     rng = np.random.default_rng((SEED, 1))
-    yield from simulate.replays(people, rng=rng)
+    yield from replays(people, rng=rng)
     short = [r for r in people if r.session.endswith("1min")]
-    for name in simulate.MORPHS:
-        yield from simulate.morphs(short, rng=rng, kinds=[name])
+    for name in MORPHS:
+        yield from morphs(short, rng=rng, kinds=[name])

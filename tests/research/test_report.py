@@ -19,6 +19,7 @@ from flask_zerotrust.recordings import files as recordings
 from flask_zerotrust.risk.assess import Heard
 from flask_zerotrust.risk.model import DEFAULT_SHA256, load_bundle
 from flask_zerotrust.training.evaluate import score_session
+from research import borrowed
 from research.cli import group
 from research.report import __main__ as command
 from research.report import corpus, curves, page, results, sessions, tables, targets
@@ -32,7 +33,7 @@ def visits() -> list[recordings.Recording]:
     rng = np.random.default_rng(5)
     people = [replace(r, user=str(i // 2)) for i, r in enumerate(simulate.people(6, rng=rng, strokes=11))]
     bots = list(simulate.bots(6, rng=rng, families=("linear", "wind"), strokes=11))
-    return [*people, *bots, *simulate.replays(people[:2], rng=rng)]
+    return [*people, *bots, *borrowed.replays(people[:2], rng=rng)]
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +175,12 @@ def test_people_on_busy_machines_are_shown_and_not_counted_twice():
     over = [row[0] for row in rows if "over these" in row[0]]
     assert over
     assert all(name.endswith("(1 of 2 sessions)") for name in over)
+
+
+def test_a_busy_machine_is_drawn_by_a_seed():
+    drawn = [corpus.stuttering_device(np.random.default_rng(i)) for i in range(20)]
+    assert drawn[5] == corpus.stuttering_device(np.random.default_rng(5))
+    assert len({device.rough for device in drawn}) > 15
 
 
 def test_a_data_set_left_out_that_does_badly_is_a_target_missed():
