@@ -7,6 +7,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from email import message_from_bytes
 from importlib.metadata import entry_points, version
@@ -17,20 +18,23 @@ import pytest
 import flask_zerotrust
 
 ROOT = Path(__file__).resolve().parents[2]
+# Folders with Python that stay in a checkout.
+BESIDE = ("docs", "example_app", "research", "tests")
 CORE = {"flask", "itsdangerous", "numpy", "pyotp", "segno", "cryptography", "blinker", "idna"}
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """Build the wheel from a copy, so that nothing is left in the working tree."""
+    """Build the wheel from a copy, so that nothing is left in the working tree.
+
+    The copy holds all folders with Python in them: a package that ships by mistake is there to be found.
+    """
     copy = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
-    shutil.copytree(
-        ROOT / "flask_zerotrust",
-        copy / "flask_zerotrust",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
+    for folder in ("flask_zerotrust", *BESIDE):
+        ignored = shutil.ignore_patterns("__pycache__", "_build")
+        shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
     out = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "-qq", "--disable-pip-version-check", "wheel"]
     subprocess.run([*pip, "--no-deps", "--no-build-isolation", "-w", out, copy], check=True)
@@ -49,7 +53,6 @@ def metadata(wheel):
     return message_from_bytes(wheel.read(path))
 
 
-@pytest.mark.slow
 def test_every_file_of_the_package_is_in_the_wheel(wheel):
     """Also those that are not Python: script, styles, pages, the model, py.typed."""
     wanted = {
@@ -62,10 +65,20 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel):
     assert {".py", ".typed", ".js", ".css", ".html", ".npz", ".json", ".md"} <= kinds
 
 
-@pytest.mark.slow
 def test_nothing_else_is_in_the_wheel(wheel):
     folders = {name.split("/")[0] for name in names(wheel)}
     assert folders == {"flask_zerotrust", f"flask_zerotrust-{version('Flask-ZeroTrust')}.dist-info"}
+
+
+def test_the_packages_in_the_wheel_are_those_of_the_import_contract(wheel):
+    """A new one needs a place in the layers, and so in the table of docs/architecture.md."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in contracts if contract["id"] == "layers")
+    python = {Path(name) for name in names(wheel) if name.endswith(".py")}
+    parts = {path.parts[1].removesuffix(".py") for path in python}
+    assert parts == {"__init__", "__main__"} | {
+        part for layer in layers for part in re.findall(r"\w+", layer)
+    }
 
 
 def test_the_licence_travels_along(wheel, metadata):
