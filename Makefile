@@ -48,7 +48,7 @@ lint: $(VENV)/.dev ## ruff: rules and format
 	@$(BIN)/ruff format --quiet --check . || { echo "make format mends the format."; exit 1; }
 
 types: $(VENV)/.dev ## mypy --strict, if the code has changed since it last passed
-	@$(CHANGED) types $(BIN)/python flask_zerotrust research example_app pyproject.toml -- $(BIN)/mypy --no-error-summary
+	@$(CHANGED) types $(BIN)/python flask_zerotrust research example_app tests pyproject.toml -- $(BIN)/mypy --no-error-summary
 
 contracts: $(VENV)/.dev ## who may import whom
 	@said=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
@@ -90,7 +90,7 @@ browser: system $(VENV)/.dev ## the tests in a real Chromium, also the slow ones
 	@$(PYTEST) -q tests/browser
 
 screenshots: system $(VENV)/.dev ## take the pictures in docs/screenshots again
-	@$(BIN)/python -m tests.browser.screenshots
+	@$(RESEARCH) screenshots
 
 # Read anew each time: what an index page lists makes its table of contents, and Sphinx would keep the old one.
 SPHINX = $(BIN)/python -m sphinx -q -W --keep-going -d docs/_build/doctrees
@@ -119,12 +119,15 @@ docs: $(VENV)/.dev ## write the tables in docs/ and README.md again
 	@$(DOCS)/make_browsers.py
 	@$(DOCS)/make_friction.py
 
+# What only a checkout can do; `python -m research --help` lists it.
+RESEARCH = $(BIN)/python -m research
+
 # The recordings that are kept beside the repository; the report lands in build/evaluation.
 DATA := $(or $(ZEROTRUST_TEST_DATA),../shared/data)
-MEASURE = $(BIN)/python -m research.report $(DATA) --out build/evaluation \
+MEASURE = $(RESEARCH) measure $(DATA) --out build/evaluation \
 	--keep docs/evaluation.json --data-sets docs/left-out.json --jobs 2
-REPLAYS = $(BIN)/python -m research.replays $(DATA) --json docs/replays.json
-IDENTITY = $(BIN)/python -m research.identity $(DATA) docs/identity.json
+REPLAYS = $(RESEARCH) replays $(DATA)
+IDENTITY = $(RESEARCH) identity $(DATA)
 
 TEXTS = flask_zerotrust/translations
 
@@ -163,22 +166,22 @@ fuzz: $(VENV)/.dev ## try 10,000 bodies, forms, proofs and rows of the store eac
 bench: system $(VENV)/.dev ## measure what the extension costs a request
 	@$(PIP) "pytest-benchmark>=5.1" "synapse-shield==0.9.9"
 	@mkdir -p build
-	@$(PYTEST) -q tests/benchmarks/bench_all.py --timeout 0 --benchmark-timer=time.process_time --benchmark-columns=min,median,iqr,rounds --benchmark-json=build/benchmarks.json
-	@$(BIN)/python -m tests.benchmarks
+	@$(PYTEST) -q research/benchmarks/bench_all.py --timeout 0 --benchmark-timer=time.process_time --benchmark-columns=min,median,iqr,rounds --benchmark-json=build/benchmarks.json
+	@$(RESEARCH) bench
 	@$(DOCS)/make_performance.py
 
 load: system-load $(VENV)/.dev ## measure requests a second under gunicorn and wrk, full stores and empty ones
-	@$(BIN)/python -m tests.load
+	@$(RESEARCH) load
 	@$(DOCS)/make_load.py
 
 MINUTES ?= 30
 
 soak: system-load $(VENV)/.dev ## serve people for half an hour while workers are killed (MINUTES= to change)
-	@$(BIN)/python -m tests.load.soak --minutes $(MINUTES) && said=0 || said=$$?; \
+	@$(RESEARCH) soak --minutes $(MINUTES) && said=0 || said=$$?; \
 		$(DOCS)/make_load.py; exit $$said
 
 page-time: system $(VENV)/.dev ## measure what the collector takes of a page's main thread, in a real Chromium
-	@$(BIN)/python -m tests.browser.page_time
+	@$(RESEARCH) page-time
 	@$(DOCS)/make_performance.py
 
 replay: system $(VENV)/.dev ## replay twenty recorded people to the example app: half an hour
@@ -187,7 +190,7 @@ replay: system $(VENV)/.dev ## replay twenty recorded people to the example app:
 
 tools: system-tools $(VENV)/.dev ## let automation tools visit the example app
 	@$(PIP) "selenium>=4.20"
-	@$(BIN)/python -m tests.browser.tools
+	@$(RESEARCH) tools
 	@$(MAKE) --no-print-directory docs
 
 # The ways first: a browser in which they fail need not be shown people for half an hour.
@@ -196,13 +199,13 @@ engines: system-engines $(VENV)/.dev ## the same in Firefox and WebKit, and the 
 	@for engine in firefox webkit; do export ZEROTRUST_TEST_ENGINE=$$engine; \
 		$(PYTEST) -q tests/browser/walk_engines.py && ZEROTRUST_TEST_PEOPLE=20 \
 		ZEROTRUST_TEST_PEOPLE_FILE=docs/people-$$engine.json $(PYTEST) -q tests/browser/test_people.py || exit 1; done
-	@$(BIN)/python -m tests.browser.tools firefox firefox-steps webkit webkit-steps --file docs/engines.json
+	@$(RESEARCH) tools firefox firefox-steps webkit webkit-steps --file docs/engines.json
 	@$(DOCS)/make_browsers.py
 
 friction: system-engines $(VENV)/.dev ## count the codes of ten visits in three browsers, and what attackers open: two hours
 	@$(PIP) "selenium>=4.20" "websocket-client>=1.8"
-	@$(BIN)/python -m tests.browser.friction
-	@$(BIN)/python -m tests.browser.friction_attackers
+	@$(RESEARCH) friction
+	@$(RESEARCH) friction-attackers
 	@$(DOCS)/make_friction.py
 
 # What users install, with every extra, and none of the development tools. Auditors have an environment apart.

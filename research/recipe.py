@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from flask_zerotrust import simulate
+from flask_zerotrust.errors import ConfigError
 from flask_zerotrust.recordings import datasets
 from flask_zerotrust.recordings import files as recordings
 from flask_zerotrust.recordings.files import Recording
@@ -70,6 +71,21 @@ def make(
     return bundle.write_bundle(
         out, model.scorer(), seed=SEED, name="default", provenance=provenance(), metrics=metrics
     )
+
+
+def needed(folder: Path, *archives: str) -> None:
+    """See that the data is there before work begins that takes minutes.
+
+    Raises
+    ------
+    ConfigError
+        Naming everything that is not there.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"{folder} is not a folder. Name the one that holds the published data sets.")
+    missing = [name for name in archives if not (folder / name).is_file()]
+    if missing:
+        raise ConfigError(f"{folder} lacks {', '.join(missing)}. Name the folder that holds them.")
 
 
 def people(folder: str | Path) -> Iterator[Recording]:

@@ -1,4 +1,4 @@
-"""Measures the replay memory on people held out: ``python -m research.replays FOLDER``.
+"""Measure the replay memory on people held out: ``python -m research replays FOLDER``.
 
 Every published recording of a person is in memory. Short sessions of SapiMouse's held-out people are played
 again, made over in one way and re-captured through the simulated browser; and all sessions of people held
@@ -7,17 +7,15 @@ out are looked up as they are, and re-captured, against everything but themselve
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 
 from flask_zerotrust import movement
-from flask_zerotrust.cli.progress_bar import Bar, needed, one_line
+from flask_zerotrust.cli.progress_bar import Bar
 from flask_zerotrust.recordings import datasets
 from flask_zerotrust.recordings.batching import batches
 from flask_zerotrust.recordings.files import Recording
@@ -43,10 +41,11 @@ KINDS = (*RECAPTURED, *MADE_OVER)
 _APART_S = 100_000.0
 
 
-def measure(folder: str | Path, *, seed: int, progress: Bar | None = None) -> Json:
+def measure(folder: Path, *, seed: int, progress: Bar | None = None) -> Json:
     """Return the figures: shares of stretches of strokes that end as a replay, by kind."""
+    recipe.needed(folder, recipe.SAPIMOUSE, recipe.KH2017, recipe.BALABIT)
     over: Callable[..., Iterable[Any]] = progress.over if progress is not None else lambda found, _: found
-    people = list(_people(Path(folder)))
+    people = list(_people(folder))
     known = [rows for rows in map(stored, range(len(people)), over(people, "storing")) if rows.size]
     filled = filled_with(known)
     held = [r for r in people if _held_out(r)]
@@ -181,21 +180,3 @@ def _afresh(hits: Hits) -> Hits:
 
 def _ignored(_: Exception) -> None:
     """Leave out lines that cannot be read."""
-
-
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--json", "out", required=True, type=click.Path(path_type=Path), help="File of the figures.")
-@click.option("--seed", default=1, show_default=True)
-def main(folder: Path, out: Path, seed: int) -> None:
-    """Measure the replay memory on everything in FOLDER."""
-    with Bar() as bar, one_line():
-        needed(folder, recipe.SAPIMOUSE, recipe.KH2017, recipe.BALABIT)
-        figures = measure(folder, seed=seed, progress=bar)
-    out.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    for name in ("recaptured", "made_over", "false_alarms"):
-        click.echo(f"{name}: {json.dumps(figures[name])}")
-
-
-if __name__ == "__main__":
-    main(prog_name="python -m research.replays")

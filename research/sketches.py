@@ -1,4 +1,4 @@
-"""Learns the sketches of the replay memory: ``python -m research.sketches FOLDER``.
+"""Learn the sketches of the replay memory: ``python -m research sketches FOLDER``.
 
 Linear discriminant analysis of strokes of SapiMouse's training people and of Balabit's training sessions,
 against copies of the former: made over in one way each and re-captured through the simulated browser.
@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
@@ -141,18 +140,3 @@ def _discriminant(spread: Floats, apart: Floats) -> Floats:
 
 def _ignored(_: Exception) -> None:
     """Leave out lines that cannot be read."""
-
-
-@click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), default=sketch.FILE, help="File to write.")
-def main(folder: Path, out: Path) -> None:
-    """Learn from everything in FOLDER that may be trained on."""
-    with Bar() as bar:
-        arrays = learn(folder, progress=bar)
-    np.savez_compressed(out, **cast(Any, arrays))
-    click.echo(f"{out}: {', '.join(f'{name} {array.shape}' for name, array in arrays.items())}")
-
-
-if __name__ == "__main__":
-    main(prog_name="python -m research.sketches")

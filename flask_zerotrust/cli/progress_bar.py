@@ -1,4 +1,4 @@
-"""What the measuring commands show: a bar while they work for long, and one line when they cannot."""
+"""Show a bar while a command works for long."""
 
 from __future__ import annotations
 
@@ -6,14 +6,8 @@ import importlib.util
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
-
-import click
-
-from flask_zerotrust.errors import ConfigError, ZeroTrustError
 
 Item = TypeVar("Item")
 
@@ -58,34 +52,6 @@ class Bar:
     ) -> None:
         if self._shown is not None:
             self._shown.stop()
-
-
-class _Failure(click.ClickException):
-    exit_code = 2
-
-
-@contextmanager
-def one_line() -> Iterator[None]:
-    """Say in one line what the data lacks, and exit with 2."""
-    try:
-        yield
-    except (ZeroTrustError, OSError) as error:
-        raise _Failure(" ".join(str(error).split())) from error
-
-
-def needed(folder: Path, *archives: str) -> None:
-    """See that the data is there before work begins that takes minutes.
-
-    Raises
-    ------
-    ConfigError
-        Naming everything that is not there.
-    """
-    if not folder.is_dir():
-        raise ConfigError(f"{folder} is not a folder. Name the one that holds the published data sets.")
-    missing = [name for name in archives if not (folder / name).is_file()]
-    if missing:
-        raise ConfigError(f"{folder} lacks {', '.join(missing)}. Name the folder that holds them.")
 
 
 def _rich_progress() -> Any:

@@ -1,7 +1,7 @@
 """Short vectors in which a movement and its copies lie close together, and strangers far apart.
 
 They are projections of products of harmonics, which neither turn, scale nor mirror changes, learned from
-strokes and their copies by linear discriminant analysis (``python -m research.sketches``).
+strokes and their copies by linear discriminant analysis (``python -m research sketches``).
 """
 
 from __future__ import annotations

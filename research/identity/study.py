@@ -12,6 +12,7 @@ from flask_zerotrust import identity
 from research.identity import calibrate, evaluate, recipe, visits
 from research.identity.calibrate import VIEWS, Trial
 from research.identity.visits import Visit
+from research.recipe import needed
 
 Json = dict[str, Any]
 DIMENSIONS = (12, 24, 36)
@@ -19,14 +20,15 @@ DIMENSIONS = (12, 24, 36)
 OWNERS = 0.02
 
 
-def measure(path: str | Path) -> Json:
+def measure(path: Path) -> Json:
     """Return everything that is measured of the background model that ships; minutes of work.
 
     Parameters
     ----------
-    path : str or Path
+    path : Path
         Folder with the archives of SapiMouse and Balabit.
     """
+    needed(path)
     model = identity.load_background()
     return {
         "model": {"version": model.version, "calibration": model.manifest["provenance"]["calibration"]},

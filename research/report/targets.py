@@ -46,7 +46,7 @@ def table(
     Parameters
     ----------
     identity : dict, optional
-        What ``python -m research.identity`` has kept; its targets are left out otherwise.
+        What ``python -m research identity`` has kept; its targets are left out otherwise.
     people, tools : dict, optional
         What ``make replay`` and ``make tools`` have kept.
     """

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from . import friction_people
-from .friction import fresh_bank
-from .friction_people import KINDS, at_chromium
-from .friction_visits import Visit, act, log_in, ten_visits
+from research.browsers import friction_people
+from research.browsers.friction import fresh_bank
+from research.browsers.friction_people import KINDS, at_chromium
+from research.browsers.friction_visits import Visit, act, log_in, ten_visits
+
 from .harness import Bank
 
 KEYBOARD = next(kind for kind in KINDS if kind.key == "keyboard")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.load.grants import Grant, judge
-from tests.load.pressure import read
-from tests.load.verdict import cuts_apart, failures, growth
+from research.load.grants import Grant, judge
+from research.load.pressure import read
+from research.load.verdict import cuts_apart, failures, growth
 
 AT_S = [10.0 * i for i in range(100)]
 GRANT = Grant(after=100.0, before=101.0)

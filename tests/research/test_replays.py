@@ -1,6 +1,6 @@
 """What the page about the replay memory promises, on people whom nothing was fitted to.
 
-A part of what ``python -m research.replays`` measures: short sessions of SapiMouse in the
+A part of what ``python -m research replays`` measures: short sessions of SapiMouse in the
 memory, and devices as most visitors have them; those behind a slow remote desktop take longer.
 """
 

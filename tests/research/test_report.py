@@ -21,7 +21,6 @@ from flask_zerotrust.risk.model import DEFAULT_SHA256, load_bundle
 from flask_zerotrust.training.evaluate import score_session
 from research import borrowed
 from research.cli import group
-from research.report import __main__ as command
 from research.report import corpus, curves, page, results, sessions, tables, targets
 from research.report.trace import Moment, Trace, trace
 
@@ -307,9 +306,16 @@ def evaluated(monkeypatch, tmp_path):
     """Run what ``make evaluate`` runs, on a handful of visits instead of the published archives."""
     monkeypatch.setattr(corpus, "published", lambda folder: corpus.given(visits()))
     (tmp_path / "left-out.json").write_text(json.dumps({"note": "n", "people": {}}))
-    words = [str(tmp_path), "--out", str(tmp_path / "build"), "--keep", str(tmp_path / "kept.json")]
-    words += ["--data-sets", str(tmp_path / "left-out.json"), "--seed", "3"]
-    said = CliRunner().invoke(command.main, words)
+    words = [
+        "measure",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "build"),
+        "--keep",
+        str(tmp_path / "kept.json"),
+    ]
+    words += ["--data-sets", str(tmp_path / "left-out.json")]
+    said = CliRunner().invoke(group, words)
     assert said.exit_code == 0, said.output
     return tmp_path, said.stdout
 
@@ -330,7 +336,7 @@ def test_one_command_measures_the_model_that_ships(evaluated):
 
 def test_the_command_says_what_the_data_lacks(tmp_path):
     """A missing archive, and a folder without generators, which would leave out half of the table."""
-    said = CliRunner().invoke(command.main, [str(tmp_path), "--out", str(tmp_path / "build")])
+    said = CliRunner().invoke(group, ["measure", str(tmp_path), "--out", str(tmp_path / "build")])
     assert (said.exit_code, said.stderr.count("\n")) == (2, 1)
     assert "sapimouse-users1-72.tar.xz: cannot be read" in said.stderr
     with pytest.raises(RecordingError, match="bots: holds no public generators"):

@@ -15,6 +15,7 @@ from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.replay import sketch
 from flask_zerotrust.simulate.browser import render
 from research import sketches
+from research.cli import group
 from research.replays import again
 
 Arrays = dict[str, np.ndarray]
@@ -43,7 +44,7 @@ def learn(tmp_path_factory: pytest.TempPathFactory) -> Learn:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(datasets, "sapimouse", lambda *_, **__: iter(sapimouse))
             patch.setattr(datasets, "balabit", lambda *_, **__: iter(balabit))
-            said = CliRunner().invoke(sketches.main, [str(out.parent), "--out", str(out)])
+            said = CliRunner().invoke(group, ["sketches", str(out.parent), "--out", str(out)])
         assert said.exit_code == 0, said.output
         assert f"pairs {(47, sketch.DIMENSIONS)}" in said.output
         with np.load(out) as arrays:

@@ -1,10 +1,10 @@
-"""The soak of tests/load in a few seconds: workers are killed, and nobody notices."""
+"""The soak of research/load in a few seconds: workers are killed, and nobody notices."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.load.soak import Plan, run
+from research.load.soak import Plan, run
 
 # Every visit pauses for longer than its grant holds.
 SHORT = Plan(

@@ -13,8 +13,9 @@ import pytest
 
 from flask_zerotrust.recordings.datasets import SAPIMOUSE_HELD_OUT
 from flask_zerotrust.recordings.files import Recording
-from tests.browser import attack_http as http
-from tests.browser import attack_movement as movement
+
+from . import attack_http as http
+from . import attack_movement as movement
 
 #: By the old rule one of so many opens a view, and the model takes most of them for people.
 TRIES = 3
