@@ -174,7 +174,7 @@ def test_code_on_the_pages_imports_the_public_modules_alone(page):
     text = page.read_text()
     imported = re.findall(r"^\s*(?:>>> )?(?:from|import) flask_zerotrust([\w.]*)", text, re.MULTILINE)
     assert set(imported) <= {"", ".factors", ".testing", ".signals", ".errors"}
-    assert "this_guard" not in text
+    assert "this_state" not in text
 
 
 def test_every_word_for_a_reason_is_on_the_page_of_the_api():
