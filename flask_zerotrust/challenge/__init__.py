@@ -2,7 +2,6 @@
 
 from flask_zerotrust.challenge.budgets import ADDING
 from flask_zerotrust.challenge.challenges import Challenges
-from flask_zerotrust.challenge.codes import digits_of
 from flask_zerotrust.challenge.contacts import Contact
 from flask_zerotrust.challenge.limits import ALARM_FAILURES
 from flask_zerotrust.challenge.messages import MESSAGES
@@ -17,6 +16,5 @@ __all__ = [
     "Contact",
     "Parked",
     "Pending",
-    "digits_of",
     "park",
 ]

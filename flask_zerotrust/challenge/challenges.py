@@ -27,7 +27,7 @@ from flask_zerotrust.challenge.uses import claim_use, wrong_by
 from flask_zerotrust.challenge.webauthn_challenges import Questions
 from flask_zerotrust.config import Settings
 from flask_zerotrust.errors import ChallengeError, SenderError
-from flask_zerotrust.factors.base import Factor, ProviderCodes, Questioned, Tells
+from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.stores.base import Store
 from flask_zerotrust.stores.quotas import network
@@ -162,8 +162,8 @@ class Challenges:
         self.budgets.check_allowed(factor)
         self.budgets.cool_down(pending.user, factor, known=known, now=now)
         self.budgets.spend(pending.user, factor, known=known, now=now)
-        if isinstance(factor, ProviderCodes):
-            self._codes.make_there(pending, factor, factor, now=now)
+        if factor.made_by_provider:
+            self._codes.make_there(pending, factor, now=now)
         else:
             self._send(self._codes.make(pending, factor, now=now), pending, factor, host)
         return self._pending.change(
@@ -198,7 +198,7 @@ class Challenges:
         one = self.attempts.count(pending, factor, known=known, now=now)
         if sent is not None:
             use = self._codes.use_of(sent, pending, factor, code)
-        elif isinstance(factor, Questioned):
+        elif factor.asks:
             use = factor.judge(code, challenge=asked)
         else:
             use = factor.check(code, now=now)
@@ -311,25 +311,24 @@ class Challenges:
         SenderError
             When the message could not be handed over.
         """
-        if not isinstance(factor, Tells):
+        if factor.recipient is None:
             return False
         try:
             self.budgets.check_allowed(factor)
             self.budgets.spend_notice(factor, now=now)
         except ChallengeError:
             return False
-        factor.tell(text)
-        return True
+        return factor.tell(text)
 
     def question(self, pending: Pending, factor: Factor) -> str | None:
         """Return what the browser is asked, as JSON; None for a factor that answers no questions."""
-        if not isinstance(factor, Questioned):
+        if not factor.asks:
             return None
         return factor.question(self.questions.ask(_place(pending, factor), user=pending.user))
 
     def _asked(self, pending: Pending, factor: Factor) -> bytes:
         """Return the question that an answer has to fit, and close it; empty where none is asked."""
-        if not isinstance(factor, Questioned):
+        if not factor.asks:
             return b""
         asked = self.questions.take(_place(pending, factor))
         if asked is None:

@@ -11,13 +11,10 @@ from flask_zerotrust.challenge.pending import Pending
 from flask_zerotrust.challenge.records import Kept
 from flask_zerotrust.config import CLOCK_SLACK_S
 from flask_zerotrust.errors import ChallengeError
-from flask_zerotrust.factors.base import Factor, OwnShape, ProviderCodes
-from flask_zerotrust.spelling import compact
+from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.stores.base import reading
 
 _DIGITS = 6
-# Characters of an input that are looked at: a code, and what people and phones put around its digits.
-_MAX_TYPED = 64
 _PURPOSE = "sent-code"
 # How long Twilio Verify, the only such provider, keeps a code that nobody has typed.
 _AT_PROVIDER_S = 600.0
@@ -50,7 +47,7 @@ class SentCodes(Kept):
         self._keep(pending, SentCode(factor.id, digest, now, former=former))
         return code
 
-    def make_there(self, pending: Pending, factor: Factor, provider: ProviderCodes, *, now: float) -> None:
+    def make_there(self, pending: Pending, factor: Factor, *, now: float) -> None:
         """Have the factor's provider make and send a new code; the recipient's one before is void.
 
         Also where that belongs to another challenge: a provider knows of one code a recipient.
@@ -58,7 +55,7 @@ class SentCodes(Kept):
         self.void(pending)
         newest = f"at-provider:{self._keys.digest('recipient', factor.recipient or factor.id)}"
         before = self._store.get(newest)
-        reference = provider.start(before=None if before is None else before.decode())
+        reference = factor.start(before=None if before is None else before.decode())
         self._store.put(newest, reference.encode(), ttl_s=_AT_PROVIDER_S)
         digest = self._keys.digest(_PURPOSE, *_bound(pending, factor), reference)
         self._keep(pending, SentCode(factor.id, digest, now, reference))
@@ -83,12 +80,12 @@ class SentCodes(Kept):
         Raises
         ------
         ChallengeError, SenderError
-            As :meth:`ProviderCodes.approves`.
+            As :meth:`Factor.approves`.
         """
         known = code if sent.reference is None else sent.reference
         fits = self._keys.matches(_PURPOSE, sent.digest, *_bound(pending, factor), known)
         if fits and sent.reference is not None:
-            fits = isinstance(factor, ProviderCodes) and factor.approves(sent.reference, code)
+            fits = factor.approves(sent.reference, code)
         return f"{pending.id}:{sent.digest[:16]}" if fits else None
 
     def is_former(self, sent: SentCode, pending: Pending, factor: Factor, code: str) -> bool:
@@ -108,42 +105,17 @@ class SentCodes(Kept):
 
 
 def read(factor: Factor, typed: str) -> str:
-    """Return the code in what was typed, in the shape of this factor's codes.
+    """Return the code in a text that was typed.
 
     Raises
     ------
     ChallengeError
-        ``format`` for anything but its digits, ``shape`` where the factor has a shape of its own.
+        ``format`` for anything but the factor's digits, ``shape`` if its codes have another shape.
     """
-    digits = digits_of(factor)
-    if digits is not None:
-        return normalise(typed, digits)
-    code = factor.read_code(typed) if isinstance(factor, OwnShape) else None
+    code = factor.read_code(typed)
     if code is None:
-        raise ChallengeError("shape")
+        raise ChallengeError("shape" if factor.digits is None else "format")
     return code
-
-
-def digits_of(factor: Factor) -> int | None:
-    """Return how many digits the codes of a factor have, None if they have a shape of their own."""
-    return None if isinstance(factor, OwnShape) else getattr(factor, "digits", _DIGITS)
-
-
-def normalise(code: str, digits: int = _DIGITS) -> str:
-    """Return the ASCII digits that were typed, spaces, dashes and invisible marks aside.
-
-    Digits of every script count. All spellings of a code become one before it is compared and marked as
-    used.
-
-    Raises
-    ------
-    ChallengeError
-        ``format`` for anything but so many digits.
-    """
-    plain = compact(code[:_MAX_TYPED])
-    if len(plain) != digits or not (plain.isascii() and plain.isdecimal()):
-        raise ChallengeError("format")
-    return plain
 
 
 def _sent(factor_id: str, digest: str, sent_at: float, reference: str | None, former: str) -> SentCode:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flask_zerotrust import config
-from flask_zerotrust.challenge.codes import normalise
+from flask_zerotrust.challenge.codes import read
 from flask_zerotrust.challenge.records import Sealed
 from flask_zerotrust.challenge.uses import claim_use, wrong_by
 from flask_zerotrust.errors import ChallengeError, ConfigError
@@ -55,10 +55,16 @@ class Enrolment(Sealed):
         return self._find(user, session_id, now=now).secret
 
     def confirm(self, user: str, session_id: str, code: str, *, now: float) -> str:
-        """Return the secret when the code fits it; see ``Challenges.enrol_confirm``."""
-        code = normalise(code)
+        """Return the secret once a code shows that the app holds it. That code is then used.
+
+        Raises
+        ------
+        ChallengeError
+            ``format``, ``wrong``, ``used``, ``too_many`` (a new secret is needed) or ``gone``.
+        """
         begun = self._find(user, session_id, now=now)
         factor = self._factor(begun.secret)
+        code = read(factor, code)
         tries = self._store.increment(f"enrolling-tries:{begun.id}", ttl_s=2 * config.CHALLENGE_S)
         use = factor.check(code, now=now) if tries <= config.CODE_TRIES else None
         if use is None:

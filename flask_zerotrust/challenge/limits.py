@@ -14,7 +14,7 @@ from flask_zerotrust import config
 from flask_zerotrust.challenge.pending import Pending
 from flask_zerotrust.challenge.records import Kept, owner_of, pool_of
 from flask_zerotrust.errors import ChallengeError
-from flask_zerotrust.factors.base import Factor, Unguessable
+from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.stores.base import reading, update
 from flask_zerotrust.stores.quotas import network
 
@@ -59,7 +59,7 @@ class Attempts(Kept):
 
     def check_open(self, user: str, factor: Factor, *, known: bool, now: float) -> None:
         """Raise ChallengeError ``factor_paused`` while the factor pauses."""
-        if isinstance(factor, Unguessable):
+        if not factor.guessable:
             return
         _, until = _pauses(self._store.get(_paused(user, known=known)), now).get(factor.id, (0, now))
         if until > now:
@@ -73,7 +73,7 @@ class Attempts(Kept):
         of_challenge = self._store.increment(_tries(pending), ttl_s=2 * config.CHALLENGE_S)
         if of_challenge > config.CODE_TRIES:
             raise ChallengeError("too_many")
-        if isinstance(factor, Unguessable):
+        if not factor.guessable:
             return Try(of_challenge=of_challenge, of_factor=0)
         account = _account(pending.user, known=known)
         if self._add(account, ttl_s=ACCOUNT_S) > ACCOUNT_FAILURES:
@@ -112,7 +112,7 @@ class Attempts(Kept):
 
     def take_back(self, user: str, factor: Factor, *, known: bool) -> None:
         """Count one try as none: its code was right, or was right until a newer one was sent."""
-        if not isinstance(factor, Unguessable):
+        if factor.guessable:
             failures, account = _failures(user, factor, known=known), _account(user, known=known)
             self._store.increment(_taken_back(failures), ttl_s=_FACTOR_S)
             self._store.increment(_taken_back(account), ttl_s=ACCOUNT_S)
@@ -139,7 +139,7 @@ class Attempts(Kept):
         One account never makes an address busy. Known browsers and answers that nobody guesses wait for
         no turn, and a user who has had one lately lets others go first.
         """
-        if known or not address or isinstance(factor, Unguessable):
+        if known or not address or not factor.guessable:
             return
         name = self._address(address)
         if _number(self._store.get(f"accounts-from:{name}")) < ADDRESS_ACCOUNTS:
@@ -153,7 +153,7 @@ class Attempts(Kept):
 
     def _note(self, user: str, factor: Factor, address: str | None) -> None:
         """Count an account whose code was wrong, once in a while, against the address."""
-        if not address or isinstance(factor, Unguessable):
+        if not address or not factor.guessable:
             return
         name = self._address(address)
         account = f"failed-from:{name}:{self._keys.digest('turn', user)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from flask_zerotrust.errors import ChallengeError
-from flask_zerotrust.factors.base import Factor, Timed
+from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.stores.base import Store
 
 # Far longer than any code stays acceptable (a time step 90 s, a sent code 600 s at most).
@@ -24,7 +24,7 @@ def wrong_by(store: Store, user: str, factor: Factor, code: str, *, now: float) 
     Its time step then counts as used. Otherwise somebody who guesses the code of a later time would be told
     so, and could wait for that time.
     """
-    uses = factor.uses_by_other_clock(code, now=now) if isinstance(factor, Timed) else ()
+    uses = factor.uses_by_other_clock(code, now=now)
     for use in uses:
         store.claim(_key(user, factor.kind, use), ttl_s=_USED_S)
     return "clock" if uses else "wrong"

@@ -54,16 +54,17 @@ class EmailFactor(SendingFactor):
         """Return where codes go."""
         return self.recipient
 
-    def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - the protocol's shape
+    def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - no host
         """Send the code, and with it what it is for.
 
         The host is left out: it is the client's word, and mail programs would make a link of it.
         """
         self.mailer.send(self.address, gettext("Your code"), message(code, action=action))
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str) -> bool:
         """Send a mail without a code."""
         self.mailer.send(self.address, gettext("Your account"), text + "\n")
+        return True
 
     def _masked(self) -> str:
         return gettext("E-mail to %(address)s", address=masked(self.address))

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.spelling import compact
 
@@ -26,7 +26,7 @@ _MAX_TYPED = 64
 
 
 @dataclass(frozen=True, slots=True)
-class RecoveryFactor:
+class RecoveryFactor(Factor):
     """What is left of a list of recovery codes.
 
     Parameters
@@ -43,16 +43,11 @@ class RecoveryFactor:
     take: Callable[[str], str | None] = field(repr=False)
     id: str = KIND
     label: str = "Recovery code"
-    kind: str = field(default=KIND, init=False)
-    sends: bool = field(default=False, init=False)
-    recipient: None = field(default=None, init=False)
-    answer_bits: int = field(default=8 * _CODE_BYTES, init=False)
+    kind = KIND
+    digits = None
+    answer_bits = 8 * _CODE_BYTES
 
-    def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - the protocol's shape
-        """Refuse: the person has the codes."""
-        raise ConfigError(f"Factor {self.id!r} is a list of recovery codes: nothing can be sent to it.")
-
-    def check(self, code: str, *, now: float) -> str | None:  # noqa: ARG002 - the protocol's shape
+    def check(self, code: str, *, now: float) -> str | None:  # noqa: ARG002 - codes of all times
         """Return the use of a code that is on the list, and strike it off."""
         return self.take(code)
 

@@ -1,14 +1,16 @@
-"""What factors that send codes have in common, wherever the codes go and whoever makes them."""
+"""Factors whose codes are sent to a recipient."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+
+from flask_zerotrust.factors.base import Factor
 
 # One text message holds 160 characters; the sentence, the host and the code need the rest.
 _MAX_ACTION = 50
 
 
-class SendingFactor(ABC):
+class SendingFactor(Factor):
     """A number or an address that the app has verified; a subclass says how a code gets there.
 
     Parameters
@@ -21,7 +23,6 @@ class SendingFactor(ABC):
         What the person reads; without one, a sentence with the masked recipient.
     """
 
-    kind: str
     sends = True
 
     def __init__(self, recipient: str, id: str, label: str | None) -> None:
@@ -33,22 +34,14 @@ class SendingFactor(ABC):
         return f"{type(self).__name__}(id={self.id!r})"
 
     @property
-    def label(self) -> str:
-        """Return what the person reads, in the language of the request."""
+    def label(self) -> str:  # type: ignore[override] # in the language of each request
+        """Return the name that the user reads."""
         return self._masked() if self._label is None else self._label
 
     @property
-    def recipient(self) -> str:
+    def recipient(self) -> str:  # type: ignore[override] # set once
         """Return where codes go."""
         return self._recipient
-
-    @abstractmethod
-    def send(self, code: str, *, action: str, host: str) -> None:
-        """Send a code, and with it what it is for."""
-
-    def check(self, code: str, *, now: float) -> str | None:  # noqa: ARG002 - the protocol's shape
-        """Return None: the server, or a provider, made the code and checks it."""
-        return None
 
     @abstractmethod
     def _masked(self) -> str:

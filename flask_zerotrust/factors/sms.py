@@ -56,9 +56,10 @@ class SmsFactor(NumberFactor):
         """Send the code, and with it what it is for."""
         self.sender.send(self.number, message(code, action=action, host=host))
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str) -> bool:
         """Send a message without a code."""
         self.sender.send(self.number, text)
+        return True
 
 
 def message(code: str, *, action: str, host: str) -> str:

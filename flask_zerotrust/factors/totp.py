@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA512
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 
 from flask_zerotrust.errors import ConfigError
-from flask_zerotrust.factors.base import new_secret, usable
+from flask_zerotrust.factors.base import Factor, new_secret, usable
 from flask_zerotrust.i18n import N_
 from flask_zerotrust.spelling import compact
 
@@ -45,7 +45,7 @@ log = logging.getLogger("flask_zerotrust")
 
 
 @dataclass(frozen=True, slots=True)
-class TotpFactor:
+class TotpFactor(Factor):
     """An authenticator app or a token that shares a secret with the server.
 
     Parameters
@@ -81,9 +81,7 @@ class TotpFactor:
     digits: int = 6
     period_s: int = 30
     algorithm: Algorithm = "SHA1"
-    kind: str = field(default="totp", init=False)
-    sends: bool = field(default=False, init=False)
-    recipient: None = field(default=None, init=False)
+    kind = "totp"
 
     def __post_init__(self) -> None:
         _check_token(self.digits, self.period_s, self.algorithm)
@@ -95,10 +93,6 @@ class TotpFactor:
     def secret_bits(self) -> int:
         """Return how long the secret is."""
         return 8 * len(_octets(self.secret))
-
-    def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - the protocol's shape
-        """Refuse: the app makes its codes itself."""
-        raise ConfigError(f"Factor {self.id!r} is an authenticator app: nothing can be sent to it.")
 
     def check(self, code: str, *, now: float) -> str | None:
         """Return secret's fingerprint and time step of the code, None if it fits none of three steps.

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_zerotrust.delivery import twilio
 from flask_zerotrust.delivery.twilio import DEFAULT_PLACE, Place, Refusal
-from flask_zerotrust.errors import ChallengeError, ConfigError
+from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.factors.base import Sender, Verifier
 from flask_zerotrust.factors.sms import NumberFactor, SmsFactor
 
@@ -91,13 +91,11 @@ class VerifiedSmsFactor(NumberFactor):
     verifier : Verifier
     """
 
+    made_by_provider = True
+
     def __init__(self, number: str, verifier: Verifier, id: str = "sms", label: str | None = None) -> None:
         super().__init__(number, id, label)
         self.verifier = verifier
-
-    def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - the protocol's shape
-        """Refuse: the provider makes the codes."""
-        raise ConfigError(f"Codes of factor {self.id!r} are made by its provider: call start().")
 
     def start(self, *, before: str | None) -> str:
         """Have a new code sent to the number."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask_zerotrust.errors import ConfigError
+from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.i18n import N_
 
 KIND = "webauthn"
@@ -70,7 +71,7 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class WebAuthnFactor:
+class WebAuthnFactor(Factor):
     """A passkey or security key of one person.
 
     Parameters
@@ -94,19 +95,11 @@ class WebAuthnFactor:
     id: str = KIND
     label: str = N_("Passkey")
     siblings: tuple[Credential, ...] = field(default=(), repr=False)
-    kind: str = field(default=KIND, init=False)
-    sends: bool = field(default=False, init=False)
-    recipient: None = field(default=None, init=False)
+    kind = KIND
+    asks = True
+    digits = None
     # RSA of 2,048 bits, the weakest that authenticators make (NIST SP 800-57, part 1, table 2).
-    answer_bits: int = field(default=112, init=False)
-
-    def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - the protocol's shape
-        """Refuse: there is nowhere to send to."""
-        raise ConfigError(f"Factor {self.id!r} is a passkey: nothing can be sent to it.")
-
-    def check(self, code: str, *, now: float) -> str | None:  # noqa: ARG002 - the protocol's shape
-        """Return None: an answer means nothing without its question, see :meth:`judge`."""
-        return None
+    answer_bits = 112
 
     def read_code(self, typed: str) -> str | None:
         """Return an answer of the browser, None for what can be none."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import current_app, has_request_context, request
 
-from flask_zerotrust.errors import StoreError
+from flask_zerotrust.errors import ConfigError, StoreError
 from flask_zerotrust.factors.base import Factor, Mailer, Sender, Verifier, is_usable, leaving_out
 from flask_zerotrust.factors.webauthn import RelyingParty
 from flask_zerotrust.web.request import is_developed, log
@@ -35,20 +35,24 @@ class UserFactors:
         """Return the user's factors: the app's own first, then those enrolled here.
 
         Numbers, addresses and secrets that cannot be used are left out, with a warning in the log.
+
+        Raises
+        ------
+        ConfigError
+            If the app names anything else than a factor.
         """
+        state = self._state
         with leaving_out() as problems:
-            own = (
-                list(self._state.loaders.factors(user) or ())
-                if self._state.loaders.factors is not None
-                else []
+            own = list(state.loaders.factors(user) or ()) if state.loaders.factors is not None else []
+            here = state.enrolled.factors(
+                user, sender=state.sender, mailer=state.mailer, party=self.party()
             )
-            here = self._state.enrolled.factors(
-                user, sender=self._state.sender, mailer=self._state.mailer, party=self.party()
-            )
+        for factor in own:
+            _check_factor(factor)
         for problem in problems:
             log.warning("a factor of user %s is left out: %s", user, problem)
-        if own and self._state.settings.enrol == "first-use":
-            self._state.enrolled.note_had(user)
+        if own and state.settings.enrol == "first-use":
+            state.enrolled.note_had(user)
         own = [factor for factor in own if is_usable(factor)]
         taken = {factor.id for factor in own}
         return own + [factor for factor in here if is_usable(factor) and factor.id not in taken]
@@ -139,3 +143,11 @@ class UserFactors:
             raise
         except Exception:  # the app's own loader: a login stays what it is
             log.exception("the factors of a user could not be loaded at login")
+
+
+def _check_factor(factor: object) -> None:
+    if not isinstance(factor, Factor):
+        raise ConfigError(
+            f"The function registered with @zt.factors_loader returned a {type(factor).__name__}. Return "
+            "factors, such as TotpFactor(secret). For one of your own, subclass flask_zerotrust.Factor."
+        )

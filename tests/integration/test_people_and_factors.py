@@ -327,3 +327,33 @@ def test_in_debug_mode_the_terminal_is_the_sender(app: Flask, caplog: pytest.Log
 def test_enrolled_phones_are_left_out_where_nothing_can_reach_them(site: Site) -> None:
     site.app.extensions["zerotrust"].enrolled.add_sms("bob", NUMBER)
     assert kinds(site, "bob") == []
+
+
+def test_what_is_no_factor_is_refused_with_what_to_write(site: Site) -> None:
+    """A class of before, which only had the shape of a factor, among them."""
+
+    class Shaped:
+        id, kind, label, sends, recipient = "own", "own", "Own", False, None
+
+    site.zt.factors_loader(lambda user: [Shaped()])  # type: ignore[list-item,return-value]
+    ada = site.visitor().login()
+    with pytest.raises(ConfigError, match=r"returned a Shaped.*subclass flask_zerotrust\.Factor"):
+        ada.open("/admin")
+
+
+def test_a_factor_of_ones_own_opens_a_view_once(site: Site) -> None:
+    """By the defaults of the base class, apart from what it checks."""
+
+    class Sheet(Factor):
+        id, kind, label = "sheet", "sheet", "Code from your sheet"
+
+        def check(self, code: str, *, now: float) -> str | None:
+            return "1" if code == "402911" else None
+
+    site.zt.factors_loader(lambda user: [Sheet()])
+    ada = site.visitor().login()
+    assert ada.answer(ada.open("/admin").location, "402 911").status_code == 303
+    assert ada.open("/admin").status_code == 200
+    eve = site.visitor().login()
+    again = eve.answer(eve.open("/admin").location, "402911")
+    assert (again.status_code, "already used" in again.text) == (422, True)

@@ -42,14 +42,11 @@ PARTY = RelyingParty("localhost", "site", ("http://localhost",))
 
 
 @dataclass
-class Watched:
+class Watched(Factor):
     """An app whose codes are noted when they are compared."""
 
     compared: list[str]
-    id, kind, label, sends, recipient = "totp", "totp", "Authenticator app", False, None
-
-    def send(self, code: str, *, action: str, host: str) -> None:
-        raise NotImplementedError
+    id, kind, label = "totp", "totp", "Authenticator app"
 
     def check(self, code: str, *, now: float) -> str | None:
         self.compared.append(code)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from flask_zerotrust import config
+from flask_zerotrust import Factor, config
 from flask_zerotrust.challenge import Challenges
 from flask_zerotrust.challenge.limits import (
     ACCOUNT_FAILURES,
@@ -32,17 +32,14 @@ pytestmark = pytest.mark.every_store
 PARALLEL = 50
 
 
-class Watched:
+class Watched(Factor):
     """A knowing factor that remembers what it was asked to judge."""
 
-    id, kind, label, sends, recipient = "watched", "watched", "Watched", False, None
+    id, kind, label = "watched", "watched", "Watched"
 
     def __init__(self, right: str = "000000") -> None:
         self.right = right
         self.judged: list[str] = []
-
-    def send(self, code: str, *, action: str, host: str) -> None:
-        raise AssertionError
 
     def check(self, code: str, *, now: float) -> str | None:
         self.judged.append(code)

@@ -90,6 +90,9 @@ def test_guesses_at_a_list_still_end_their_challenge(owner: Owner) -> None:
 
 
 def test_only_what_has_64_bits_is_left_out_of_the_count(owner: Owner) -> None:
-    assert min(owner.key.answer_bits, owner.list.answer_bits) >= 64  # type: ignore[attr-defined]
-    assert not hasattr(owner.desk.totp, "answer_bits")
-    assert not hasattr(owner.desk.sms, "answer_bits")
+    guessable = [factor.guessable for factor in (owner.key, owner.list, owner.desk.totp, owner.desk.sms)]
+    assert guessable == [False, False, True, True]
+    for bits in (63, 64):
+        own = Factor()
+        own.answer_bits = bits
+        assert own.guessable is (bits < 64)

@@ -12,10 +12,10 @@ from flask.typing import ResponseReturnValue
 from flask.wrappers import Response
 
 from flask_zerotrust import signals
-from flask_zerotrust.challenge import MESSAGES, Pending, digits_of
+from flask_zerotrust.challenge import MESSAGES, Pending
 from flask_zerotrust.challenge.messages import sentence_for
 from flask_zerotrust.errors import ChallengeError, PayloadError, SenderError, StoreError
-from flask_zerotrust.factors.base import Factor, Questioned, Unguessable
+from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.factors.recovery import FEW_CODES
 from flask_zerotrust.factors.recovery import KIND as RECOVERY
 from flask_zerotrust.i18n import gettext, ngettext
@@ -328,18 +328,18 @@ def _chosen(state: AppState, pending: Pending, wanted: str | None) -> Factor:
 
 def _answering(state: AppState, pending: Pending, factor: Factor, answer: str) -> Factor:
     """Return which of a user's passkeys has answered the question that went to all of them."""
-    if not isinstance(factor, Questioned):
+    if not factor.asks:
         return factor
-    alike = [one for one in state.factors.of(pending.user) if isinstance(one, Questioned)]
+    alike = [one for one in state.factors.of(pending.user) if one.asks]
     return next((one for one in alike if one.kind == factor.kind and one.made(answer)), factor)
 
 
 def _ways(factors: Sequence[Factor], chosen: Factor) -> list[dict[str, Any]]:
     """Return what can be chosen: factors that answer one question are one way."""
     found: list[dict[str, Any]] = []
-    kinds = {chosen.kind} if isinstance(chosen, Questioned) else set()
+    kinds = {chosen.kind} if chosen.asks else set()
     for factor in factors:
-        if not isinstance(factor, Questioned) or factor.id == chosen.id:
+        if not factor.asks or factor.id == chosen.id:
             found.append(_shown(factor))
         elif factor.kind not in kinds:
             kinds.add(factor.kind)
@@ -424,20 +424,20 @@ def _shown(factor: Factor) -> dict[str, Any]:
         "kind": factor.kind,
         "label": gettext(factor.label),
         "sends": factor.sends,
-        "digits": digits_of(factor),
+        "digits": factor.digits,
     }
 
 
 def _others(factors: Sequence[Factor], chosen: Factor, reason: str | None) -> list[Factor]:
     """Return the user's other ways to answer. An account that is locked takes only what nobody guesses."""
-    asked_too = chosen.kind if isinstance(chosen, Questioned) else None
+    asked_too = chosen.kind if chosen.asks else None
     others = [one for one in factors if one.id != chosen.id and one.kind != asked_too]
-    return [one for one in others if reason != "locked" or isinstance(one, Unguessable)]
+    return [one for one in others if reason != "locked" or not one.guessable]
 
 
 def _said(error: ChallengeError | SenderError | None, factor: Factor, *, alone: bool) -> str | None:
     """Return the sentence, which speaks of codes only where there are codes."""
-    if isinstance(factor, Questioned) and getattr(error, "reason", None) in ("wrong", "shape"):
+    if factor.asks and getattr(error, "reason", None) in ("wrong", "shape"):
         text = sentence_for("key", alone=alone)
         return gettext(text)
     return sentence(error, alone=alone)
