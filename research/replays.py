@@ -156,7 +156,7 @@ def shares(sessions: list[tuple[str, Hits]]) -> Json:
         people: dict[str, list[bool]] = {}
         for person, hits in sessions:
             for first in range(0, len(hits) - count + 1, count):
-                state = risk.RiskState(replay=Replayed().then(_afresh(hits[first : first + count])))
+                state = risk.RiskState(replay=Replayed().add(_afresh(hits[first : first + count])))
                 people.setdefault(person, []).append(risk.is_replayed(state))
         if not people:
             continue

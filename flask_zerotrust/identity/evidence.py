@@ -30,7 +30,7 @@ class Identity:
     log_odds: float = 0.0
     strokes: float = 0.0
 
-    def then(self, said: Iterable[float]) -> Identity:
+    def add(self, said: Iterable[float]) -> Identity:
         """Return what is known after the strokes of one more batch, in time order."""
         total, strokes = self.log_odds, self.strokes
         for stroke in said:
@@ -39,10 +39,15 @@ class Identity:
             strokes += 1.0
         return Identity(log_odds=total, strokes=strokes)
 
-    def to_dict(self) -> dict[str, float]:
-        """Return what the constructor takes."""
-        return {"log_odds": self.log_odds, "strokes": self.strokes}
+    def to_json(self) -> list[float]:
+        """Return a list that :meth:`from_json` reads."""
+        return [self.log_odds, self.strokes]
+
+    @classmethod
+    def from_json(cls, data: list[float] | None) -> Identity:
+        """Read what :meth:`to_json` wrote. None stands for no evidence."""
+        return cls(log_odds=data[0], strokes=data[1]) if data else cls()
 
     def faded(self, kept: float) -> Identity:
-        """Return the share of the evidence that time has left."""
+        """Return the share of the evidence, in [0, 1], that time has left."""
         return Identity(log_odds=self.log_odds * kept, strokes=self.strokes * kept)

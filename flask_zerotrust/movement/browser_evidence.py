@@ -24,6 +24,7 @@ Balabit's presses, 7 % of SapiMouse's), and a press without moves (reloads, keyb
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +108,7 @@ class Integrity:
     released_ms: float | None = None
     held_ms: float | None = None
 
-    def then(self, batch: Integrity) -> Integrity:
+    def add(self, batch: Integrity) -> Integrity:
         """Return what is known after one more batch, each kind within its cap."""
         press = self.press + batch.press
         if self.held_ms is not None and batch.released_ms is not None:
@@ -120,19 +121,27 @@ class Integrity:
             held_ms=batch.held_ms,
         )
 
-    def to_dict(self) -> dict[str, float | None]:
-        """Return what the constructor takes."""
-        return {
-            "untrusted": self.untrusted,
-            "press": self.press,
-            "pacing": self.pacing,
-            "wheel": self.wheel,
-            "released_ms": self.released_ms,
-            "held_ms": self.held_ms,
-        }
+    def to_json(self) -> list[float | None]:
+        """Return a list that :meth:`from_json` reads."""
+        return [self.untrusted, self.press, self.pacing, self.wheel, self.released_ms, self.held_ms]
+
+    @classmethod
+    def from_json(cls, data: list[Any] | None) -> Integrity:
+        """Read what :meth:`to_json` wrote. None stands for no evidence."""
+        if not data:
+            return cls()
+        untrusted, press, pacing, wheel, released_ms, held_ms = data
+        return cls(
+            untrusted=untrusted,
+            press=press,
+            pacing=pacing,
+            wheel=wheel,
+            released_ms=released_ms,
+            held_ms=held_ms,
+        )
 
     def faded(self, kept: float) -> Integrity:
-        """Return the share of the evidence that time has left."""
+        """Return the share of the evidence, in [0, 1], that time has left."""
         if not (self.untrusted or self.press or self.pacing or self.wheel):
             return self
         return replace(

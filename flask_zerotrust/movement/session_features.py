@@ -63,17 +63,21 @@ class Manner:
         """Return the number of strokes in the sums, less what has faded."""
         return self.sums[0] if self.sums else 0.0
 
+    def add(self, rows: Floats) -> Manner:
+        """Return the sums with more strokes, shape (n, WIDTH); the log-odds stay until a model is asked."""
+        return Manner(tuple(added(self.sums, rows).tolist()), self.log_odds)
+
     def faded(self, kept: float) -> Manner:
-        """Return the share of everything that time has left: means and spreads stay, their weight goes."""
+        """Return the share of the sums, in [0, 1], that time has left. Means and spreads stay."""
         return Manner(tuple(value * kept for value in self.sums), self.log_odds * kept)
 
     def to_json(self) -> list[float]:
-        """Return what :meth:`from_json` reads."""
+        """Return a list that :meth:`from_json` reads."""
         return [round(value, _DECIMALS) for value in (self.log_odds, *self.sums)]
 
     @classmethod
     def from_json(cls, data: list[float] | None) -> Manner:
-        """Read what :meth:`to_json` wrote; nothing where there is nothing."""
+        """Read what :meth:`to_json` wrote. None stands for no evidence."""
         return cls(tuple(data[1:]), data[0]) if data else cls()
 
 

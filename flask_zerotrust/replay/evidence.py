@@ -46,10 +46,10 @@ class Replayed:
     hits: tuple[Hit, ...] = ()
 
     def faded(self, kept: float) -> Replayed:
-        """Return the share of the evidence that time has left."""
+        """Return the share of the evidence, in [0, 1], that time has left."""
         return replace(self, log_odds=self.log_odds * kept)
 
-    def then(self, strokes: Iterable[tuple[Hit, ...]]) -> Replayed:
+    def add(self, strokes: Iterable[tuple[Hit, ...]]) -> Replayed:
         """Add the hits of new strokes, in time order."""
         log_odds, recent = self.log_odds, self.hits
         for hits in strokes:
@@ -63,12 +63,12 @@ class Replayed:
         return Replayed(log_odds, recent)
 
     def to_json(self) -> list[Any]:
-        """Return what :meth:`from_json` reads."""
+        """Return a list that :meth:`from_json` reads."""
         return [self.log_odds, [_listed(hit) for hit in self.hits]]
 
     @classmethod
-    def from_json(cls, data: Any) -> Replayed:
-        """Read what :meth:`to_json` wrote; no evidence where there is none."""
+    def from_json(cls, data: list[Any] | None) -> Replayed:
+        """Read what :meth:`to_json` wrote. None stands for no evidence."""
         return cls(data[0], tuple(Hit(*hit) for hit in data[1])) if data else cls()
 
 

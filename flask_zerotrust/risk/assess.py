@@ -135,9 +135,9 @@ def fold(
     against = others if believed else tuple(stroke for stroke in others if stroke > 0)
     after = replace(
         after,
-        integrity=after.integrity.then(seen),
-        other=after.other.then(against),
-        replay=after.replay.then(hits),
+        browser=after.browser.add(seen),
+        identity=after.identity.add(against),
+        replay=after.replay.add(hits),
     )
     return describe(after, policy=scorer.policy, strokes=counted.said)
 
@@ -155,8 +155,7 @@ def move(
     after = risk.update(state, heard.said, now=now, half_life_s=half_life_s, policy=scorer.policy)
     if not len(heard.rows):
         return after
-    sums = session_features.added(after.manner.sums, heard.rows)[None, :]
-    return _together(after, sums, scorer, believed=believed)
+    return _together(after, heard.rows, scorer, believed=believed)
 
 
 def follow(
@@ -172,19 +171,19 @@ def follow(
 
 
 def _together(
-    state: risk.RiskState, sums: NDArray[np.float64], scorer: Scorer, *, believed: bool
+    state: risk.RiskState, rows: NDArray[np.float64], scorer: Scorer, *, believed: bool
 ) -> risk.RiskState:
-    """Return the state with new sums and what the model makes of them, capped as a session's is."""
-    policy, before, kept = scorer.policy, state.manner, tuple(sums[0].tolist())
-    if kept[0] < policy.min_weight:
-        return replace(state, manner=movement.Manner(kept))
-    said = float(scorer.together(sums)[0])
-    if not math.isfinite(said):
-        said = state.log_odds
+    """Return the state with more strokes in its sums and what the model makes of them, within the caps."""
+    policy, before, manner = scorer.policy, state.manner, state.manner.add(rows)
+    if manner.strokes < policy.min_weight:
+        return replace(state, manner=movement.Manner(manner.sums))
+    log_odds = float(scorer.together(np.array([manner.sums]))[0])
+    if not math.isfinite(log_odds):
+        log_odds = state.log_odds
     if not believed:
-        said = max(said, before.log_odds if before.strokes >= policy.min_weight else state.log_odds)
-    said = min(max(said, -policy.session_cap_person), policy.session_cap_bot)
-    return replace(state, manner=movement.Manner(kept, said))
+        log_odds = max(log_odds, before.log_odds if before.strokes >= policy.min_weight else state.log_odds)
+    log_odds = min(max(log_odds, -policy.session_cap_person), policy.session_cap_bot)
+    return replace(state, manner=movement.Manner(manner.sums, log_odds))
 
 
 def describe(state: risk.RiskState, *, policy: risk.Policy, strokes: tuple[float, ...] = ()) -> Assessment:
@@ -203,11 +202,11 @@ def _reasons(state: risk.RiskState, level: risk.Level, policy: risk.Policy) -> t
     """Name what speaks against a session: how it moved, how the browser got its events, whose it is."""
     if level == "low":
         return ()
-    moved = replace(state, integrity=NOTHING_SEEN, other=NOBODY_ELSE, replay=NEVER_SEEN)
+    moved = replace(state, browser=NOTHING_SEEN, identity=NOBODY_ELSE, replay=NEVER_SEEN)
     words = list(_of_movement(moved, risk.level(moved, policy), policy))
-    if state.integrity.untrusted > 0:
+    if state.browser.untrusted > 0:
         words.append("untrusted_events")
-    if state.integrity.timing > 0:
+    if state.browser.timing > 0:
         words.append("machine_like_timing")
     if risk.replay_value(state) >= policy.elevated_at or risk.is_replayed(state):
         words.append("replayed_movement")

@@ -26,7 +26,7 @@ class Seen:
     strokes : Strokes
         The first :data:`MAX_STROKES`.
     features : ndarray, shape (n, k)
-    integrity : Integrity
+    browser : Integrity
         How the browser got its events.
     heard : Heard
         What the model says of the strokes.
@@ -35,7 +35,7 @@ class Seen:
     batch: EventBatch
     strokes: movement.Strokes
     features: NDArray[np.float64]
-    integrity: movement.Integrity
+    browser: movement.Integrity
     heard: assess.Heard
 
 
@@ -89,7 +89,7 @@ def fold(
     result = assess.fold(
         seen.heard,
         state,
-        seen=seen.integrity,
+        seen=seen.browser,
         hits=hits,
         others=others,
         scorer=scorer,

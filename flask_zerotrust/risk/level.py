@@ -10,6 +10,7 @@ from typing import Any, Literal
 from flask_zerotrust.identity.evidence import Identity
 from flask_zerotrust.movement import Integrity, Manner
 from flask_zerotrust.replay.evidence import Replayed
+from flask_zerotrust.risk.evidence import Evidence
 
 Level = Literal["unknown", "low", "elevated", "high"]
 
@@ -98,13 +99,26 @@ class Policy:
 class RiskState:
     """Evidence so far; what the store keeps of a session's movement.
 
-    ``log_odds`` is the tempered sum of evidence (without the prior), ``weight`` counts strokes and
-    fades with it, ``recent`` holds the last strokes' log-odds (oldest first), ``worst`` the mean of
-    the worst window, ``at`` is wall-clock seconds. ``manner`` is what the strokes say all together, and
-    counts instead of their sum once there are enough of them. ``integrity`` is kept apart: what the
-    browser's stream says never mixes with what the movement says, and only raises the risk. So are
-    ``other``, what the strokes say for another person than the user, and ``replay``, what those that any
-    session has shown before say for a recording.
+    Attributes
+    ----------
+    log_odds : float
+        Tempered sum of the strokes' log-odds, without the prior.
+    weight : float
+        Number of strokes. It fades with the sum.
+    at : float
+        Wall-clock seconds of the newest movement.
+    recent : tuple of float
+        Log-odds of the last strokes, oldest first.
+    worst : float
+        Mean of the worst window of strokes.
+    manner : Manner
+        All strokes together. It counts beside their sum once there are enough of them.
+    browser : Integrity
+        How the browser got its events. It is kept apart from the movement, and only raises the risk.
+    replay : Replayed
+        Strokes that an earlier session has shown.
+    identity : Identity
+        Strokes that speak for another person than the user.
     """
 
     log_odds: float = 0.0
@@ -113,39 +127,47 @@ class RiskState:
     recent: tuple[float, ...] = ()
     worst: float = -math.inf
     manner: Manner = Manner()
-    integrity: Integrity = Integrity()
+    browser: Integrity = Integrity()
     replay: Replayed = Replayed()
-    other: Identity = Identity()
+    identity: Identity = Identity()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what :meth:`from_dict` reads; JSON without infinities."""
-        return {
-            "log_odds": self.log_odds,
-            "weight": self.weight,
-            "at": self.at,
-            "recent": [round(v, 3) for v in self.recent],
-            "worst": None if math.isinf(self.worst) else self.worst,
-            "manner": self.manner.to_json(),
-            "integrity": self.integrity.to_dict(),
-            "replay": self.replay.to_json(),
-            "other": self.other.to_dict(),
-        }
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON that :meth:`from_json` reads, with a key for each kind of evidence that there is."""
+        row: dict[str, Any] = {"at": self.at}
+        if self.weight or self.recent:
+            worst = None if math.isinf(self.worst) else self.worst
+            recent = [round(stroke, 3) for stroke in self.recent]
+            row["movement"] = [self.log_odds, self.weight, worst, recent, self.manner.to_json()]
+        for name, kind in _APART.items():
+            evidence = getattr(self, name)
+            if evidence != kind():
+                row[name] = evidence.to_json()
+        return row
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> RiskState:
-        """Read what :meth:`to_dict` wrote."""
-        worst = data["worst"]
+    def from_json(cls, row: dict[str, Any]) -> RiskState:
+        """Read what :meth:`to_json` wrote."""
+        apart: dict[str, Any] = {name: kind.from_json(row.get(name)) for name, kind in _APART.items()}
+        if "movement" not in row:
+            return cls(at=row["at"], **apart)
+        log_odds, weight, worst, recent, manner = row["movement"]
         return cls(
-            log_odds=data["log_odds"],
-            weight=data["weight"],
-            at=data["at"],
-            recent=tuple(data["recent"]),
+            log_odds=log_odds,
+            weight=weight,
+            at=row["at"],
+            recent=tuple(recent),
             worst=-math.inf if worst is None else worst,
-            manner=Manner.from_json(data.get("manner")),
-            integrity=Integrity(**data["integrity"]),
-            replay=Replayed.from_json(data.get("replay")),
-            other=Identity(**data.get("other", {})),
+            manner=Manner.from_json(manner),
+            **apart,
         )
+
+
+#: Kinds of evidence that are kept apart from the movement, by the key of their row.
+_APART: dict[str, type[Evidence[Any]]] = {
+    "browser": Integrity,
+    "replay": Replayed,
+    "identity": Identity,
+}
 
 
 def decay(state: RiskState, *, now: float, half_life_s: float) -> RiskState:
@@ -161,9 +183,9 @@ def decay(state: RiskState, *, now: float, half_life_s: float) -> RiskState:
         recent=state.recent,
         worst=state.worst * kept if state.worst > 0 else state.worst,
         manner=state.manner.faded(kept),
-        integrity=state.integrity.faded(kept),
+        browser=state.browser.faded(kept),
         replay=state.replay.faded(kept) if state.replay.log_odds else state.replay,
-        other=state.other.faded(kept) if state.other.strokes else state.other,
+        identity=state.identity.faded(kept) if state.identity.strokes else state.identity,
     )
 
 
@@ -219,20 +241,20 @@ def is_replayed(state: RiskState) -> bool:
 
 def other_value(state: RiskState) -> float:
     """Return how likely another person is, in [0, 1); 0 as long as nothing speaks for one."""
-    if state.other.log_odds <= 0:
+    if state.identity.log_odds <= 0:
         return 0.0
-    return _sigmoid(OTHER_PRIOR_LOG_ODDS + state.other.log_odds) - _sigmoid(OTHER_PRIOR_LOG_ODDS)
+    return _sigmoid(OTHER_PRIOR_LOG_ODDS + state.identity.log_odds) - _sigmoid(OTHER_PRIOR_LOG_ODDS)
 
 
 def is_other(state: RiskState) -> bool:
     """Say whether there is enough evidence of another person to require a factor."""
-    return OTHER_PRIOR_LOG_ODDS + state.other.log_odds >= SURE_LOG_ODDS
+    return OTHER_PRIOR_LOG_ODDS + state.identity.log_odds >= SURE_LOG_ODDS
 
 
 def _bot(state: RiskState, policy: Policy, high_at: float) -> float:
     """Return the risk of a bot, in which timing alone stays below ``high_at``."""
     high = math.log(high_at / (1.0 - high_at)) - policy.prior_log_odds
-    said = movement(state, policy) + state.integrity.log_odds(high=high)
+    said = movement(state, policy) + state.browser.log_odds(high=high)
     return _sigmoid(policy.prior_log_odds + said)
 
 

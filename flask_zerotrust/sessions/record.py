@@ -130,7 +130,7 @@ class Record:
         row = {
             "v": self.version,
             "u": self.user,
-            "s": self.state.to_dict(),
+            "s": self.state.to_json(),
             "n": self.strokes,
             "l": self.latched,
             "b": self.suspect,
@@ -162,7 +162,7 @@ class Record:
             return cls(
                 version=row["v"],
                 user=row["u"],
-                state=RiskState.from_dict(row["s"]),
+                state=_state(row["s"]),
                 strokes=row["n"],
                 latched=row["l"],
                 suspect=row["b"],
@@ -264,11 +264,24 @@ class Ledger:
 
 # What the rows of this version look like. None stands for a member that is checked where it is read.
 _MODEL: Any = json.loads(Record().dump())
-_MODEL["s"].update(manner=[], replay=None)
+# Of the evidence in it, each kind that is there.
+_EVIDENCE: Any = {
+    "movement": [0.0, 0.0, None, [], []],
+    "browser": [0.0, 0.0, 0.0, 0.0, None, None],
+    "replay": [0.0, None],
+    "identity": [0.0, 0.0],
+}
 _GRANT: Any = ["", 0.0, "", False, 0.0]
 _PROOF: Any = ["", 0.0, "", False, 0.0]
 # No number of a record is larger: seconds of the wall clock are the largest.
 _MOST = 1e12
+
+
+def _state(row: dict[str, Any]) -> RiskState:
+    for name, model in _EVIDENCE.items():
+        if name in row:
+            _like(row[name], model)
+    return RiskState.from_json(row)
 
 
 def _like(value: Any, model: Any) -> Any:

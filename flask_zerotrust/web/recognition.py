@@ -88,10 +88,10 @@ def may_teach(record: Record, found: Assessment, sight: Sight, *, now: float) ->
         and found.level == "low"
         and not record.latched
         and not record.suspect
-        and state.integrity.untrusted == 0
-        and state.integrity.timing == 0
+        and state.browser.untrusted == 0
+        and state.browser.timing == 0
         and state.replay.log_odds == 0
-        and (profile is None or not identity.ready(profile) or state.other.log_odds <= RECOGNISED)
+        and (profile is None or not identity.ready(profile) or state.identity.log_odds <= RECOGNISED)
     )
 
 

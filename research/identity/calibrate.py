@@ -119,7 +119,7 @@ def evidence(trial: Trial, slope: float, offset: float) -> Floats:
     """Return the evidence of another person after each stroke, shape (n,), in log-odds."""
     known, path = Identity(), []
     for stroke in (slope * trial.said + offset).tolist():
-        known = known.then([stroke])
+        known = known.add([stroke])
         path.append(known.log_odds)
     return np.array(path)
 

@@ -97,7 +97,7 @@ def trace(recording: Recording, scorer: Scorer, *, render_seed: tuple[int, ...] 
                 high = (len(said), (batch.sent_ms - begun_ms) / 1_000.0)
             if passed is None and not moment.asked:
                 passed = len(said)
-        state = replace(state, integrity=state.integrity.then(movement.inspect(batch)))
+        state = replace(state, browser=state.browser.add(movement.inspect(batch)))
         latched = latched or risk.level(state, policy) == "high"
     after["all"] = _moment(state, policy, latched)
     return Trace(

@@ -46,7 +46,7 @@ def seen(site: Site) -> Integrity:
     found = Integrity()
     for request in site.seen:
         if request.path == "/zerotrust/events":
-            found = found.then(inspect(decode(request.envelope(), max_events=4_000)))
+            found = found.add(inspect(decode(request.envelope(), max_events=4_000)))
     return found
 
 

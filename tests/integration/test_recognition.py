@@ -222,7 +222,7 @@ def test_a_code_starts_the_comparison_afresh(ada: Visitor, says: Says) -> None:
     ada.move(6)
     says.says = -1.0
     ada.step_up()
-    assert record(ada).state.other.log_odds == 0
+    assert record(ada).state.identity.log_odds == 0
     assert not ada.asked()
     assert ada.move(5).level() == "low"
 
@@ -234,7 +234,7 @@ def test_the_users_own_movement_never_lowers_the_risk_of_a_bot(
     compared, alone = (each.visitor().login().step_up() for each in (site, plain))
     for visitor in (compared, alone):
         visitor.move(5, says=0.5)
-    assert record(compared).state.other.log_odds < 0
+    assert record(compared).state.identity.log_odds < 0
     assert value(compared) == value(alone)
 
 
@@ -242,7 +242,7 @@ def test_nobody_is_compared_before_the_profile_is_ready(site: Site, says: Says) 
     ada = many(proven(site), 50)
     says.says = 3.0
     ada.move(8)
-    assert record(ada).state.other.strokes == 0
+    assert record(ada).state.identity.strokes == 0
     assert ada.level() == "low"
 
 

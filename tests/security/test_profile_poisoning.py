@@ -124,12 +124,12 @@ def test_a_session_with_a_stroke_seen_before_teaches_nothing(site: Site) -> None
 def test_a_session_of_machine_like_timing_teaches_nothing(site: Site) -> None:
     ada = many(proven(site), 20)
     before = record(ada)
-    for integrity, teaches in (
+    for browser, teaches in (
         (Integrity(press=1.0), True),
         (Integrity(pacing=1.0), True),
         (Integrity(press=1.0, pacing=1.0), False),
     ):
-        state = replace(before.state, integrity=integrity)
+        state = replace(before.state, browser=browser)
         found = assess.describe(state, policy=site.scorer.policy)
         assert found.level == "low"
         sight = Sight(profiles(site).load("ada"), np.zeros((1, 1)), ())

@@ -101,7 +101,7 @@ def test_the_delays_of_a_remote_desktop_are_seen_and_not_believed_alone(people: 
     shown = render(people[0], rng=rng, device=Device())
     found = movement.Integrity()
     for batch in batches(shown):
-        found = found.then(
+        found = found.add(
             movement.inspect(replace(batch, lag_ms=np.round(2 * in_step(len(batch), rng)) / 2))
         )
     assert found.pacing > 0

@@ -247,17 +247,17 @@ def test_what_is_no_profile_is_refused_in_one_way(data):
 
 
 def test_one_stroke_says_so_much_at_most():
-    assert Identity().then([1e9]).log_odds == TEMPER * STROKE_CAP
-    assert Identity().then([-1e9]).log_odds == -TEMPER * STROKE_CAP
+    assert Identity().add([1e9]).log_odds == TEMPER * STROKE_CAP
+    assert Identity().add([-1e9]).log_odds == -TEMPER * STROKE_CAP
 
 
 def test_evidence_is_capped_on_both_sides():
-    assert Identity().then([1e9] * 100).log_odds == CAP_OTHER
-    assert Identity().then([-1e9] * 100).log_odds == -CAP_OWNER
+    assert Identity().add([1e9] * 100).log_odds == CAP_OTHER
+    assert Identity().add([-1e9] * 100).log_odds == -CAP_OWNER
 
 
 def test_evidence_fades():
-    known = Identity().then([2.0, 2.0]).faded(0.25)
+    known = Identity().add([2.0, 2.0]).faded(0.25)
     assert (known.log_odds, known.strokes) == (0.5, 0.5)
 
 

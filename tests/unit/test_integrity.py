@@ -39,7 +39,7 @@ def seen(batches: Iterable[EventBatch]) -> Integrity:
     """Return what all batches of a session say together."""
     found = Integrity()
     for batch in batches:
-        found = found.then(inspect(batch))
+        found = found.add(inspect(batch))
     return found
 
 
@@ -455,7 +455,7 @@ TIMING = ("press", "pacing", "wheel")
 def full(**changes: float) -> risk.RiskState:
     """Return a state with as much evidence of every kind as there can be."""
     caps = {name: getattr(module, f"{name.upper()}_CAP") for name in ("untrusted", *TIMING)}
-    return risk.RiskState(integrity=Integrity(**{**caps, **changes}))
+    return risk.RiskState(browser=Integrity(**{**caps, **changes}))
 
 
 @pytest.mark.parametrize("high_at", [0.55, 0.7, 0.9, POLICY.high_at, 0.999])
@@ -468,7 +468,7 @@ def test_timing_alone_never_makes_a_session_high(high_at: float, log_odds: float
 
 def test_timing_and_movement_together_can() -> None:
     suspect = replace(full(untrusted=0.0), log_odds=0.4, weight=5.0)
-    assert risk.level(replace(suspect, integrity=Integrity()), POLICY) == "low"
+    assert risk.level(replace(suspect, browser=Integrity()), POLICY) == "low"
     assert risk.level(suspect, POLICY) == "high"
 
 
@@ -479,39 +479,33 @@ amounts = st.floats(0.0, 50.0)
 def test_it_never_speaks_for_a_person_and_stays_within_its_cap(
     untrusted: float, press: float, pacing: float, wheel: float, log_odds: float
 ) -> None:
-    said = Integrity().then(Integrity(untrusted=untrusted, press=press, pacing=pacing, wheel=wheel))
+    said = Integrity().add(Integrity(untrusted=untrusted, press=press, pacing=pacing, wheel=wheel))
     without = risk.RiskState(log_odds=log_odds)
     assert 0.0 <= said.log_odds(high=HIGH) <= module.UNTRUSTED_CAP
     # What lies beyond a cap is not kept either: it would take longer to fade.
     assert said.untrusted <= module.UNTRUSTED_CAP
     assert all(getattr(said, name) <= getattr(module, f"{name.upper()}_CAP") for name in TIMING)
-    assert risk.value(replace(without, integrity=said), POLICY) >= risk.value(without, POLICY)
+    assert risk.value(replace(without, browser=said), POLICY) >= risk.value(without, POLICY)
 
 
 def test_it_fades_with_the_rest_and_is_no_movement() -> None:
     faded = risk.decay(full(), now=900.0, half_life_s=900.0)
-    assert faded.integrity.untrusted == pytest.approx(module.UNTRUSTED_CAP / 2)
-    assert faded.integrity.timing == pytest.approx(
+    assert faded.browser.untrusted == pytest.approx(module.UNTRUSTED_CAP / 2)
+    assert faded.browser.timing == pytest.approx(
         (module.PRESS_CAP + module.PACING_CAP + module.WHEEL_CAP) / 2
     )
     assert told(playwright()).state.weight == 0.0
 
 
 def test_a_state_with_it_survives_json() -> None:
-    state = replace(full(), integrity=replace(full().integrity, held_ms=12.5))
-    assert risk.RiskState.from_dict(json.loads(json.dumps(state.to_dict()))) == state
-
-
-def test_a_state_from_before_the_wheel_was_weighed_is_read() -> None:
-    old = full(wheel=0.0).to_dict()
-    del old["integrity"]["wheel"]
-    assert risk.RiskState.from_dict(old) == full(wheel=0.0)
+    state = replace(full(), browser=replace(full().browser, held_ms=12.5))
+    assert risk.RiskState.from_json(json.loads(json.dumps(state.to_json()))) == state
 
 
 @pytest.mark.parametrize("kind", TIMING)
 def test_one_kind_alone_counts_for_nothing(kind: str) -> None:
     alone = full(**dict.fromkeys(("untrusted", *TIMING), 0.0) | {kind: 0.9})
-    assert alone.integrity.timing == alone.integrity.log_odds(high=HIGH) == 0.0
+    assert alone.browser.timing == alone.browser.log_odds(high=HIGH) == 0.0
 
 
 # Recordings

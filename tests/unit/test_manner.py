@@ -98,7 +98,7 @@ def test_time_takes_weight_and_leaves_means():
 
 def test_the_store_gives_back_what_it_was_given():
     state = after(4, Both())
-    again = risk.RiskState.from_dict(state.to_dict())
+    again = risk.RiskState.from_json(state.to_json())
     np.testing.assert_allclose(again.manner.sums, state.manner.sums, atol=1e-6)
     assert Manner.from_json(Manner().to_json()).strokes == 0.0
     assert Manner.from_json(None) == Manner()

@@ -76,7 +76,7 @@ def test_strokes_that_are_each_moved_by_themselves_are_found_alone(store, clock)
     asked = copies(rows(1, clock.now, 2), visit=2)
     asked["place"][1] += 900.0
     hits = [kept.look_up(one, now=clock.now, before=asked[:0])[0] for one in asked.reshape(2, 1)]
-    assert Replayed().then(hits).log_odds >= STRONG
+    assert Replayed().add(hits).log_odds >= STRONG
 
 
 def test_plain_strokes_are_known_in_pairs_only(store, clock):
@@ -188,42 +188,42 @@ def pair(at: float, likeness: float, visit: int = 1) -> tuple[Hit, ...]:
 
 
 def test_a_pair_that_is_very_like_is_strong_and_two_in_order_need_less():
-    assert Replayed().then([pair(5, pairs.ALONE)]).log_odds == STRONG
-    assert Replayed().then([pair(5, pairs.ALONE - 0.01)]).log_odds == 0.0
+    assert Replayed().add([pair(5, pairs.ALONE)]).log_odds == STRONG
+    assert Replayed().add([pair(5, pairs.ALONE - 0.01)]).log_odds == 0.0
     half = pairs.IN_ORDER / 2
-    assert Replayed().then([pair(5, half), pair(6, half)]).log_odds == STRONG
-    assert Replayed().then([pair(6, half), pair(5, half)]).log_odds == 0.0
-    assert Replayed().then([pair(5, half), pair(6, half - 0.01)]).log_odds == 0.0
+    assert Replayed().add([pair(5, half), pair(6, half)]).log_odds == STRONG
+    assert Replayed().add([pair(6, half), pair(5, half)]).log_odds == 0.0
+    assert Replayed().add([pair(5, half), pair(6, half - 0.01)]).log_odds == 0.0
 
 
 def test_a_pair_does_not_go_on_with_a_single_stroke():
     """The pair holds that stroke already: it would count twice."""
-    assert Replayed().then([hit(5, 0.7), pair(6, 1.0)]).log_odds == 0.0
+    assert Replayed().add([hit(5, 0.7), pair(6, 1.0)]).log_odds == 0.0
 
 
 def test_one_stroke_is_weak_however_often():
-    state = Replayed().then([hit(50, 2.0), hit(50, 2.0), hit(5, 2.0)])
+    state = Replayed().add([hit(50, 2.0), hit(50, 2.0), hit(5, 2.0)])
     assert state.log_odds == WEAK
 
 
 def test_strokes_in_order_are_strong():
-    assert Replayed().then([hit(5), hit(6)]).log_odds == STRONG
-    assert Replayed().then([hit(5)]).then([(), hit(6)]).log_odds == STRONG
-    assert Replayed().then([hit(5 + i) for i in range(9)]).log_odds == CAP_REPLAY
+    assert Replayed().add([hit(5), hit(6)]).log_odds == STRONG
+    assert Replayed().add([hit(5)]).add([(), hit(6)]).log_odds == STRONG
+    assert Replayed().add([hit(5 + i) for i in range(9)]).log_odds == CAP_REPLAY
 
 
 @pytest.mark.parametrize("second", [hit(4), hit(5), hit(36), hit(6, visit=2), hit(6, likeness=0.15)])
 def test_strokes_that_do_not_go_on_are_not(second):
-    assert Replayed().then([hit(5), second]).log_odds == 0.0
+    assert Replayed().add([hit(5), second]).log_odds == 0.0
 
 
 def test_faint_strokes_count_together_when_there_are_many():
-    states = [Replayed().then([hit(5 + i, 0.15) for i in range(n)]).log_odds for n in (5, 6)]
+    states = [Replayed().add([hit(5 + i, 0.15) for i in range(n)]).log_odds for n in (5, 6)]
     assert states == [0.0, STRONG]
 
 
 def test_evidence_of_a_replay_is_bounded_and_survives_the_store():
-    state = Replayed().then([tuple(Hit(v, 5.0, 0.1) for v in range(4)) for _ in range(30)])
+    state = Replayed().add([tuple(Hit(v, 5.0, 0.1) for v in range(4)) for _ in range(30)])
     assert len(state.hits) == RECALLED
     assert Replayed.from_json(state.to_json()) == state
     assert Replayed.from_json(None) == Replayed()

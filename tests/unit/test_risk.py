@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_zerotrust.identity.evidence import CAP_OTHER, CAP_OWNER, Identity
+from flask_zerotrust.movement import Integrity, Manner, session_features
+from flask_zerotrust.replay.evidence import Hit, Replayed
 from flask_zerotrust.risk.level import OTHER_PRIOR_LOG_ODDS, Policy, RiskState, decay, level, update, value
 
 HALF_LIFE_S = 900.0
@@ -149,7 +151,7 @@ def test_one_batch_or_many_make_no_difference(strokes):
 @given(log_odds)
 def test_a_state_survives_json(strokes):
     state = after(*strokes)
-    back = RiskState.from_dict(json.loads(json.dumps(state.to_dict(), allow_nan=False)))
+    back = RiskState.from_json(json.loads(json.dumps(state.to_json(), allow_nan=False)))
     assert back.log_odds == pytest.approx(state.log_odds)
     assert back.recent == pytest.approx(state.recent, abs=1e-3)
     assert level(back, POLICY) == level(state, POLICY)
@@ -162,7 +164,7 @@ ENOUGH = 2.473 - OTHER_PRIOR_LOG_ODDS
 
 
 def other(said, state=NOTHING, strokes=10.0):
-    return replace(state, other=Identity(log_odds=said, strokes=strokes))
+    return replace(state, identity=Identity(log_odds=said, strokes=strokes))
 
 
 @given(st.floats(0.01, 0.99), st.floats(-CAP_OWNER, CAP_OTHER), st.floats(0, 20))
@@ -198,11 +200,43 @@ def test_another_person_is_judged_by_a_limit_of_its_own(high_at):
 
 def test_evidence_of_another_person_fades_with_the_rest():
     half = decay(other(4.0), now=HALF_LIFE_S, half_life_s=HALF_LIFE_S)
-    assert (half.other.log_odds, half.other.strokes) == pytest.approx((2.0, 5.0))
+    assert (half.identity.log_odds, half.identity.strokes) == pytest.approx((2.0, 5.0))
 
 
-def test_a_state_from_before_identity_can_be_read():
-    kept = other(4.0).to_dict()
-    assert RiskState.from_dict(kept).other.log_odds == 4.0
-    del kept["other"]
-    assert RiskState.from_dict(kept) == NOTHING
+EVERY_KIND = RiskState(
+    at=5.0,
+    weight=2.0,
+    recent=(0.5, 1.0),
+    manner=Manner((1.0,) * session_features.WIDTH, 0.25),
+    browser=Integrity(wheel=0.9),
+    replay=Replayed(2.0, (Hit(1, 2.0, 0.5),)),
+    identity=Identity(log_odds=1.0, strokes=3.0),
+)
+
+
+def test_a_row_has_a_key_for_each_kind_of_evidence_that_there_is():
+    assert RiskState(at=5.0).to_json() == {"at": 5.0}
+    kinds = {"movement", "browser", "replay", "identity"}
+    assert set(EVERY_KIND.to_json()) == {"at", *kinds}
+    assert RiskState.from_json(json.loads(json.dumps(EVERY_KIND.to_json()))) == EVERY_KIND
+    for kind in kinds:
+        row = EVERY_KIND.to_json()
+        del row[kind]
+        assert kind not in RiskState.from_json(row).to_json()
+
+
+@pytest.mark.parametrize("kind", [Manner, Integrity, Replayed, Identity])
+def test_every_kind_of_evidence_fades_and_is_written_alike(kind):
+    evidence = next(v for v in vars_of(EVERY_KIND) if isinstance(v, kind))
+    assert kind.from_json(json.loads(json.dumps(evidence.to_json()))) == evidence
+    assert kind.from_json(None) == kind()
+    assert evidence.faded(1.0) == evidence
+    assert abs(sum_of(evidence.faded(0.5))) < abs(sum_of(evidence))
+
+
+def vars_of(state):
+    return [getattr(state, f.name) for f in fields(state)]
+
+
+def sum_of(evidence):
+    return evidence.wheel if isinstance(evidence, Integrity) else evidence.log_odds
