@@ -1,1 +1,1 @@
-"""Studies and measurements of the model that ships. Run from a checkout, not part of the wheel."""
+"""Make the models that ship again, and measure what the project promises. Not part of the wheel."""

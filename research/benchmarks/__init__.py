@@ -1,0 +1,1 @@
+"""Measure what the extension costs a request, against its targets and beside others."""

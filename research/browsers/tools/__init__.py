@@ -1,1 +1,1 @@
-"""Programs that drive a browser, measured against the example app: ``make tools``, no test."""
+"""Programs that drive a browser, measured against the example app: ``python -m research tools``."""
