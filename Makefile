@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 CHANGED = .ci/when-changed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all coverage lint types contracts unit browser screenshots docs docs-html texts evaluate measure identity replay tools engines friction mutants fuzz audit sbom bench load soak page-time format clean
+.PHONY: help demo test test-all coverage lint types contracts unit browser screenshots docs docs-html texts evaluate measure identity replay tools engines friction mutants fuzz audit sbom bench load soak page-time lock format clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -230,6 +230,17 @@ sbom: $(SHIPPED) $(AUDITORS)/bin/python ## write build/sbom.json (CycloneDX): wh
 		--output-file build/sbom.json $(SHIPPED)/bin/python
 	@echo "Wrote build/sbom.json"
 
+LOCK = build/lock
+
+# By the oldest Python that is supported: its versions have to do for the others.
+lock: ## choose the versions of constraints.txt again (PYTHON=python3.11)
+	@mkdir -p build && rm -rf $(LOCK) && $(PYTHON) -m venv $(LOCK)
+	@$(LOCK)/bin/python -m pip -qq --disable-pip-version-check --no-input install '.[dev]'
+	@head -n 2 constraints.txt > build/constraints.txt
+	@$(LOCK)/bin/python -m pip --disable-pip-version-check freeze --all --exclude pip --exclude Flask-ZeroTrust \
+		>> build/constraints.txt
+	@mv build/constraints.txt constraints.txt && rm -rf $(LOCK)
+
 format: $(VENV)/.dev ## let ruff mend what it can
 	@$(BIN)/ruff check --quiet --fix . && $(BIN)/ruff format --quiet .
 
@@ -256,12 +267,12 @@ $(BIN)/python:
 	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
 
 # The stamps are older than pyproject.toml when it has changed: then pip looks again.
-$(VENV)/.demo: pyproject.toml | $(BIN)/python
+$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the extension and what the example app needs"
-	@$(PIP) --editable '.[demo]'
+	@$(PIP) --constraint constraints.txt --editable '.[demo]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(BIN)/python
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the extension and the development tools"
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(VENV)/.demo

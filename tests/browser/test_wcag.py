@@ -32,8 +32,10 @@ PARTS = {"base", "dialog", "parts"}
 def patient_bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
     """A bank that sends as many codes as the tests ask for."""
     folder = tmp_path_factory.mktemp("bank")
-    budgets = ("SMS_PER_NUMBER", "SMS_PER_USER", "EMAIL_PER_ADDRESS", "EMAIL_PER_USER")
-    often = {f"ZEROTRUST_{name}_HOUR": 1_000 for name in budgets}
+    often = {
+        "ZEROTRUST_SMS_LIMITS": {"number": 1_000, "user": 1_000},
+        "ZEROTRUST_EMAIL_LIMITS": {"address": 1_000, "user": 1_000},
+    }
     with serve_resettable_bank(folder, RESEND_S=0, CODE_TRIES=2, **often) as bank:
         yield bank
 

@@ -10,10 +10,12 @@ import sys
 import tomllib
 import zipfile
 from email import message_from_bytes
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points, requires, version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import flask_zerotrust
 
@@ -133,3 +135,38 @@ def test_the_package_runs_as_a_program(monkeypatch, capsys):
         runpy.run_module("flask_zerotrust", run_name="__main__")
     assert ended.value.code == 0
     assert "Usage: python -m flask_zerotrust " in capsys.readouterr().out
+
+
+def test_the_tests_run_with_chosen_versions_of_everything_that_is_installed():
+    """Warnings are errors, so a new version of a package would otherwise break the suite by itself."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pairs = (line.split("==") for line in lines if not line.startswith("#"))
+    chosen = {canonicalize_name(name): number for name, number in pairs}
+    for name in distributions_of("Flask-ZeroTrust", {"dev"}):
+        assert chosen.get(name) == version(name), name
+
+
+def distributions_of(name: str, extras: set[str]) -> set[str]:
+    """Return the packages that a package needs with some extras, and what those need."""
+    found: set[tuple[str, str]] = set()
+    left = [(name, extra) for extra in ("", *extras)]
+    while left:
+        package, extra = left.pop()
+        for text in requires(package) or ():
+            wanted = Requirement(text)
+            if wanted.marker is None or wanted.marker.evaluate({"extra": extra}):
+                more = {(canonicalize_name(wanted.name), extra) for extra in ("", *wanted.extras)} - found
+                found |= more
+                left += more
+    return {package for package, _ in found} - {"flask-zerotrust"}
+
+
+def test_every_recipe_for_contributors_has_eight_steps_and_names_files_that_there_are():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    recipes = re.findall(r"^## Add a .*?(?=^## )", text, re.MULTILINE | re.DOTALL)
+    assert [re.findall(r"^(\d)\. ", recipe, re.MULTILINE) for recipe in recipes] == [list("12345678")] * 4
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    for path in re.findall(r"`((?:[\w.]+/)*[\w]+\.py)`", text):
+        assert path in tracked, path
