@@ -159,6 +159,7 @@ class Record:
         """
         with reading("session:"):
             row = _like(json.loads(raw), _MODEL)
+            _like_or_none(row["u"], "")
             return cls(
                 version=row["v"],
                 user=row["u"],
@@ -262,7 +263,7 @@ class Ledger:
             return cls(latched, latch, tuple(str(session_id) for session_id in struck))
 
 
-# What the rows of this version look like. None stands for a member that is checked where it is read.
+# What the rows of this version look like. None stands for a member that is checked apart.
 _MODEL: Any = json.loads(Record().dump())
 # Of the evidence in it, each kind that is there.
 _EVIDENCE: Any = {
@@ -271,6 +272,7 @@ _EVIDENCE: Any = {
     "replay": [0.0, None],
     "identity": [0.0, 0.0],
 }
+_HIT: Any = [0, 0.0, 0.0, 0]
 _GRANT: Any = ["", 0.0, "", False, 0.0]
 _PROOF: Any = ["", 0.0, "", False, 0.0]
 # No number of a record is larger: seconds of the wall clock are the largest.
@@ -281,7 +283,18 @@ def _state(row: dict[str, Any]) -> RiskState:
     for name, model in _EVIDENCE.items():
         if name in row:
             _like(row[name], model)
+    if "movement" in row:
+        _like_or_none(row["movement"][2], 0.0)
+    for moment in row.get("browser", ())[4:]:
+        _like_or_none(moment, 0.0)
+    for hit in row.get("replay", (0.0, ()))[1]:
+        _like(hit, _HIT)
     return RiskState.from_json(row)
+
+
+def _like_or_none(value: Any, model: Any) -> None:
+    if value is not None:
+        _like(value, model)
 
 
 def _like(value: Any, model: Any) -> Any:
