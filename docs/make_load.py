@@ -105,7 +105,7 @@ _ROWS: dict[str, Callable[[Found], str]] = {
     "tracebacks and timeouts in the server's log": lambda one: f"{one['errors_logged']:,}",
     "the elder worker's memory, MB: after 3 minutes, at the end": _grew("elder", _MB, 1),
     "the master's": _grew("master", _MB, 1),
-    "rows that end within the hour: after 3 minutes, at the end": _grew("short", 1, 0),
+    "rows that end within a quarter of an hour: after 3 minutes, at the end": _grew("short", 1, 0),
     "of these, left after all had gone": lambda one: _after(one, "short"),
     "rows that are kept for a day or longer: codes that were used": lambda one: _after(one, "long"),
     "store in use, kB: before, after all had gone": lambda one: (

@@ -90,7 +90,8 @@ def guarded_site(folder: Path, *, url: str | None = None, **config: Any) -> Site
     """
     folder.mkdir()
     store = stores.from_url(url or f"sqlite:///{folder / 'bench.sqlite'}", instance_path=str(folder))
-    set_for_good({"TOKEN_S": 86_400.0})
+    # A batch of 2,000 events is larger than those that the collector sends.
+    set_for_good({"TOKEN_S": 86_400.0, "MAX_BATCH_BYTES": 65_536, "MAX_BATCH_EVENTS": 4_000})
     site = build_app(Clock(), FixedScorer(), store, **config)
     site.zt.user_id_loader(lambda: session.get("_user_id"))
     site.zt.identity_consent(lambda _user: True)
