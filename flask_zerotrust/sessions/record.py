@@ -272,7 +272,8 @@ _EVIDENCE: Any = {
     "replay": [0.0, None],
     "identity": [0.0, 0.0],
 }
-_HIT: Any = [0, 0.0, 0.0, 0]
+# The number of a visit is a digest, and may be larger than _MOST.
+_HIT: Any = [None, 0.0, 0.0, 0]
 _GRANT: Any = ["", 0.0, "", False, 0.0]
 _PROOF: Any = ["", 0.0, "", False, 0.0]
 # No number of a record is larger: seconds of the wall clock are the largest.
@@ -289,6 +290,8 @@ def _state(row: dict[str, Any]) -> RiskState:
         _like_or_none(moment, 0.0)
     for hit in row.get("replay", (0.0, ()))[1]:
         _like(hit, _HIT)
+        if type(hit[0]) is not int:
+            raise TypeError("the number of a visit is an integer")
     return RiskState.from_json(row)
 
 

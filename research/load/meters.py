@@ -12,8 +12,8 @@ from typing import Protocol
 from flask_zerotrust.stores.sqlite import SQLiteStore
 from tests.servers import RedisServer
 
-# Rows with more time left outlive a soak on purpose: counts of batches (an hour, of which half an hour of soak
-# leaves 25 minutes), codes that were used (a day), failures (30 days).
+# Rows with more time left outlive a soak on purpose: counts of batches (an hour, of which a soak leaves 25
+# minutes), codes that were used (a day), failures (30 days).
 LONG_S = 900.0
 # Writes between two sweeps of a SQLite store, and rows that one removes (flask_zerotrust.stores.sqlite).
 _SWEEP_EVERY, _SWEEP_ROWS = 64, 128
@@ -21,7 +21,7 @@ _SWEEP_EVERY, _SWEEP_ROWS = 64, 128
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Rows that end within a quarter of an hour, of these those past their end, rows that stay, and bytes in use.
+    """Rows that end within a quarter of an hour, those past their end, rows that stay, and bytes in use.
 
     ``kinds`` counts the first by what stands in front of their keys' first colon.
     """

@@ -27,7 +27,7 @@ FULL = Record(
         worst=0.25,
         manner=Manner((1.0,) * session_features.WIDTH, 0.25),
         browser=Integrity(wheel=0.9, released_ms=1.0, held_ms=2.0),
-        replay=Replayed(2.0, (Hit(1, 2.0, 0.5),)),
+        replay=Replayed(2.0, (Hit(2**62, 2.0, 0.5),)),
         identity=Identity(log_odds=1.0, strokes=3.0),
     ),
     strokes=2,
