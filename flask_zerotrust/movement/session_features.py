@@ -78,7 +78,11 @@ class Manner:
     @classmethod
     def from_json(cls, data: list[float] | None) -> Manner:
         """Read what :meth:`to_json` wrote. None stands for no evidence."""
-        return cls(tuple(data[1:]), data[0]) if data else cls()
+        if not data:
+            return cls()
+        if len(data) not in (1, 1 + WIDTH):
+            raise ValueError(f"sums have {WIDTH} numbers, not {len(data) - 1}")
+        return cls(tuple(data[1:]), data[0])
 
 
 def rows(said: Floats, features: Floats) -> Floats:

@@ -79,6 +79,15 @@ def test_a_member_of_another_kind_is_refused(path):
                 Record.load(changed(path, value))
 
 
+@pytest.mark.parametrize(
+    "path", [("s", "movement", 4), ("s", "browser"), ("s", "identity"), ("g",), ("p",), ("t",)]
+)
+@pytest.mark.parametrize("more", [1, -1])
+def test_a_list_of_another_length_is_refused(path, more):
+    with pytest.raises(StoreError):
+        Record.load(changed(path, at(path)[:-1] if more < 0 else [*at(path), 0.0]))
+
+
 def test_the_row_holds_every_member():
     """So that none is left out of the test above."""
     assert len(list(places(ROW))) > 50
