@@ -61,7 +61,7 @@ _COUNTRY = re.compile(r"\+[0-9]{1,14}|[A-Z]{2}", re.ASCII)
 # A source of frame-ancestors (CSP): this site, or an origin, also with all hosts below a domain.
 _ANCESTOR = re.compile(r"'self'|https?://(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?", re.ASCII)
 
-# A name without anything that ends it, and an address; no line breaks.
+# A name without anything that ends it, and an address. No line breaks.
 _FROM = re.compile(r"[^\r\n<>,;@]*<[^\s<>,;@]+@[^\s<>,;@]+>|[^\s<>,;@]+@[^\s<>,;@]+")
 
 # Words in field names that stand for passwords, cards and codes, without accents. How they are matched:

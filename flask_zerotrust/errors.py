@@ -31,7 +31,7 @@ class PayloadError(ZeroTrustError):
     problem : str
         What is wrong and what is allowed. Never echoes a code, a secret or a whole payload.
     status : int
-        HTTP status that says it best; 400 unless the body is too large (413).
+        HTTP status that says it best. 400 unless the body is too large (413).
     """
 
     def __init__(self, field: str, problem: str, *, status: int = 400) -> None:
@@ -50,9 +50,9 @@ class ChallengeError(ZeroTrustError):
     Parameters
     ----------
     reason : str
-        One of the words in :data:`flask_zerotrust.challenge.MESSAGES`; stable, for programs.
+        One of the words in :data:`flask_zerotrust.challenge.MESSAGES`. Stable, for programs.
     retry_after_s : float or None
-        Seconds until another try makes sense; None where waiting does not help.
+        Seconds until another try makes sense. None where waiting does not help.
     tries_left : int or None
         How many more codes are compared before this way or this challenge is closed, after a wrong one.
 
@@ -85,7 +85,7 @@ class SenderError(ZeroTrustError):
         What the provider said, without the number and without the code.
     blocked : bool
         True when this recipient can never be reached (blocked, not a mobile), so that another
-        factor should be offered; False when trying again later may help.
+        factor should be offered. False when trying again later may help.
     """
 
     def __init__(self, problem: str, *, blocked: bool = False) -> None:
@@ -103,7 +103,7 @@ class RecordingError(ZeroTrustError):
     problem : str
         What is wrong and what is allowed.
     line : int or None
-        Counted from 1; None when the file as a whole is meant.
+        Counted from 1. None when the file as a whole is meant.
     """
 
     def __init__(self, file: str, problem: str, *, line: int | None = None) -> None:

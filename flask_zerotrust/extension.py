@@ -1,4 +1,4 @@
-"""``ZeroTrust``: what an app calls; ``init_app`` connects the parts to the app, and makes none."""
+"""``ZeroTrust``: what an app calls. ``init_app`` connects the parts to the app, and makes none."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def _current_risk() -> CurrentRisk:
     return this_state().visit.current()
 
 
-#: The risk of the current session: ``value``, ``level``, ``age_s``, ``reasons``; also in templates.
-# A proxy of it; werkzeug types it as what it is.
+#: The risk of the current session: ``value``, ``level``, ``age_s``, ``reasons``. Also in templates.
+# A proxy of it. Werkzeug types it as what it is.
 current_risk: CurrentRisk = LocalProxy(_current_risk)  # type: ignore[assignment]
 
 
@@ -84,9 +84,9 @@ class ZeroTrust:
     Parameters
     ----------
     app : Flask, optional
-        Set up at once; otherwise call :meth:`init_app`.
+        Set up at once. Otherwise call :meth:`init_app`.
     clock : callable
-        Returns wall-clock seconds; tests pass their own.
+        Returns wall-clock seconds. Tests pass their own.
 
     Examples
     --------
@@ -182,7 +182,7 @@ class ZeroTrust:
         return app.extensions["zerotrust"].loaders is self._loaders
 
     def user_id_loader(self, loader: UserIdLoader) -> UserIdLoader:
-        """Register a function () -> str, int, UUID or None that names who is logged in; beats Flask-Login.
+        """Register a function () -> str, int, UUID or None that names who is logged in. Beats Flask-Login.
 
         The id is kept as text, and :meth:`factors_loader` gets it so.
         """
@@ -197,7 +197,7 @@ class ZeroTrust:
     def record_consent(self, consent: Consent) -> Consent:
         """Register a function (user id or None) -> bool: whether this person's movement may be recorded.
 
-        Asked for every batch, so it should be quick; anything but True is no.
+        Asked for every batch, so it should be quick. Anything but True is no.
         """
         self._loaders.record_consent = consent
         return consent
@@ -205,7 +205,7 @@ class ZeroTrust:
     def identity_consent(self, consent: IdentityConsent) -> IdentityConsent:
         """Register a function (user id) -> bool: whether this user agrees to a profile of how they move.
 
-        Asked for every batch, so it should be quick; anything but True is no. Where a user takes their
+        Asked for every batch, so it should be quick. Anything but True is no. Where a user takes their
         consent back, call :meth:`forget_profile` too.
         """
         self._loaders.identity_consent = consent
@@ -301,7 +301,7 @@ class ZeroTrust:
         tell(this_app(), user, None, "app")
 
     def profile(self, user: str) -> Progress:
-        """Return how far a user's movement profile is; without ``ZEROTRUST_IDENTITY`` it never begins."""
+        """Return how far a user's movement profile is. Without ``ZEROTRUST_IDENTITY`` it never begins."""
         return this_state().profiles.progress(user)
 
     def forget_profile(self, user: str) -> None:
@@ -527,7 +527,7 @@ def _called(app: Flask) -> Iterator[Callable[..., Any]]:
 
 
 def _begin() -> None:
-    """Follow a session whose id was renewed, and end the login of one that was ended; but not for files."""
+    """Follow a session whose id was renewed, and end the login of one that was ended. But not for files."""
     state = this_state()
     is_file = (request.endpoint or "").rpartition(".")[2] == "static"
     if state.settings.mode == "off" or is_file:

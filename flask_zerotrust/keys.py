@@ -21,7 +21,7 @@ class KeyRing:
     Parameters
     ----------
     secret_keys : sequence of str or bytes
-        ``SECRET_KEY``, then ``SECRET_KEY_FALLBACKS``. The first makes new digests and encrypts; all
+        ``SECRET_KEY``, then ``SECRET_KEY_FALLBACKS``. The first makes new digests and encrypts. All
         of them are accepted, so that a key can be changed without locking anybody out.
     """
 
@@ -88,7 +88,7 @@ class KeyRing:
         return self._fernets[purpose]
 
     def _keys(self, use: str, purpose: str) -> tuple[bytes, ...]:
-        """Return this purpose's key for every secret; purposes are few and constant, so they are kept."""
+        """Return this purpose's key for every secret. Purposes are few and constant, so they are kept."""
         name = f"{use}/{purpose}"
         if name not in self._derived:
             self._derived[name] = tuple(_derive(secret, name.encode()) for secret in self._secrets)

@@ -49,7 +49,7 @@ code_sent = _signals.signal("code-sent")
 #: A message could not go out. ``user``, ``factor_id``, ``kind``, ``reason`` ("budget", "sender", ...).
 code_refused = _signals.signal("code-refused")
 
-#: An answer was wrong, late or tried too often. ``user``, ``factor_id``, ``reason``; without a factor
+#: An answer was wrong, late or tried too often. ``user``, ``factor_id``, ``reason``. Without a factor
 #: (None) and with the reason "not_yours" where somebody opened another person's challenge.
 challenge_failed = _signals.signal("challenge-failed")
 

@@ -28,7 +28,7 @@ class Kind:
     features : sequence of str
         What it must have been fitted on, in order.
     name_it, again, trust : str
-        What to do where a file cannot be read; where it is of another version; and where it is not
+        What to do where a file cannot be read. Where it is of another version. And where it is not
         the file it was.
     """
 
@@ -51,7 +51,7 @@ def where(
 ) -> tuple[Path, str | None]:
     """Return a bundle's folder, the one that ships without a path, and what its manifest must hash to.
 
-    The bundle that ships is always checked; another one only where somebody names its hash.
+    The bundle that ships is always checked. Another one only where somebody names its hash.
     """
     if path is not None:
         return Path(path), sha256
@@ -64,7 +64,7 @@ def read_bundle(folder: Path, kind: Kind, *, sha256: str | None) -> tuple[dict[s
     Parameters
     ----------
     sha256 : str or None
-        What the manifest must hash to; None takes any.
+        What the manifest must hash to. None takes any.
 
     Raises
     ------

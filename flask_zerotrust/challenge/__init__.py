@@ -1,4 +1,4 @@
-"""Challenges: issue, check, count attempts, use once, over Factor and Store; no HTTP in here."""
+"""Challenges: issue, check, count attempts, use once, over Factor and Store. No HTTP in here."""
 
 from flask_zerotrust.challenge.budgets import ADDING
 from flask_zerotrust.challenge.challenges import Challenges

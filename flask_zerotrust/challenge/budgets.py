@@ -69,7 +69,7 @@ class Budgets(Kept):
             raise ChallengeError("not_allowed")
 
     def cool_down(self, user: str, factor: Factor, *, known: bool, now: float) -> None:
-        """Let one code pass in a while; raise ChallengeError ``too_soon`` for the others.
+        """Let one code pass in a while. Raise ChallengeError ``too_soon`` for the others.
 
         The pause belongs to user and recipient, so opening another challenge does not shorten it.
         """

@@ -45,7 +45,7 @@ class Challenges:
     keys : KeyRing
     settings : Settings
     totp : callable, optional
-        Makes a knowing factor of a secret (``TotpFactor``); enrolment needs it.
+        Makes a knowing factor of a secret (``TotpFactor``). Enrolment needs it.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class Challenges:
         address: str = "",
         browser: str = "",
     ) -> str:
-        """Keep what the person wanted and return the challenge's id; nothing is sent.
+        """Keep what the person wanted and return the challenge's id. Nothing is sent.
 
         ``browser`` is the digest of the browser's pair cookie. ``known`` says that the browser is known to
         the user. It chooses the bounds. In other browsers the network of the address does, too.
@@ -152,7 +152,7 @@ class Challenges:
             ``not_sending``, ``factor_paused``, ``not_allowed``, ``too_soon``, ``budget`` (worth an
             alert), ``used`` (passed already) or ``gone``.
         SenderError
-            When the message could not be handed over; its code is void.
+            When the message could not be handed over. Its code is void.
         """
         if not factor.sends:
             raise ChallengeError("not_sending")
@@ -173,7 +173,7 @@ class Challenges:
     def check(
         self, pending: Pending, factor: Factor, code: str, *, known: bool, now: float, address: str | None
     ) -> None:
-        """Return if the code is right and was not used before; a try is counted before it is judged.
+        """Return if the code is right and was not used before. A try is counted before it is judged.
 
         ``known`` says that the browser is known to the user, and chooses the counters.
 
@@ -184,7 +184,7 @@ class Challenges:
             ``expired``, ``stale`` (no question is open), ``newer`` (a newer code was sent), ``gone``. With
             one: ``wrong``, ``clock``, ``used``, ``too_many``, ``factor_paused``, ``locked``.
         SenderError
-            When a provider that judges its own codes did not; the try counts.
+            When a provider that judges its own codes did not. The try counts.
         """
         code = read(factor, code)
         if pending.passed_at is not None:
@@ -258,7 +258,7 @@ class Challenges:
         return self._keys.digest("right-answer", pending.id, answer.strip())
 
     def close(self, pending: Pending) -> None:
-        """Forget a challenge, its code and its form; its counters live on."""
+        """Forget a challenge, its code and its form. Its counters live on."""
         self._pending.remove(pending)
         self._codes.void(pending)
 
@@ -304,7 +304,7 @@ class Challenges:
         self.close(pending)
 
     def tell(self, factor: Factor, text: str, *, now: float) -> bool:
-        """Tell a recipient something that is no code; say whether there was a way and a budget.
+        """Tell a recipient something that is no code. Say whether there was a way and a budget.
 
         Raises
         ------
@@ -321,13 +321,13 @@ class Challenges:
         return factor.tell(text)
 
     def question(self, pending: Pending, factor: Factor) -> str | None:
-        """Return what the browser is asked, as JSON; None for a factor that answers no questions."""
+        """Return what the browser is asked, as JSON. None for a factor that answers no questions."""
         if not factor.asks:
             return None
         return factor.question(self.questions.ask(_place(pending, factor), user=pending.user))
 
     def _asked(self, pending: Pending, factor: Factor) -> bytes:
-        """Return the question that an answer has to fit, and close it; empty where none is asked."""
+        """Return the question that an answer has to fit, and close it. Empty where none is asked."""
         if not factor.asks:
             return b""
         asked = self.questions.take(_place(pending, factor))

@@ -39,7 +39,7 @@ class SentCodes(Kept):
     """The newest sent code of each challenge."""
 
     def make(self, pending: Pending, factor: Factor, *, now: float) -> str:
-        """Return a new code; the one before is void from here on."""
+        """Return a new code. The one before is void from here on."""
         before = self._kept(pending)
         code = f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}d}"
         digest = self._keys.digest(_PURPOSE, *_bound(pending, factor), code)
@@ -48,7 +48,7 @@ class SentCodes(Kept):
         return code
 
     def make_there(self, pending: Pending, factor: Factor, *, now: float) -> None:
-        """Have the factor's provider make and send a new code; the recipient's one before is void.
+        """Have the factor's provider make and send a new code. The recipient's one before is void.
 
         Also where that belongs to another challenge: a provider knows of one code a recipient.
         """
@@ -75,7 +75,7 @@ class SentCodes(Kept):
         return sent
 
     def use_of(self, sent: SentCode, pending: Pending, factor: Factor, code: str) -> str | None:
-        """Return the use that a right code makes, None for a wrong one; a provider may have to be asked.
+        """Return the use that a right code makes, None for a wrong one. A provider may have to be asked.
 
         Raises
         ------

@@ -19,7 +19,7 @@ class Contact:
     recipient : str
         As the factor writes it.
     challenge_id : str
-        Codes, tries and budgets are those of a challenge; no grant comes of it.
+        Codes, tries and budgets are those of a challenge. No grant comes of it.
     """
 
     user: str
@@ -35,7 +35,7 @@ class Contacts(Sealed):
     purpose = "adding-contact"
 
     def put(self, contact: Contact, session_id: str) -> None:
-        """Keep a contact; the session's one before of this kind is forgotten."""
+        """Keep a contact. The session's one before of this kind is forgotten."""
         self._put(_key(session_id, contact.user, contact.kind), contact, user=contact.user)
 
     def get(self, user: str, session_id: str, kind: str, *, now: float) -> Contact:

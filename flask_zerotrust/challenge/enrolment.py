@@ -18,7 +18,7 @@ from flask_zerotrust.stores.base import Store
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A secret on its way; tries are counted under its ``id``, so they end with it and never restart."""
+    """A secret on its way. Tries are counted under its ``id``, so they end with it and never restart."""
 
     id: str
     user: str
@@ -34,7 +34,7 @@ class Enrolment(Sealed):
     store : Store
     keys : KeyRing
     totp : callable, optional
-        Makes a knowing factor of a secret; passed in, so that challenges know no kind of factor.
+        Makes a knowing factor of a secret. Passed in, so that challenges know no kind of factor.
     """
 
     purpose = "enrolling"
@@ -44,7 +44,7 @@ class Enrolment(Sealed):
         self._totp = totp
 
     def begin(self, user: str, session_id: str, *, now: float) -> str:
-        """Return the secret that is being enrolled; a reloaded page shows the same QR code."""
+        """Return the secret that is being enrolled. A reloaded page shows the same QR code."""
         try:
             return self.secret(user, session_id, now=now)
         except ChallengeError:
@@ -86,7 +86,7 @@ class Enrolment(Sealed):
         return begun
 
     def _failed(self, user: str, session_id: str, tries: int, reason: str) -> ChallengeError:
-        """Return what to say; after too many tries the secret goes, and the next page has a new one."""
+        """Return what to say. After too many tries the secret goes, and the next page has a new one."""
         if tries < config.CODE_TRIES:
             return ChallengeError(reason)
         self._store.delete(_key(user, session_id))

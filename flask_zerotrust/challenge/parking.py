@@ -55,7 +55,7 @@ class Parked:
     path : str
         Where it was posted.
     fields : tuple of (name, value)
-        What is kept, in the form's order; names may repeat.
+        What is kept, in the form's order. Names may repeat.
     left_out : tuple of str
         Names of fields that hold secrets: to be typed again.
     files : tuple of str
@@ -136,10 +136,10 @@ def is_secret(name: str, parts: tuple[str, ...]) -> bool:
     """Say whether a field of this name may hold a password, a card or a code.
 
     The name is cut into words at everything but letters and digits, at a capital after a small
-    letter, and between letters and digits; case does not matter. A part matches
+    letter, and between letters and digits. Case does not matter. A part matches
 
     - one word, or several next to each other, as a whole (``pin`` in ``card_pin``, ``newPin``,
-      ``pin2`` and ``pins``, not in ``shipping``; ``passcode`` in ``pass-code``);
+      ``pin2`` and ``pins``, not in ``shipping``. ``passcode`` in ``pass-code``).
     - and, from six letters, any stretch of the name (``password`` in ``mypassword2``). So does a shorter
       part in a script that has no spaces between words.
 
@@ -221,5 +221,5 @@ def _is_long(part: str) -> bool:
 
 
 def _size(text: str) -> int:
-    """Return bytes in UTF-8; half a surrogate pair counts as well."""
+    """Return bytes in UTF-8. Half a surrogate pair counts as well."""
     return len(text.encode("utf-8", "surrogatepass"))

@@ -18,7 +18,7 @@ from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.stores.base import reading, update
 from flask_zerotrust.stores.quotas import enlist
 
-# Eight tabs asking at once is a lot; the ninth drops an older one (decisions.md).
+# Eight tabs asking at once is a lot. The ninth drops an older one (decisions.md).
 MAX_A_SESSION = 8
 # Challenges of one user at a time in known browsers, and as many in all others.
 MAX_A_USER = 100
@@ -35,7 +35,7 @@ MAX_REPEATS = 3
 
 _ID_BYTES = 16
 _ID = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
-# Letters of an id; behind them a session's list says which of its challenges are for the same request.
+# Letters of an id. Behind them a session's list says which of its challenges are for the same request.
 _ID_LENGTH = 22
 _SAME_CHARS = 8
 
@@ -49,11 +49,11 @@ class Pending:
     id : str
         128 random bits, in the URL.
     user, session_id : str
-        Whose it is; another user or session cannot answer it.
+        Whose it is. Another user or session cannot answer it.
     action : str
         What the person is about to do, in words.
     return_path, method : str
-        What was asked for; the path never comes from the client afterwards.
+        What was asked for. The path never comes from the client afterwards.
     parked : Parked or None
         The posted form.
     opened_at : float
@@ -157,7 +157,7 @@ class PendingStore(Sealed):
         self._store.delete(_key(pending.id))
 
     def _index(self, pending: Pending) -> None:
-        """Add the challenge to its session's list; delete those that no longer fit."""
+        """Add the challenge to its session's list. Delete those that no longer fit."""
         dropped: list[str] = []
         said = self._keys.digest("same-request", pending.action, pending.method, pending.return_path)
 

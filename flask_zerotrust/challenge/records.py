@@ -1,4 +1,4 @@
-"""How the parts of challenges are kept in the store; the personal ones encrypted."""
+"""How the parts of challenges are kept in the store. The personal ones encrypted."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Sealed(Kept):
     purpose: ClassVar[str]
 
     def _put(self, key: str, record: DataclassInstance, *, user: str) -> None:
-        """Keep a record; it is erased with its user."""
+        """Keep a record. It is erased with its user."""
         life_s = config.CHALLENGE_S
         self._store.put(key, self._sealed(record), ttl_s=life_s, owner=owner_of(user))
 

@@ -31,7 +31,7 @@ def wrong_by(store: Store, user: str, factor: Factor, code: str, *, now: float) 
 
 
 def is_used(store: Store, user: str, kind: str, use: str) -> bool:
-    """Say whether a use was claimed already; for tests, since only claiming is safe in parallel."""
+    """Say whether a use was claimed already. For tests, since only claiming is safe in parallel."""
     return store.get(_key(user, kind, use)) is not None
 
 

@@ -33,7 +33,7 @@ class Questions:
         return self._store.get(_key(place)) or self.ask(place, user=user)
 
     def take(self, place: str) -> bytes | None:
-        """Return the question of a place to one caller, once; None where there is none (any more)."""
+        """Return the question of a place to one caller, once. None where there is none (any more)."""
         asked = self._store.get(_key(place))
         if asked is None:
             return None

@@ -26,7 +26,7 @@ class _Failure(click.ClickException):
 
 
 class Commands(click.Group):
-    """Shows the package's own errors, and files that cannot be had, as one line; exit code 2."""
+    """Shows the package's own errors, and files that cannot be had, as one line. Exit code 2."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
@@ -44,7 +44,7 @@ class Commands(click.Group):
 
 @click.group(name="zerotrust", cls=Commands)
 def group() -> None:
-    """Look after an app and its people; simulate, import, train on and score pointer movement."""
+    """Look after an app and its people. Simulate, import, train on and score pointer movement."""
 
 
 files_argument = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=str))
@@ -130,7 +130,7 @@ def read(names: Sequence[str], on_bad: Callable[[RecordingError], None] | None) 
 
 @contextmanager
 def bad_lines(skip: bool) -> Iterator[Callable[[RecordingError], None] | None]:
-    """Collect what cannot be read and say so at the end; without ``skip`` nothing is forgiven."""
+    """Collect what cannot be read and say so at the end. Without ``skip`` nothing is forgiven."""
     bad: list[RecordingError] = []
     try:
         yield bad.append if skip else None

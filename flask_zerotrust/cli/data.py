@@ -113,7 +113,7 @@ def _is_folder(out: str) -> bool:
 
 
 def _some(found: Iterable[Recording], dataset: str, path: str) -> Iterator[Recording]:
-    """Yield the sessions; none at all means that something else was named."""
+    """Yield the sessions. None at all means that something else was named."""
     count = 0
     for count, recording in enumerate(found, 1):  # noqa: B007 - asked for after the loop
         yield recording
@@ -131,7 +131,7 @@ def _text_out(out: str) -> Iterator[IO[str]]:
 
 
 def _rows(recording: Recording, seed: tuple[int, ...] | None) -> NDArray[np.float64]:
-    """Return the features of a recording's strokes; with a seed, as a simulated browser shows it."""
+    """Return the features of a recording's strokes. With a seed, as a simulated browser shows it."""
     from flask_zerotrust.simulate import browser
     from flask_zerotrust.training import table
 

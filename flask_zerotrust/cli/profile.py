@@ -39,7 +39,7 @@ def export(user: str) -> None:
 @profile.command()
 @_user
 def forget(user: str) -> None:
-    """Erase USER's profile; nothing of it is left in the store."""
+    """Erase USER's profile. Nothing of it is left in the store."""
     _profiles().forget(user)
     click.echo(f"Nothing is kept of how {user} moves.")
 

@@ -18,7 +18,7 @@ _PATIENCE_S = 2.0
 class Bar:
     """A progress bar on standard error that appears late, and only where somebody watches.
 
-    Calling it with ``(what, done, of)`` moves it; ``of`` may be 0 when nobody knows.
+    Calling it with ``(what, done, of)`` moves it. ``of`` may be 0 when nobody knows.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:

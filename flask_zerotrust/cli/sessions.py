@@ -18,7 +18,7 @@ from flask_zerotrust.web.endings import tell
 from flask_zerotrust.web.state import AppState
 from flask_zerotrust.web.visit import browser_trust
 
-# So many characters of an id tell sessions apart; fewer could name somebody else's.
+# So many characters of an id tell sessions apart. Fewer could name somebody else's.
 _LEAST = 6
 
 
@@ -112,7 +112,7 @@ def _pardon(state: AppState, who: str, chosen: list[tuple[str, Record]]) -> None
 
 
 def _chosen(state: AppState, who: str) -> list[tuple[str, Record]]:
-    """Return the sessions that are meant; a name that is both a user's and an id's is refused."""
+    """Return the sessions that are meant. A name that is both a user's and an id's is refused."""
     live = state.sessions.live()
     of_user = [(name, record) for name, record in live if record.user == who]
     by_id = [(name, record) for name, record in live if len(who) >= _LEAST and name.startswith(who)]
@@ -158,7 +158,7 @@ def _line(row: dict[str, Any]) -> str:
 def rekey() -> None:
     """Encrypt what is kept of people anew under the newest SECRET_KEY (needs `flask zerotrust`).
 
-    Run it after a change of keys, before the former one leaves SECRET_KEY_FALLBACKS; again does no harm.
+    Run it after a change of keys, before the former one leaves SECRET_KEY_FALLBACKS. Again does no harm.
     Exit code 1 where no key opens a record.
     """
     state = sharing_guard()

@@ -35,7 +35,7 @@ from flask_zerotrust.web import observe
 
 
 class _Share(click.FloatRange):
-    """A share strictly between 0 and 1; NaN, which is neither below nor above a limit, is none."""
+    """A share strictly between 0 and 1. NaN, which is neither below nor above a limit, is none."""
 
     def __init__(self) -> None:
         super().__init__(0.0, 1.0, min_open=True, max_open=True)
@@ -184,7 +184,7 @@ def _owner_only() -> Iterator[None]:
 
 
 def _people(visits: Iterable[Recording]) -> Iterator[Recording]:
-    """Leave out what is labelled as a bot; of the rest the site says that it is people."""
+    """Leave out what is labelled as a bot. Of the rest the site says that it is people."""
     bots = 0
     from flask_zerotrust.simulate.people import SOURCE
 

@@ -13,7 +13,7 @@ from flask_zerotrust.delivery import twilio
 from flask_zerotrust.delivery.twilio import DEFAULT_PLACE, Place, Refusal
 from flask_zerotrust.errors import ConfigError, SenderError
 
-# Messages that the demo phone shows; older ones are forgotten.
+# Messages that the demo phone shows. Older ones are forgotten.
 _OUTBOX = 50
 # The code of a message: at the end of a text message, on a line of its own in a mail.
 _CODE = re.compile(r"#([0-9]+)\s*$|^([0-9]{6})$", re.ASCII | re.MULTILINE)
@@ -71,7 +71,7 @@ class _Console:
         )
 
     def _keep(self, what: str, to: str, text: str) -> None:
-        """Print the message and put it into the outbox; nothing reaches the logs."""
+        """Print the message and put it into the outbox. Nothing reaches the logs."""
         if not self._enabled():
             raise SenderError(self._refusal())
         found = _CODE.search(text)

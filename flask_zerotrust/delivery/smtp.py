@@ -38,13 +38,13 @@ class SmtpMailer:
         Encrypt after a greeting (port 587), from the first octet (465), or not at all. A server that does
         not offer STARTTLS gets no mail then: it is never sent in the clear instead.
     user, password : str or None
-        To log in with; neither, where the server asks for none.
+        To log in with. Neither, where the server asks for none.
     from_ : str
         ``Harbour Bank <no-reply@bank.example>`` or the address alone.
     timeout_s : float
         Longest wait for a connection, and for each answer.
     tls : ssl.SSLContext, optional
-        For servers with a certificate of their own; else the system's authorities are trusted.
+        For servers with a certificate of their own. Else the system's authorities are trusted.
     """
 
     host: str
@@ -109,7 +109,7 @@ class SmtpMailer:
 
 
 def trouble(mailer: SmtpMailer) -> tuple[str, str] | None:
-    """Connect and log in without a mail; return what goes wrong and what to look at, None if nothing."""
+    """Connect and log in without a mail. Return what goes wrong and what to look at, None if nothing."""
     try:
         server = mailer.connect()
     except _TROUBLE as error:
@@ -199,7 +199,7 @@ def _no_smtputf8(mailer: SmtpMailer) -> str:
 
 
 def _status(error: Exception) -> int | None:
-    """Return the server's number; of a refused recipient that of the only one there is."""
+    """Return the server's number. Of a refused recipient that of the only one there is."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return next((int(code) for code, _ in error.recipients.values()), None)
     return error.smtp_code if isinstance(error, smtplib.SMTPResponseException) else None

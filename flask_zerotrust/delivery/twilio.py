@@ -15,7 +15,7 @@ _BLOCKED = frozenset({21610, 21614, 21211, 60205, 60410})
 
 
 class Refusal(Exception):
-    """What Twilio refused, by its numbers; its words may hold the recipient and stay behind."""
+    """What Twilio refused, by its numbers. Its words may hold the recipient and stay behind."""
 
     def __init__(self, status: int, code: int | None) -> None:
         super().__init__(status, code)
@@ -67,7 +67,7 @@ class Place:
     Attributes
     ----------
     api_key : str or None
-        ``SK...``; then the token is this key's secret.
+        ``SK...``. Then the token is this key's secret.
     region, edge : str or None
         Where Twilio keeps the data, and which of its doors is near, such as ``ie1`` and ``dublin``.
     """
@@ -83,7 +83,7 @@ DEFAULT_PLACE = Place()
 def connect(
     sid: str, token: str, timeout_s: float, http_client: Any | None = None, place: Place = DEFAULT_PLACE
 ) -> Twilio:
-    """Return a client of an account; nothing is sent yet.
+    """Return a client of an account. Nothing is sent yet.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def connect(
     timeout_s : float
         Longest wait for a connection, and for an answer: Twilio's own client would wait for ever.
     http_client : twilio.http.HttpClient, optional
-        For proxies and tests; it brings its own timeout.
+        For proxies and tests. It brings its own timeout.
     place : Place, optional
 
     Raises

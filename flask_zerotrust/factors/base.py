@@ -95,7 +95,7 @@ class Factor:
         return self.answer_bits < _UNGUESSABLE_BITS
 
     def read_code(self, typed: str) -> str | None:
-        """Return the code in a text that was typed, of any length; None if it holds no code.
+        """Return the code in a text that was typed, of any length. None if it holds no code.
 
         The default takes ``digits`` digits of any script. Spaces, dashes and invisible marks do not count,
         so all spellings of a code become one before it is compared and marked as used.
@@ -123,7 +123,7 @@ class Factor:
         return ()
 
     def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002
-        """Send a code to the recipient, with the action that it is for; ``host`` may carry a port.
+        """Send a code to the recipient, with the action that it is for. ``host`` may carry a port.
 
         Raises
         ------
@@ -199,10 +199,10 @@ class Verifier(Protocol):
     """Makes codes, sends them to numbers, and checks them."""
 
     def start(self, number: str, *, before: str | None) -> str:
-        """Send a new code to a number; see :meth:`Factor.start`."""
+        """Send a new code to a number. See :meth:`Factor.start`."""
 
     def approves(self, reference: str, code: str) -> bool:
-        """Judge a code; see :meth:`Factor.approves`."""
+        """Judge a code. See :meth:`Factor.approves`."""
 
 
 class Mailer(Protocol):

@@ -1,4 +1,4 @@
-"""Codes by e-mail: for people without a phone; NIST SP 800-63B does not count it as out-of-band."""
+"""Codes by e-mail: for people without a phone. NIST SP 800-63B does not count it as out-of-band."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class EmailFactor(SendingFactor):
     id : str
         Name among the person's factors.
     label : str, optional
-        What the person reads; without one, a sentence with the masked address.
+        What the person reads. Without one, a sentence with the masked address.
 
     Raises
     ------

@@ -24,7 +24,7 @@ from flask_zerotrust.i18n import N_
 from flask_zerotrust.keys import KeyRing
 from flask_zerotrust.stores.base import Rekeyed, Store, rekey, update
 
-# A store row must have an end; an enrolled factor has none, so its end is a century away.
+# A store row must have an end. An enrolled factor has none, so its end is a century away.
 _FOREVER_S = 100 * 365.25 * 86_400
 # Nobody needs more, and the list is read at every challenge.
 MAX_FACTORS = 10
@@ -112,7 +112,7 @@ class Enrolled:
         avoid: Collection[str] = (),
         first: bool = False,
     ) -> str:
-        """Add an authenticator app whose secret the person has shown to share; return the factor's id.
+        """Add an authenticator app whose secret the person has shown to share. Return the factor's id.
 
         ``avoid`` holds the ids of factors that the app itself keeps for this person. ``first`` says that
         the user may add it only as one who never had a factor.
@@ -137,7 +137,7 @@ class Enrolled:
         avoid: Collection[str] = (),
         first: bool = False,
     ) -> str:
-        """Add a number that the app has verified to be this person's; return the factor's id.
+        """Add a number that the app has verified to be this person's. Return the factor's id.
 
         ``first`` is as for :meth:`add_totp`.
         """
@@ -153,7 +153,7 @@ class Enrolled:
         avoid: Collection[str] = (),
         first: bool = False,
     ) -> str:
-        """Add an address that the app has verified to be this person's; return the factor's id.
+        """Add an address that the app has verified to be this person's. Return the factor's id.
 
         ``first`` is as for :meth:`add_totp`.
         """
@@ -169,7 +169,7 @@ class Enrolled:
         avoid: Collection[str] = (),
         first: bool = False,
     ) -> str:
-        """Add a passkey or security key that has just been made; return the factor's id.
+        """Add a passkey or security key that has just been made. Return the factor's id.
 
         ``first`` is as for :meth:`add_totp`.
 
@@ -228,7 +228,7 @@ class Enrolled:
         return {row["id"]: row["kind"] for row in self._kept(user)["factors"]}
 
     def rename(self, user: str, id: str, label: str) -> None:
-        """Give a factor the name that its person reads; nothing happens when there is none of this id.
+        """Give a factor the name that its person reads. Nothing happens when there is none of this id.
 
         Raises
         ------
@@ -246,7 +246,7 @@ class Enrolled:
         self._change(user, rename)
 
     def remove(self, user: str, id: str, *, spare: Collection[str] | None = None) -> None:
-        """Remove a factor; nothing happens when there is none of this id, which is not given out again.
+        """Remove a factor. Nothing happens when there is none of this id, which is not given out again.
 
         ``spare`` holds the ids of factors of which one at least has to stay, None where none has to.
 
@@ -273,7 +273,7 @@ class Enrolled:
         return list(_history(self._kept(user)))
 
     def rekey(self) -> Rekeyed:
-        """Encrypt every record anew that is not under the newest key; the rest stays as it is."""
+        """Encrypt every record anew that is not under the newest key. The rest stays as it is."""
         return rekey(
             self._store,
             _key(""),
@@ -318,7 +318,7 @@ class Enrolled:
         )
 
     def _counted(self, user: str, id: str, count: int) -> bool:
-        """Move a passkey's counter on; False where it would not go up, unless it never counts."""
+        """Move a passkey's counter on. False where it would not go up, unless it never counts."""
 
         def move(record: _Record) -> _Record:
             kept = {row["id"]: row for row in record["factors"]}
@@ -335,7 +335,7 @@ class Enrolled:
         return True
 
     def _take(self, user: str, id: str, code: str) -> str | None:
-        """Strike a recovery code off its list and return its use; None where another was faster."""
+        """Strike a recovery code off its list and return its use. None where another was faster."""
         digest: str | None = None
 
         def strike(record: _Record) -> _Record:
@@ -401,7 +401,7 @@ def _new_id(kind: str, last: int, taken: set[str]) -> tuple[int, str]:
 
 
 def _with_siblings(factor: Factor, keys: Sequence[Credential]) -> Factor:
-    """Return a passkey that knows the user's other keys; any other factor as it is."""
+    """Return a passkey that knows the user's other keys. Any other factor as it is."""
     if not isinstance(factor, WebAuthnFactor):
         return factor
     return dataclasses.replace(

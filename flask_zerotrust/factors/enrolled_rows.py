@@ -23,7 +23,7 @@ log = logging.getLogger("flask_zerotrust")
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What factors need to work; where it is None, theirs are left out."""
+    """What factors need to work. Where it is None, theirs are left out."""
 
     sender: Sender | Verifier | None = None
     mailer: Mailer | None = None
@@ -47,7 +47,7 @@ class Changes:
 
 
 def made(row: Row, means: Means, changes: Changes) -> Factor | None:
-    """Return the factor of a row; None where it cannot be used now, or this version does not know it."""
+    """Return the factor of a row. None where it cannot be used now, or this version does not know it."""
     make = _KINDS.get(row["kind"])
     if make is None:
         log.warning("an enrolled factor of the unknown kind %r is left out", row["kind"])

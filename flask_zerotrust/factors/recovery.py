@@ -1,4 +1,4 @@
-"""Recovery codes: a list that the person keeps, for the day the phone is gone; each works once."""
+"""Recovery codes: a list that the person keeps, for the day the phone is gone. Each works once."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class RecoveryFactor(Factor):
     Parameters
     ----------
     take : callable
-        Strikes a code off the list and returns its use, None where it is not on the list; of many
+        Strikes a code off the list and returns its use, None where it is not on the list. Of many
         calls with one code at most one gets the use.
     id : str
-        Name among the person's factors; a new list has a new one.
+        Name among the person's factors. A new list has a new one.
     label : str
         What the person reads.
     """

@@ -6,12 +6,12 @@ from abc import abstractmethod
 
 from flask_zerotrust.factors.base import Factor
 
-# One text message holds 160 characters; the sentence, the host and the code need the rest.
+# One text message holds 160 characters. The sentence, the host and the code need the rest.
 _MAX_ACTION = 50
 
 
 class SendingFactor(Factor):
-    """A number or an address that the app has verified; a subclass says how a code gets there.
+    """A number or an address that the app has verified. A subclass says how a code gets there.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ class SendingFactor(Factor):
     id : str
         Name among the person's factors.
     label : str or None
-        What the person reads; without one, a sentence with the masked recipient.
+        What the person reads. Without one, a sentence with the masked recipient.
     """
 
     sends = True

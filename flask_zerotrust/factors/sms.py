@@ -11,7 +11,7 @@ from flask_zerotrust.i18n import gettext
 
 
 class NumberFactor(SendingFactor):
-    """A mobile number, whoever makes the codes that go there; see :class:`SmsFactor`."""
+    """A mobile number, whoever makes the codes that go there. See :class:`SmsFactor`."""
 
     kind = "sms"
 
@@ -40,7 +40,7 @@ class SmsFactor(NumberFactor):
     id : str
         Name among the person's factors.
     label : str, optional
-        What the person reads; without one, a sentence with the last two digits.
+        What the person reads. Without one, a sentence with the last two digits.
 
     Raises
     ------

@@ -120,7 +120,7 @@ class TotpFactor(Factor):
         return self._code(self._step(at)).decode()
 
     def provisioning_uri(self, *, account: str, issuer: str) -> str:
-        """Return the ``otpauth://`` address that a QR code carries to the app; it holds the secret."""
+        """Return the ``otpauth://`` address that a QR code carries to the app. It holds the secret."""
         # Not pyotp.TOTP: it refuses secrets of 80 bits.
         return pyotp.utils.build_uri(
             self.secret,

@@ -18,7 +18,7 @@ _LIFE_S = 600.0
 
 
 class TwilioVerify:
-    """A Verify service of an account; its codes must have six digits, as a new service's have.
+    """A Verify service of an account. Its codes must have six digits, as a new service's have.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class TwilioVerify:
         return bool(answer.status == "approved")
 
     def _cancel(self, reference: str) -> None:
-        """End a verification; one that is over already is no trouble."""
+        """End a verification. One that is over already is no trouble."""
         try:
             with self._twilio.asked():
                 self._service.verifications(reference).update(status="canceled")

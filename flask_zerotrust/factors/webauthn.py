@@ -14,9 +14,9 @@ from flask_zerotrust.factors.base import Factor
 from flask_zerotrust.i18n import N_
 
 KIND = "webauthn"
-# An answer holds a signature, client data and flags: one to two KiB; attestation objects up to ten.
+# An answer holds a signature, client data and flags: one to two KiB. Attestation objects up to ten.
 _MAX_ANSWER = 32_768
-# What the browser may take; people fetch a key from a drawer (WebAuthn, 15.1, recommends 300 s or more).
+# What the browser may take. People fetch a key from a drawer (WebAuthn, 15.1, recommends 300 s or more).
 _TIMEOUT_MS = 300_000
 
 log = logging.getLogger("flask_zerotrust")
@@ -35,7 +35,7 @@ class RelyingParty:
     origins : tuple of str
         Where answers may come from: scheme, host and port.
     named : bool
-        Whether the site has named them; else they are what the request says of its host.
+        Whether the site has named them. Else they are what the request says of its host.
     """
 
     id: str
@@ -51,9 +51,9 @@ class Credential:
     Attributes
     ----------
     id, public_key : bytes
-        As the authenticator made them; neither is a secret.
+        As the authenticator made them. Neither is a secret.
     sign_count : int
-        How often it has signed; 0 for ever where it does not count.
+        How often it has signed. 0 always where it does not count.
     rp_id : str
         The domain that it was made for: signatures for another one are refused.
     origin : str
@@ -79,7 +79,7 @@ class WebAuthnFactor(Factor):
     credential : Credential
     party : RelyingParty
     counted : callable
-        Moves the kept counter on to a number; False where it is not beyond the number before, also when
+        Moves the kept counter on to a number. False where it is not beyond the number before, also when
         two answers come at once.
     id : str
         Name among the person's factors.

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 SCHEMA = 1
 ARRAYS = "background.npz"
 DEFAULT = Path(__file__).parents[1] / "bundles" / "identity"
-#: SHA-256 of the manifest that ships; the manifest in turn holds that of the arrays.
+#: SHA-256 of the manifest that ships. The manifest in turn holds that of the arrays.
 DEFAULT_SHA256 = "3b67ae40f307bf1a4f75258f130865fef625d744022441787aeb037edd4ca67b"
 
 _AGAIN = "Make it again with this version (python -m research train-identity in a checkout)"
@@ -37,7 +37,7 @@ _KIND = Kind(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
-    """A verified background model; k features, d dimensions in which people differ.
+    """A verified background model with k features, d dimensions in which people differ.
 
     A stroke is brought to d dimensions in which the person, their days and their strokes vary
     independently (two-covariance PLDA with a level for the session, all diagonal).
@@ -88,7 +88,7 @@ def features_sha256() -> str:
 
 
 def load_background(path: str | Path | None = None, sha256: str | None = None) -> Background:
-    """Read a background model and check it; as :func:`flask_zerotrust.scoring.load_bundle` does a model."""
+    """Read a background model and check it. As :func:`flask_zerotrust.scoring.load_bundle` does a model."""
     folder, pinned = where(path, sha256, shipped=DEFAULT, shipped_sha256=DEFAULT_SHA256)
     return _background(folder, *read_bundle(folder, _KIND, sha256=pinned))
 

@@ -24,7 +24,7 @@ class Identity:
     log_odds : float
         Tempered sum of log-likelihood ratios another person / the owner, in [-CAP_OWNER, CAP_OTHER].
     strokes : float
-        Strokes compared; they fade with the evidence.
+        Strokes compared. They fade with the evidence.
     """
 
     log_odds: float = 0.0

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 #: Strokes from which a profile says something: about three minutes of movement.
 READY_STROKES = 60
-#: Instruments kept of a user; the one not seen for longest goes.
+#: Instruments kept of a user. The one not seen for longest goes.
 MAX_INSTRUMENTS = 4
 #: Most strokes learnt a day: whoever moves in cannot teach a profile in an afternoon.
 DAY_STROKES = 300
@@ -87,7 +87,7 @@ def compare(profile: Profile, features: Floats, *, background: Background) -> Fl
 
 
 def _expected(profile: Profile, kind: Floats, background: Background) -> tuple[Floats, Floats]:
-    """Return where the owner's strokes lie with this instrument, and how sure that is; shapes (d,)."""
+    """Return where the owner's strokes lie with this instrument, and how sure that is. Shapes (d,)."""
     precision, pull = 1.0 / background.between, np.zeros(background.between.size)
     known = None
     for instrument in profile.instruments:

@@ -15,7 +15,7 @@ from flask_zerotrust.errors import StoreError
 Floats = NDArray[np.float64]
 
 FORMAT = 1
-#: Largest profile in bytes; what is kept needs about a tenth of it.
+#: Largest profile in bytes. What is kept needs about a tenth of it.
 MAX_BYTES = 16_384
 
 
@@ -28,7 +28,7 @@ class Instrument:
     kind : ndarray, shape (3,)
         What it looks like: log2 of the ms between events, of window width and of window height.
     strokes : float
-        Strokes' worth of movement kept; old ones fade.
+        Strokes' worth of movement kept. Old ones fade.
     mean : ndarray, shape (d,)
         Their mean in the dimensions of the background model.
     seen_at : float
@@ -48,7 +48,7 @@ class Profile:
     Attributes
     ----------
     background : str
-        Version of the background model it was learnt with; with another it says nothing.
+        Version of the background model it was learnt with. With another it says nothing.
     instruments : tuple of Instrument
     strokes : int
         Strokes learnt so far.
@@ -84,7 +84,7 @@ class Profile:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the profile for a person to read (export) or a store to keep; JSON."""
+        """Return the profile for a person to read (export) or a store to keep. JSON."""
         data = {name: getattr(self, name) for name in self.__dataclass_fields__}
         for name in ("instruments", "previous"):
             data[name] = [_packed(instrument) for instrument in data[name]]

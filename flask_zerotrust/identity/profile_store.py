@@ -33,7 +33,7 @@ class Progress:
     instruments : int
         Mice and screens that the profile knows.
     updated : float or None
-        Wall-clock seconds of the newest stroke; None where nothing was learnt.
+        Wall-clock seconds of the newest stroke. None where nothing was learnt.
     stopped : bool
         The user has opted out: nothing is learnt or compared until ``resume_profile``.
     """
@@ -48,7 +48,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A user's row as one read found it; ``raw`` is None where there is none."""
+    """A user's row as one read found it. ``raw`` is None where there is none."""
 
     user: str
     raw: bytes | None = None
@@ -89,7 +89,7 @@ class Profiles:
     def learn(
         self, held: Held, habits: NDArray[np.float64], *, now: float, background: identity.Background
     ) -> bool:
-        """Teach the profile that was read some strokes; say whether anything was learnt.
+        """Teach the profile that was read some strokes. Say whether anything was learnt.
 
         What another request has taught it since is kept. A profile that was stopped or forgotten since
         stays so: movement on its way in does not bring it back.
@@ -133,7 +133,7 @@ class Profiles:
         return {"user": user, "stopped": held.stopped, "profile": kept}
 
     def forget(self, user: str) -> None:
-        """Erase the profile, also from the store's files; an opt-out stays."""
+        """Erase the profile, also from the store's files. An opt-out stays."""
         if self._has_stopped(user):
             self._store.erase()
         else:
@@ -146,7 +146,7 @@ class Profiles:
         self._store.erase()
 
     def resume(self, user: str) -> None:
-        """Take an opt-out back; nothing happens where there is none."""
+        """Take an opt-out back. Nothing happens where there is none."""
         if self._has_stopped(user):
             self._store.delete(_key(user))
 
@@ -175,7 +175,7 @@ class Profiles:
         return self.progress(user)
 
     def rekey(self, *, now: float) -> Rekeyed:
-        """Encrypt every row anew that is not under the newest key; none is kept longer for it."""
+        """Encrypt every row anew that is not under the newest key. None is kept longer for it."""
 
         def again(user: str, raw: bytes) -> None:
             held = self._open(user, raw)
@@ -194,7 +194,7 @@ class Profiles:
         )
 
     def _has_stopped(self, user: str) -> bool:
-        """Say whether the row is an opt-out; one that cannot be read is not, so that it can be erased."""
+        """Say whether the row is an opt-out. One that cannot be read is not, so that it can be erased."""
         raw = self._store.get(_key(user))
         try:
             return self._open(user, raw).stopped

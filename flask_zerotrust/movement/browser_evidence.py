@@ -10,7 +10,7 @@ press
     pointer has jumped there. People who press by voice, switch, screen reader or from a touch screen
     behind a remote desktop do some of this.
 pacing
-    Moves that reach their handlers in step. Frames and hands are not in step; frame-paced remote
+    Moves that reach their handlers in step. Frames and hands are not in step. Frame-paced remote
     desktops can be.
 wheel
     A turn of the wheel by one notch, with a delta beyond what settings make of a notch: drivers take
@@ -36,11 +36,11 @@ from flask_zerotrust.movement.wire import DOWN, ENTER, LEAVE, MOUSE, MOVE, UP, E
 UNTRUSTED_MOVES = 10
 UNTRUSTED_SHARE = 0.9
 # What one of them says, in log-odds, and all of them: 36 lift a session without movement to high
-# (3.90 in the model that ships); a single scripted reach of 25 moves does not.
+# (3.90 in the model that ships). A single scripted reach of 25 moves does not.
 UNTRUSTED_LOG_ODDS = 0.11
 UNTRUSTED_CAP = 4.4
 
-# Held shorter than this, in ms: Playwright 0-9, Puppeteer 2-9, Selenium 1-4 in the median; 4 in 14,678
+# Held shorter than this, in ms: Playwright 0-9, Puppeteer 2-9, Selenium 1-4 in the median. 4 in 14,678
 # of SapiMouse's presses, where one person on a touch pad holds for 7 in the median. A clock of coarse
 # steps shows 0, which therefore does not count.
 SHORT_MS = 5.0
@@ -75,8 +75,8 @@ PACING_LOG_ODDS = 0.95
 PACING_CAP = 1.9
 
 # Deltas of one notch beyond this, in CSS px, 3.5 times the 120 of wheelDelta: people 100-120 by default,
-# 333 at 10 lines a notch (Windows), 400 at a zoom of 25 %; macOS and Firefox stay below 120. Playwright,
-# Puppeteer and Selenium 480 when told to scroll by 480, still as one notch; Playwright 1,200 likewise.
+# 333 at 10 lines a notch (Windows), 400 at a zoom of 25 %. macOS and Firefox stay below 120. Playwright,
+# Puppeteer and Selenium 480 when told to scroll by 480, still as one notch. Playwright 1,200 likewise.
 NOTCH_PX = 420.0
 # Measured with one distance a tool, and innocent settings are in no data set, so how often people have
 # them is not known: half an odd press each, and all of it never more than one.
@@ -205,7 +205,7 @@ def _untrusted(batch: EventBatch) -> float:
 
 
 def _wheel(batch: EventBatch, real: NDArray[np.bool_]) -> float:
-    """Weigh notches that went too far; a turn along both axes does not tell which of them was one."""
+    """Weigh notches that went too far. A turn along both axes does not tell which of them was one."""
     notch = np.flatnonzero(batch.notch & real)
     if not notch.size:
         return 0.0
@@ -215,7 +215,7 @@ def _wheel(batch: EventBatch, real: NDArray[np.bool_]) -> float:
 
 
 def _short(t: NDArray[np.float64], kind: NDArray[np.uint8]) -> int:
-    """Count presses that were held too short; ``t`` and ``kind`` of button events."""
+    """Count presses that were held too short. ``t`` and ``kind`` of button events."""
     held = np.diff(t)[(kind[:-1] == DOWN) & (kind[1:] == UP)]
     return int(((held > 0) & (held < SHORT_MS)).sum())
 
@@ -223,7 +223,7 @@ def _short(t: NDArray[np.float64], kind: NDArray[np.uint8]) -> int:
 def _jumps(
     x: NDArray[np.float64], y: NDArray[np.float64], kind: NDArray[np.uint8], button: NDArray[np.intp]
 ) -> int:
-    """Count presses to which the pointer jumped; one that came from outside the window did not."""
+    """Count presses to which the pointer jumped. One that came from outside the window did not."""
     far = np.hypot(np.diff(x[button]), np.diff(y[button])) >= JUMP_PX
     moves, crossings = np.cumsum(kind == MOVE)[button], np.cumsum((kind == LEAVE) | (kind == ENTER))[button]
     few = (np.diff(moves) > 0) & (np.diff(moves) <= JUMP_MOVES) & (np.diff(crossings) == 0)

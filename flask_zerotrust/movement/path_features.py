@@ -44,7 +44,7 @@ SHAPE_FEATURES = (
 
 
 def shape_columns(g: Grids) -> list[Floats]:
-    """Return len(SHAPE_FEATURES) columns of shape (n,); angles in radians, lengths relative to the path."""
+    """Return len(SHAPE_FEATURES) columns of shape (n,). Angles in radians, lengths relative to the path."""
     chord = g.arc[-1] - g.arc[0]
     return [*_along_chord(g, chord), *_bends(g, chord), *_trembling(g)]
 

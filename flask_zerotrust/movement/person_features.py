@@ -1,7 +1,7 @@
 """Features by which one person is told from another: how far, how fast, which way, and what follows.
 
 Unlike the features of :mod:`.features` these are absolute, so they hold the mouse and the screen too.
-Only the identity model sees them; it keeps instrument and person apart by the last columns.
+Only the identity model sees them. It keeps instrument and person apart by the last columns.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _extent(strokes: Strokes, features: Floats) -> list[Floats]:
 
 
 def _around(batch: EventBatch, strokes: Strokes) -> list[Floats]:
-    """Describe the wait before a stroke, and the press after it; a batch does not tell of others."""
+    """Describe the wait before a stroke, and the press after it. A batch does not tell of others."""
     t = batch.t_ms
     before = np.searchsorted(t, strokes.start_ms, side="left") - 1
     waited = before >= 0

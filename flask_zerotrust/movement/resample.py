@@ -39,7 +39,7 @@ class Grids:
     Attributes
     ----------
     moved : ndarray of complex, shape (m, n)
-        Movement in each step of ``STEP_MS``; 0 past the end of a stroke.
+        Movement in each step of ``STEP_MS``. 0 past the end of a stroke.
     speed : ndarray, shape (m, n)
         Length of those movements.
     kept : ndarray, shape (m, n)
@@ -55,7 +55,7 @@ class Grids:
     arc_t : ndarray, shape (ARC_SEGMENTS + 1, n)
         When they were reached, from 0 to 1 of the duration.
     duration_ms, path_px : ndarray, shape (n,)
-        Time from first to last event, and length of the path; both above 0.
+        Time from first to last event, and length of the path. Both above 0.
     """
 
     moved: Places
@@ -124,7 +124,7 @@ _TICKS_MS = _COUNT[:, 0] * STEP_MS
 
 
 def _travelled(place: Places, first: NDArray[np.int64]) -> Floats:
-    """Sum distances over all strokes; the jump from one stroke to the next counts one px."""
+    """Sum distances over all strokes. The jump from one stroke to the next counts one px."""
     step = np.empty(place.size)
     step[0] = 0.0
     np.abs(place[1:] - place[:-1], out=step[1:])

@@ -14,7 +14,7 @@ from flask_zerotrust.movement.features import FEATURE_NAMES
 
 Floats = NDArray[np.float64]
 
-#: Features whose mean and spread over the strokes are looked at; chosen before the comparison in
+#: Features whose mean and spread over the strokes are looked at. Chosen before the comparison in
 #: docs/models-compared.md, one or two of every kind.
 KEY = (
     "speed_peak",
@@ -50,7 +50,7 @@ class Manner:
     Attributes
     ----------
     sums : tuple of float
-        ``WIDTH`` numbers; empty before the first stroke.
+        ``WIDTH`` numbers. Empty before the first stroke.
     log_odds : float
         Natural log-odds of a bot by all strokes together.
     """
@@ -64,7 +64,7 @@ class Manner:
         return self.sums[0] if self.sums else 0.0
 
     def add(self, rows: Floats) -> Manner:
-        """Return the sums with more strokes, shape (n, WIDTH); the log-odds stay until a model is asked."""
+        """Return the sums with more strokes, shape (n, WIDTH). The log-odds stay until a model is asked."""
         return Manner(tuple(added(self.sums, rows).tolist()), self.log_odds)
 
     def faded(self, kept: float) -> Manner:

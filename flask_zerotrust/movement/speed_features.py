@@ -92,7 +92,7 @@ def speed_columns(g: Grids) -> list[Floats]:
 
 
 def _quantiles(v: Floats, steps: NDArray[np.int64]) -> Floats:
-    """Return relative speed quantiles, one a row; the zeros past the end sort to the front."""
+    """Return relative speed quantiles, one a row. The zeros past the end sort to the front."""
     m, n = v.shape
     ordered = v.T.copy()
     ordered.sort(axis=1)
@@ -153,7 +153,7 @@ def _powers(g: Grids, v: Floats, terms: Floats) -> Floats:
 
 
 def _rhythm(counts: Floats, moving: Floats) -> list[Floats]:
-    """Return how acceleration follows itself, and energies; ``moving`` is the sum of squared speeds.
+    """Return how acceleration follows itself, and energies. ``moving`` is the sum of squared speeds.
 
     Speeds are 1 in the mean, which makes that the sum of the centred ones and the number of steps.
     """
@@ -257,7 +257,7 @@ def _weights(n: int) -> Floats:
 def even_columns(g: Grids) -> list[Floats]:
     """Return the features of normalised time, len(EVEN_FEATURES) columns of shape (n,).
 
-    Bands of the speed's spectrum are shares of its variance; those of the movement across the chord
+    Bands of the speed's spectrum are shares of its variance. Those of the movement across the chord
     are logarithms of energy relative to the path.
     """
     moved = g.even[1:] - g.even[:-1]

@@ -103,7 +103,7 @@ def _runs(
 ) -> Strokes:
     """Cut at pauses and breaks, chop what is too long, drop what is too little.
 
-    ``breaks`` counts the events so far that end a stroke; None where there is none.
+    ``breaks`` counts the events so far that end a stroke. None where there is none.
     """
     n = t.size
     if n < MIN_EVENTS:

@@ -6,10 +6,10 @@ little-endian int16, each n long: dt, dx, dy, kind.
 =====  =======================================================================================
 plane  meaning
 =====  =======================================================================================
-dt     time since the event before (the first: since ``t0``), in 0.1 ms; never negative
-dx dy  movement since the event before (the first: since 0, 0) in CSS px; for a wheel event the
+dt     time since the event before (the first: since ``t0``), in 0.1 ms. Never negative
+dx dy  movement since the event before (the first: since 0, 0) in CSS px. For a wheel event the
        wheel's own delta, and the pointer has not moved
-kind   bits 0-3 the event (see ``KINDS``; 0 is a gap record, whose dt counts whole seconds),
+kind   bits 0-3 the event (see ``KINDS``, 0 is a gap record, whose dt counts whole seconds),
        bits 4-5 the pointer (0 mouse, 1 touch, 2 pen), bit 6 set when the event was not trusted,
        bit 7 set when a press reported pressure above 0, or a wheel one whole notch by its older
        measure (``wheelDelta`` of 120 or -120), bits 8-14 the delay between the event and its
@@ -34,7 +34,7 @@ from flask_zerotrust.errors import PayloadError
 
 WIRE_VERSION = 1
 
-#: Event letters of the recording format, by their number on the wire; 0 is the gap record.
+#: Event letters of the recording format, by their number on the wire. 0 is the gap record.
 KINDS = ("", "m", "d", "u", "w", "l", "e")
 GAP, MOVE, DOWN, UP, WHEEL, LEAVE, ENTER = range(7)
 MOUSE, TOUCH, PEN = range(3)
@@ -43,7 +43,7 @@ POINTERS = ("mouse", "touch", "pen")
 NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
 # Visible ASCII: what itsdangerous signs, and nothing that cannot be encoded.
 TOKEN = re.compile(r"[!-~]{1,512}", re.ASCII)
-# A tab can stay open for weeks; a longer one is a broken clock.
+# A tab can stay open for weeks. A longer one is a broken clock.
 MAX_T_MS = 100 * 86_400 * 1_000.0
 # Pages can be scrolled and zoomed far, but no pointer leaves this square (int16 on the wire).
 MAX_PX = 32_767
@@ -54,7 +54,7 @@ _FIELDS = {"v", "token", "nonce", "seq", "t0", "sent", "viewport", "planes"}
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A batch whose outside has been checked; its planes are still encoded."""
+    """A batch whose outside has been checked. Its planes are still encoded."""
 
     token: str
     nonce: str
@@ -67,7 +67,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventBatch:
-    """What one document saw of the pointer, in time order; all arrays are of length n.
+    """What one document saw of the pointer, in time order. All arrays are of length n.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class EventBatch:
     lag_ms : ndarray of float64
         Delay between event and handler, in [0, 63.5].
     wheel_x, wheel_y : ndarray of float64
-        Wheel deltas in CSS px; 0 for every other kind.
+        Wheel deltas in CSS px. 0 for every other kind.
     viewport : (int, int)
         Width and height in CSS px.
     sent_ms : float
@@ -121,7 +121,7 @@ def open_envelope(body: bytes | str, *, max_bytes: int) -> Envelope:
     Raises
     ------
     PayloadError
-        Naming the field; 413 when the body is larger than ``max_bytes``.
+        Naming the field. 413 when the body is larger than ``max_bytes``.
     """
     if len(body) > max_bytes or (isinstance(body, str) and len(_octets(body)) > max_bytes):
         raise PayloadError("body", f"must be at most {max_bytes} bytes", status=413)
@@ -193,7 +193,7 @@ def _stand_still(
     moved: NDArray[np.float64],
     wheel: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
-    """Give gap records their seconds and wheel events their deltas, in place; return what is an event."""
+    """Give gap records their seconds and wheel events their deltas, in place. Return what is an event."""
     gap, turned = meaning == _IS_GAP, meaning == _IS_WHEEL
     if gap.all():
         raise PayloadError("planes", "must hold an event, not only gap records")
@@ -216,7 +216,7 @@ def _meaning() -> NDArray[np.uint8]:
 _IS_GAP, _IS_WHEEL, _IS_NOTHING = 1, 2, 4
 _MEANING = _meaning()
 _TICK_MS, _LAG_MS = 0.1, 0.5
-# Seven bits of the second octet hold a delay; the eighth is the sign of the word.
+# Seven bits of the second octet hold a delay. The eighth is the sign of the word.
 _LATEST = 127
 
 
@@ -310,7 +310,7 @@ def _viewport(value: Any) -> tuple[int, int]:
 
 
 def _planes(text: str, max_events: int) -> NDArray[np.int16]:
-    """Return shape (4, n): dt, dx, dy, kind; as they came, little-endian."""
+    """Return shape (4, n): dt, dx, dy, kind. As they came, little-endian."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:

@@ -16,7 +16,7 @@ SEND_EVERY_MS = 2_000.0
 PAUSE_MS = 150.0
 HOLD_MS = 3_000.0
 SAMPLE_TICKS = 40
-# Rows of one batch; a gap longer than an int16 of 0.1 ms takes a row of its own.
+# Rows of one batch. A gap longer than an int16 of 0.1 ms takes a row of its own.
 MAX_ROWS = 1_400
 _LONG_GAP_MS = 3_276.7
 # Farther out than this nothing is told apart.
@@ -30,7 +30,7 @@ _NOTCH_PX = 100.0
 def batches(recording: Recording) -> Iterator[EventBatch]:
     """Yield what the server would see of a recording: whole px, 0.1 ms, cut as collector.js cuts.
 
-    Every press counts as one on a control, so it sends everything; what is left at the end goes
+    Every press counts as one on a control, so it sends everything. What is left at the end goes
     with the page. Keys are not collected.
     """
     whole = _whole(recording)
@@ -87,7 +87,7 @@ def _sampled(t: NDArray[np.float64], kind: NDArray[np.uint8]) -> NDArray[np.bool
 
 
 def _ticks(t: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return whole tenths of a millisecond; the millionth undoes what binary fractions lose."""
+    """Return whole tenths of a millisecond. The millionth undoes what binary fractions lose."""
     return np.floor(t * 10.0 + 1e-6).astype(np.int64)
 
 

@@ -86,14 +86,14 @@ _NOWHERE_PX = 65_535.0
 _SLIDER_LABELS: dict[str, Label] = {"0": "bot", "1": "human"}
 # What a recording may hold: data that says anything else would be written and could not be read again.
 _CLOCK = f"between 0 and {recordings.MAX_T_MS:g} ms"
-# A clock set back mid-session hides how long the pause was; a second ends any stroke.
+# A clock set back mid-session hides how long the pause was. A second ends any stroke.
 _STITCH_MS = 1_000.0
 
 
 def sapimouse(path: str | Path, *, on_bad: OnBad | None = None) -> Iterator[Recording]:
     """Yield SapiMouse (Antal, Fejér & Buza, 2021): two visits a person, ``3min`` and ``1min``.
 
-    Times and positions are those of the recording web page; the viewport, which was not recorded,
+    Times and positions are those of the recording web page. The viewport, which was not recorded,
     is what the pointer reached.
     """
     for name, text in texts(path, wanted=".csv", on_bad=on_bad):
@@ -113,7 +113,7 @@ def sapimouse(path: str | Path, *, on_bad: OnBad | None = None) -> Iterator[Reco
 def balabit(path: str | Path, *, on_bad: OnBad | None = None) -> Iterator[Recording]:
     """Yield the Balabit Mouse Dynamics Challenge (Fülöp, Kovács, Kurics & Windhager-Pokol, 2016).
 
-    Training sessions are *human*; test sessions carry the public label: *impostor* where somebody
+    Training sessions are *human*. Test sessions carry the public label: *impostor* where somebody
     else used the account of ``user``, *human* where not, none where it was never published. Test
     sessions are named ``balabit-test-...``.
     """

@@ -35,16 +35,16 @@ _MAX_PX = 1e6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """One visit: what the pointer did, in time order; arrays of length n and one letter an event.
+    """One visit: what the pointer did, in time order. Arrays of length n and one letter an event.
 
     Attributes
     ----------
     session : str
         Name of the visit, unique within a file by convention.
     user : str or None
-        Whose visit it claims to be; unique within one source only.
+        Whose visit it claims to be. Unique within one source only.
     label : "human", "bot", "impostor" or None
-        Who really moved the pointer; None where nobody can say.
+        Who really moved the pointer. None where nobody can say.
     t : ndarray of float64
         Milliseconds since the page opened, ascending (equal times are allowed).
     x, y : ndarray of float64
@@ -88,9 +88,9 @@ def read(paths: str | Path | Iterable[str | Path], *, on_bad: OnBad | None = Non
 
 
 def write(path: str | Path, recordings: Iterable[Recording]) -> int:
-    """Write recordings as JSON lines, compressed if the name ends in .gz; return how many.
+    """Write recordings as JSON lines, compressed if the name ends in .gz. Return how many.
 
-    The file appears under its name only when it is complete; the same recordings give the same
+    The file appears under its name only when it is complete. The same recordings give the same
     bytes. ``-`` is standard output.
     """
     if str(path) == "-":
@@ -109,7 +109,7 @@ def write(path: str | Path, recordings: Iterable[Recording]) -> int:
 
 
 def parse(line: str | bytes, *, file: str, number: int) -> Recording:
-    """Return the recording that one line holds; keys that are not in the format are ignored."""
+    """Return the recording that one line holds. Keys that are not in the format are ignored."""
     try:
         data = json.loads(line, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -173,7 +173,7 @@ def _read_file(file: Path, on_bad: OnBad) -> Iterator[Recording]:
 
 @contextmanager
 def _open(file: Path) -> Iterator[IO[bytes]]:
-    """Open for reading; gzip is told by its first two bytes, not by the name."""
+    """Open for reading. Gzip is told by its first two bytes, not by the name."""
     if str(file) == "-":
         with _plain(sys.stdin.buffer) as stream:
             yield stream
@@ -212,7 +212,7 @@ def _write_lines(stream: IO[bytes], recordings: Iterable[Recording]) -> int:
 
 
 def _numbers(values: NDArray[np.float64]) -> list[float]:
-    """Return numbers to a thousandth; whole ones without a fraction."""
+    """Return numbers to a thousandth. Whole ones without a fraction."""
     return [int(v) if v == int(v) else v for v in np.round(values, 3).tolist()]
 
 

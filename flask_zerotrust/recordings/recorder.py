@@ -2,7 +2,7 @@
 
 A spool file holds one JSON object a line, one line a batch: the batch's planes as the page sent
 them (checked before), who and which page under digests, and the server's time. Every process writes a
-file of its own, ``<opened, s>-<process>-<random>.spool``; files end after a while or when full.
+file of its own, ``<opened, s>-<process>-<random>.spool``. Files end after a while or when full.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from flask_zerotrust.movement.wire import Envelope
 log = logging.getLogger("flask_zerotrust")
 
 SUFFIX = ".spool"
-#: Of the lines; another one is refused by whoever joins them.
+#: Of the lines. Another one is refused by whoever joins them.
 VERSION = 1
 #: Whether this person (None: nobody is logged in) agrees to be recorded.
 Consent = Callable[[str | None], bool]
@@ -33,7 +33,7 @@ Consent = Callable[[str | None], bool]
 _NAME = re.compile(r"([0-9]{12})-[0-9]+-[0-9a-f]{8}\.spool", re.ASCII)
 
 # Shares of the total size: what one file may hold, and what is kept free for files of other
-# processes that grow between two looks; of the longest keeping time: how long a file is written.
+# processes that grow between two looks. Of the longest keeping time: how long a file is written.
 _FILE_SHARE, _KEPT_SHARE, _AGE_SHARE = 1 / 32, 3 / 4, 1 / 8
 # Looks at the folder are this far apart at most, in s and as a share of the total size.
 _LOOK_S, _LOOK_SHARE = 60.0, 1 / 256
@@ -49,7 +49,7 @@ class _File:
 
 
 class Recorder:
-    """Appends batches to the spool; nothing that goes wrong with the disk reaches a request.
+    """Appends batches to the spool. Nothing that goes wrong with the disk reaches a request.
 
     Parameters
     ----------
@@ -123,14 +123,14 @@ class Recorder:
             sweep(self.folder, max_bytes=int(self._max_bytes * _KEPT_SHARE), keep_s=self._keep_s, now=now)
             self._looked_at, self._unseen = now, 0
         file = self._current(len(line), now)
-        # One write, so that lines stay whole; a short one means a full disk.
+        # One write, so that lines stay whole. A short one means a full disk.
         if os.write(file.fd, line) != len(line):
             raise OSError(28, "no space left")
         file.size += len(line)
         self._unseen += len(line)
 
     def _current(self, more: int, now: float) -> _File:
-        """Return the file to write to; a process that was forked starts its own."""
+        """Return the file to write to. A process that was forked starts its own."""
         file = self._file
         if file is not None and file.pid == os.getpid():
             full = file.size > 0 and file.size + more > self._max_bytes * _FILE_SHARE

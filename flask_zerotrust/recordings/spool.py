@@ -40,7 +40,7 @@ class _Batch:
 def read(folder: str | Path, *, source: str = "site", on_bad: OnBad | None = None) -> Iterator[Recording]:
     """Yield the visits that are recorded in a folder, label null, oldest first.
 
-    A visit is what one browser did between login and logout, without pauses of an hour or more; its pages
+    A visit is what one browser did between login and logout, without pauses of an hour or more. Its pages
     follow each other, those that were open side by side too. Times start with the first page's own. A
     mouse, a finger and a pen make a recording each. What the browser did not vouch for is left out, as
     it is when it is scored.
@@ -92,7 +92,7 @@ def _batch(line: bytes) -> _Batch:
 
 def _number(row: dict[str, Any], key: str, *, high: float) -> float:
     value = row[key]
-    # Compared before it is converted: no float holds a whole number of hundreds of digits; NaN is below
+    # Compared before it is converted: no float holds a whole number of hundreds of digits. NaN is below
     # and above nothing.
     if not 0 <= value <= high:
         raise ValueError(f"{key!r} must stay between 0 and {high:g}")

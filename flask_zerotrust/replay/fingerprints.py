@@ -110,7 +110,7 @@ def telling(strokes: Strokes, prints: Prints) -> Floats:
 def chance(prints: Complex, path_px: Floats) -> Floats:
     """Return the log of the distance in px at which a stroke finds a stranger by chance, shape (n,).
 
-    Straight strokes of one sweep are near to many others; long and winding ones to none.
+    Straight strokes of one sweep are near to many others. Long and winding ones to none.
     """
     first = prints[:, :1]
     level = prints * np.exp(-1j * np.angle(first))
@@ -135,12 +135,12 @@ def likeness(prints: Complex, path_px: Floats, stored: Complex) -> Floats:
     prints, path_px : ndarray, shapes (n, HARMONICS) and (n,)
         Of the strokes in question.
     stored : ndarray, shape (n, HARMONICS)
-        What each is compared with, in any scale; (n, k, HARMONICS) for k of them each.
+        What each is compared with, in any scale. (n, k, HARMONICS) for k of them each.
 
     Returns
     -------
     ndarray, shape (n,) or (n, k)
-        Natural logarithm; :data:`RARE` and above is rare among people.
+        Natural logarithm. :data:`RARE` and above is rare among people.
     """
     several = stored.reshape(len(prints), -1, HARMONICS)
     k = several.shape[1]

@@ -19,7 +19,7 @@ from flask_zerotrust.stores.base import Store
 LOG, VISITORS_LOG = "movement:2", "movement-visitors:2"
 #: The ring of visitors is smaller by this.
 VISITORS_SHARE = 4
-#: Strokes of one batch that are kept and looked up; the first.
+#: Strokes of one batch that are kept and looked up. The first.
 MOST_STROKES = 8
 # A person does not repeat a movement, but a page may send one twice.
 OWN_S = 60.0
@@ -28,8 +28,8 @@ OWN_S = 60.0
 WITHIN, CANDIDATES = 100.0, 8
 # What a stroke is remembered by, and candidates of the stroke of a batch that is looked up alone.
 HITS, SINGLES = 4, 3
-# How often what has grown too old is taken out of the index, as a share of the time that strokes are kept;
-# until then it is passed over.
+# How often what has grown too old is taken out of the index, as a share of the time that strokes are kept.
+# Until then it is passed over.
 SWEEP = 0.01
 # Pages are not told apart: places are moved by up to so many px, by what only the session's thread tells.
 _MOVED_PX = 65_536
@@ -56,7 +56,7 @@ Places = NDArray[np.intp]
 def rows_of(strokes: Strokes, *, thread: str, now: float) -> Rows:
     """Return the rows of the strokes of one batch, in time order, shape (m,).
 
-    ``now`` is in wall-clock seconds; the visit is a digest of the session's thread.
+    ``now`` is in wall-clock seconds. The visit is a digest of the session's thread.
     """
     m = min(len(strokes), MOST_STROKES)
     rows = np.zeros(m, ROW)
@@ -91,7 +91,7 @@ class ReplayMemory:
     store : Store
         Keeps the logs that all processes share.
     capacity : int
-        Strokes of users; the oldest go first.
+        Strokes of users. The oldest go first.
     keep_s : float
         Strokes older than this are forgotten.
     """
@@ -140,7 +140,7 @@ class Ring:
     log : str
         Name of the log.
     capacity : int
-        Strokes; the oldest go first.
+        Strokes. The oldest go first.
     keep_s : float
         Strokes older than this are forgotten.
     """
@@ -159,7 +159,7 @@ class Ring:
         # The place of the stroke before, and of the last one of every visit.
         self._before = np.full(capacity, -1, np.intp)
         self._last: dict[int, int] = {}
-        # Pairs by the place of the later stroke; single strokes behind them.
+        # Pairs by the place of the later stroke. Single strokes behind them.
         self._near = Nearest(2 * capacity, sketch.DIMENSIONS, sketch.learned().walls)
 
     def __len__(self) -> int:
@@ -176,7 +176,7 @@ class Ring:
             self._store.append(self._log, rows.tobytes(), keep=self._capacity, ttl_s=self._keep_s)
 
     def look_up(self, rows: Rows, *, now: float, before: Rows | None = None) -> list[tuple[Hit, ...]]:
-        """Return, for every stroke, the stored ones it is like, most alike first; a tuple each.
+        """Return, for every stroke, the stored ones it is like, most alike first. A tuple each.
 
         Strokes of the same visit count only once they are a minute old. Call it before :meth:`remember`.
 
@@ -187,7 +187,7 @@ class Ring:
         now : float
             Wall-clock seconds.
         before : ndarray of ROW, optional
-            The stroke before those, if any; otherwise the last one of the same visit in memory.
+            The stroke before those, if any. Otherwise the last one of the same visit in memory.
 
         Raises
         ------
@@ -242,7 +242,7 @@ class Ring:
     def _indexed(
         self, points: sketch.Points, number: Places, fresh: Places, *, behind: int = 0
     ) -> tuple[sketch.Points, Places]:
-        """Index the points of fresh strokes; return the others, and whose they are in the batch."""
+        """Index the points of fresh strokes. Return the others, and whose they are in the batch."""
         old = int(np.searchsorted(number, fresh.size))
         self._near.put(behind + fresh[number[:old]], points[:old])
         return points[old:], number[old:] - fresh.size

@@ -19,7 +19,7 @@ _ONES = np.ones(_FIRST, np.float32)
 
 
 class Nearest:
-    """Points by their place, which can be overwritten; so many places, so many dimensions.
+    """Points by their place, which can be overwritten. So many places, so many dimensions.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class Nearest:
         """Return which point is to be compared with which sorted ones."""
         where = self._where(asked)
         cell = np.minimum(where.astype(np.intp), self._last)
-        # The lower of the cell and its nearer neighbour; both are inside the grid.
+        # The lower of the cell and its nearer neighbour. Both are inside the grid.
         lower = np.minimum(np.maximum(cell - (where - cell < 0.5), 0), self._last - 1)
         # Along the last dimension two cells beside each other are one stretch.
         cells = ((lower @ self._strides)[:, None] + self._ways).ravel()

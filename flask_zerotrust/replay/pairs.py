@@ -1,6 +1,6 @@
 """Two strokes in a row, the way between them and their paces: how alike two such pairs are.
 
-A straight stroke is anybody's; how the next one lies to it, how large it is and how long it takes is not.
+A straight stroke is anybody's. How the next one lies to it, how large it is and how long it takes is not.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def belong(times_ms: Floats) -> NDArray[np.bool_]:
 def likeness(asked: Pairs, stored: Pairs) -> Floats:
     """Return how much nearer every pair is to a stored one than chance would have it, shape (n,).
 
-    The second is laid over the first, turned, scaled, mirrored, as one shape; the clock of either
+    The second is laid over the first, turned, scaled, mirrored, as one shape. The clock of either
     stroke may be moved and stretched a little.
     """
     one = _shape(asked)

@@ -37,7 +37,7 @@ class Scorer(Protocol):
     def together(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return m log-odds of a bot for sums of shape (m, session_features.WIDTH), finite and calibrated.
 
-        What all strokes of a session say together, with how they differ from one another; asked of
+        What all strokes of a session say together, with how they differ from one another. Asked of
         sessions with at least the policy's ``min_strokes``.
         """
 
@@ -126,7 +126,7 @@ def fold(
 ) -> Assessment:
     """Add what new strokes say, and what was seen of their browser, to the state of the session.
 
-    ``others`` holds what the strokes say for another person than the user, against the user; ``hits``
+    ``others`` holds what the strokes say for another person than the user, against the user. ``hits``
     the stored strokes that they are like. Of a batch that is not ``believed`` only what speaks for a
     bot, another person or a recording counts.
     """
@@ -161,7 +161,7 @@ def move(
 def follow(
     heard: Heard, state: risk.RiskState, *, scorer: Scorer, now: float, half_life_s: float
 ) -> list[risk.RiskState]:
-    """Return the states after each of new strokes; the last is that of :func:`move`."""
+    """Return the states after each of new strokes. The last is that of :func:`move`."""
     states = []
     for i, stroke in enumerate(heard.said):
         one = Heard((stroke,), heard.rows[i : i + 1])

@@ -28,7 +28,7 @@ OTHER_PRIOR_LOG_ODDS = -3.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How stroke scores become a level; fitted with the model and kept in its manifest.
+    """How stroke scores become a level. Fitted with the model and kept in its manifest.
 
     Attributes
     ----------
@@ -45,13 +45,13 @@ class Policy:
         The same for the whole session, after tempering. The first is the smaller one, so that
         good movement cannot buy off much bad movement.
     max_weight : float
-        Strokes' worth of evidence that a session can hold; more only refreshes it.
+        Strokes' worth of evidence that a session can hold. More only refreshes it.
     min_strokes : int
         Strokes without which nobody is *low*.
     together_share : float
         In [0, 1]: what the model of sessions weighs beside the sum of the strokes.
     settled_strokes : int
-        Strokes from which the evidence counts as settled; before, ``early_at`` is asked of it.
+        Strokes from which the evidence counts as settled. Before, ``early_at`` is asked of it.
     early_at : float
         Risk in (0, 1), at most ``unclear_at``, from which a session of few strokes is *unknown*: the
         less there is, the better it has to be.
@@ -97,7 +97,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskState:
-    """Evidence so far; what the store keeps of a session's movement.
+    """Evidence so far. What the store keeps of a session's movement.
 
     Attributes
     ----------
@@ -192,7 +192,7 @@ def decay(state: RiskState, *, now: float, half_life_s: float) -> RiskState:
 def update(
     state: RiskState, strokes: Sequence[float], *, now: float, half_life_s: float, policy: Policy
 ) -> RiskState:
-    """Add the log-odds of new strokes, in time order (positive: a bot; natural logarithm)."""
+    """Add the log-odds of new strokes, in time order (positive: a bot, natural logarithm)."""
     state = decay(state, now=now, half_life_s=half_life_s)
     if not strokes:
         return state
@@ -230,17 +230,17 @@ def value(state: RiskState, policy: Policy) -> float:
 
 
 def replay_value(state: RiskState) -> float:
-    """Return how likely a recording is, in [0, 1); 0 as long as nothing speaks for one."""
+    """Return how likely a recording is, in [0, 1). 0 as long as nothing speaks for one."""
     return _sigmoid(REPLAY_PRIOR_LOG_ODDS + state.replay.log_odds) - _sigmoid(REPLAY_PRIOR_LOG_ODDS)
 
 
 def is_replayed(state: RiskState) -> bool:
-    """Say whether there is enough evidence of a recording to require a factor; see :func:`is_other`."""
+    """Say whether there is enough evidence of a recording to require a factor. See :func:`is_other`."""
     return REPLAY_PRIOR_LOG_ODDS + state.replay.log_odds >= SURE_LOG_ODDS
 
 
 def other_value(state: RiskState) -> float:
-    """Return how likely another person is, in [0, 1); 0 as long as nothing speaks for one."""
+    """Return how likely another person is, in [0, 1). 0 as long as nothing speaks for one."""
     if state.identity.log_odds <= 0:
         return 0.0
     return _sigmoid(OTHER_PRIOR_LOG_ODDS + state.identity.log_odds) - _sigmoid(OTHER_PRIOR_LOG_ODDS)
@@ -265,7 +265,7 @@ def _sigmoid(log_odds: float) -> float:
 def level(state: RiskState, policy: Policy) -> Level:
     """Name the risk of a state that has been decayed to now.
 
-    Bad evidence counts from the first stroke; good evidence needs ``min_strokes`` of them, and has
+    Bad evidence counts from the first stroke. Good evidence needs ``min_strokes`` of them, and has
     to be good: movement that could be anybody's leaves the session unknown. Evidence of another person,
     or of a recording, makes a low session elevated, and any session high.
     """

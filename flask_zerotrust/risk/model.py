@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 SCHEMA = 3
 ARRAYS = "model.npz"
 DEFAULT = Path(__file__).parents[1] / "bundles" / "default"
-#: SHA-256 of the manifest that ships; the manifest in turn holds that of the arrays.
+#: SHA-256 of the manifest that ships. The manifest in turn holds that of the arrays.
 DEFAULT_SHA256 = "ff59d70c789c7f1aac0bea9510e3651ccfd8f0f6cdd08d8559f205bf52c00e0f"
 
 _AGAIN = "Train the model again with this version (python -m flask_zerotrust train)"
@@ -54,9 +54,9 @@ class Trees:
     Attributes
     ----------
     feature : ndarray of int64, shape (trees * (2**d - 1),)
-        Column that a node looks at; nodes of a tree in breadth-first order.
+        Column that a node looks at. Nodes of a tree in breadth-first order.
     threshold : ndarray of float64, same shape
-        At most this goes left; a filled-up node holds infinity.
+        At most this goes left. A filled-up node holds infinity.
     missing_left : ndarray of bool, same shape
         Where NaN goes.
     leaf : ndarray of float64, shape (trees * 2**d,)
@@ -97,9 +97,9 @@ class Trees:
         object.__setattr__(self, "_nodes", nodes)
 
     def raw(self, features: Floats) -> Floats:
-        """Return the raw scores of rows, shape (n,); equal to scikit-learn's to 1e-12.
+        """Return the raw scores of rows, shape (n,). Equal to scikit-learn's to 1e-12.
 
-        Every question of every tree is answered at once; the answers of a tree, as bits of a word, name
+        Every question of every tree is answered at once. The answers of a tree, as bits of a word, name
         the leaf that they lead to.
         """
         nodes = self._nodes
@@ -115,7 +115,7 @@ class Trees:
 
 
 class _Nodes(NamedTuple):
-    """All nodes of trees, 16 a tree; ``leaf_of`` is which leaf a word of answers leads to."""
+    """All nodes of trees, 16 a tree. ``leaf_of`` is which leaf a word of answers leads to."""
 
     feature: NDArray[np.int64]
     threshold: Floats
@@ -141,7 +141,7 @@ def _leaf_of(depth: int) -> NDArray[np.uint8]:
 
 
 #: What the trees weigh in the raw score. By families held out the networks alone are as good as with a
-#: quarter or half of trees; trees say nothing extreme of a row like none before (docs/models-compared.md).
+#: quarter or half of trees. Trees say nothing extreme of a row like none before (docs/models-compared.md).
 TREES_SHARE = 0.25
 #: Standard deviations beyond which a feature says no more: far outside is as good as the edge.
 FAR_SD = 5.0
@@ -156,7 +156,7 @@ class Networks:
     centre, spread : ndarray of float64, shape (k,)
         Mean and standard deviation of every feature.
     weights, offsets : tuple of ndarray of float64, shapes (networks, a, b) and (networks, 1, b)
-        Of every layer from the first; all but the last are followed by a rectifier, and the last has b = 1.
+        Of every layer from the first. All but the last are followed by a rectifier, and the last has b = 1.
     """
 
     centre: Floats
@@ -165,7 +165,7 @@ class Networks:
     offsets: tuple[Floats, ...]
 
     def raw(self, features: Floats) -> Floats:
-        """Return the raw scores of rows, shape (n,); equal to scikit-learn's to 1e-9."""
+        """Return the raw scores of rows, shape (n,). Equal to scikit-learn's to 1e-9."""
         rows: Floats = features - self.centre
         rows /= self.spread
         np.minimum(np.maximum(rows, -FAR_SD, out=rows), FAR_SD, out=rows)
@@ -185,7 +185,7 @@ class Calibration:
     Attributes
     ----------
     knots, log_odds_at : ndarray of float64, shape (m,)
-        Raw scores, ascending, and the ratios they stand for; linear between, constant outside.
+        Raw scores, ascending, and the ratios they stand for. Linear between, constant outside.
     """
 
     knots: Floats
@@ -262,7 +262,7 @@ def load_bundle(path: str | Path | None = None, sha256: str | None = None) -> Bu
     Parameters
     ----------
     path : str or Path, optional
-        Folder of the bundle; the one that ships by default.
+        Folder of the bundle. The one that ships by default.
     sha256 : str, optional
         What the manifest must hash to. The bundle that ships is always checked.
 

@@ -2,7 +2,7 @@
 
 A page's own clock is the client's word. But one hand moves one mouse, so all batches of a session
 together cannot cover more time than has passed on the server since the first of them. Those that do
-were made up, or recorded elsewhere; what they say for a person is not counted, what they say against
+were made up, or recorded elsewhere. What they say for a person is not counted, what they say against
 is. Slower than real time is always possible: a laptop sleeps.
 """
 

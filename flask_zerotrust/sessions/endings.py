@@ -91,7 +91,7 @@ class Endings:
 
 
 def epoch_of(raw: bytes | None) -> str:
-    """Return the epoch of everybody that a row names; empty while there was never another one."""
+    """Return the epoch of everybody that a row names. Empty while there was never another one."""
     return (raw or b"").decode()
 
 

@@ -75,7 +75,7 @@ _Event = TypeVar("_Event", Grant, Proof)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """The store's record of one session; every change makes ``version`` one higher.
+    """The store's record of one session. Every change makes ``version`` one higher.
 
     ``suspect`` says that the session was elevated or high at least once since its last step-up,
     ``noted`` how much of that the user's ledger knows (0 nothing, 1 suspect, 2 latched). ``gone``
@@ -119,7 +119,7 @@ class Record:
         )
 
     def aged(self, *, now: float) -> Record:
-        """Return the record with the ages of its grant and proof; one of the future is dropped."""
+        """Return the record with the ages of its grant and proof. One of the future is dropped."""
         return replace(self, grant=_aged(self.grant, now), proof=_aged(self.proof, now))
 
     def dump(self) -> bytes:
@@ -150,7 +150,7 @@ class Record:
     @classmethod
     @lru_cache(_KNOWN)
     def load(cls, raw: bytes) -> Record:
-        """Read what :meth:`dump` wrote; a record never changes, so what was read is kept.
+        """Read what :meth:`dump` wrote. A record never changes, so what was read is kept.
 
         Raises
         ------
@@ -249,7 +249,7 @@ class Ledger:
 
     @classmethod
     def load(cls, raw: bytes | None) -> Ledger:
-        """Read what :meth:`dump` wrote; an empty one where nothing was.
+        """Read what :meth:`dump` wrote. An empty one where nothing was.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The one session key and the store record behind it; works on any MutableMapping.
+"""The one session key and the store record behind it. Works on any MutableMapping.
 
 The session holds ids only. The record in the store decides.
 """
@@ -47,7 +47,7 @@ class Entry:
     """Ids that the signed session holds, under 300 bytes encoded. They say nothing of the risk.
 
     ``id`` names the store record and changes at login, logout and step-up. ``thread`` ties
-    pending challenges to this browser; it changes at login and logout and before a first factor
+    pending challenges to this browser. It changes at login and logout and before a first factor
     is made, but not at a step-up, so that a second tab's parked form survives the first tab's.
     ``user_tag`` is a digest of the user id, and ``pair`` one of the browser's pair cookie. ``at`` says when
     the app last wrote the session of a visitor, in wall-clock seconds: no login in it is younger.
@@ -69,7 +69,7 @@ class Entry:
 
     @classmethod
     def from_session(cls, data: Any) -> Entry | None:
-        """Read the session's entry; None where there is none or it is not ours."""
+        """Read the session's entry. None where there is none or it is not ours."""
         try:
             return cls(data["id"], data["c"], data["u"], data["p"], data.get("t"), data.get("e", ""))
         except (TypeError, KeyError):
@@ -138,7 +138,7 @@ class Sessions:
         return fresh
 
     def part(self, session: MutableMapping[str, Any], user: str | None, *, pair: str = "") -> Entry:
-        """Give this session an id and a thread that no copy of its cookie has; its record goes along."""
+        """Give this session an id and a thread that no copy of its cookie has. Its record goes along."""
         found = self.start(session, user, pair=pair)
         fresh = replace(found, id=_new_id(), thread=_new_id(), epoch=self._epoch(user))
         self._move(found.id, fresh, user=user, keep=True)
@@ -236,7 +236,7 @@ class Sessions:
                 self._bury(session_id)
 
     def change(self, entry: Entry, user: str | None, make: Callable[[Record], Record]) -> Record | None:
-        """Apply a change to a session's record, atomically; a missing one starts with the user's ledger.
+        """Apply a change to a session's record, atomically. A missing one starts with the user's ledger.
 
         Returns None, and changes nothing, where the id was rotated away.
 
@@ -347,7 +347,7 @@ class Sessions:
         return [(session_id, self._as_now(record)) for session_id, record in found if not record.gone]
 
     def revoke(self, session_id: str, *, latches: bool) -> None:
-        """End a session's grant; with ``latches`` also its latch, and the evidence behind it."""
+        """End a session's grant. With ``latches`` also its latch, and the evidence behind it."""
 
         def step(record: Record) -> Record:
             ended = replace(record, grant=None, proof=None)
@@ -430,7 +430,7 @@ class Sessions:
         return record.trusted_in(self.endings.epoch())
 
     def _note(self, session_id: str, record: Record) -> Record:
-        """Bring the user's ledger up to what the record says; call it before storing the record.
+        """Bring the user's ledger up to what the record says. Call it before storing the record.
 
         Safe to repeat after a lost race: one session is one latch and one strike.
         """
@@ -490,7 +490,7 @@ class Sessions:
             self.note_login(fresh, user, at=at)
 
     def _move(self, old_id: str, fresh: Entry, *, user: str | None, keep: bool) -> None:
-        """Bury the old id's record; where it is to be kept, it goes on under the new one."""
+        """Bury the old id's record. Where it is to be kept, it goes on under the new one."""
         before = self._bury(old_id)
         if not keep or before is None:
             return

@@ -52,7 +52,7 @@ class Tokens(URLSafeTimedSerializer):
 
 
 def serializer(secrets: list[str | bytes], salt: str, clock: Callable[[], float]) -> Tokens:
-    """Return what signs and stamps tokens for one purpose; the first secret signs, all are accepted."""
+    """Return what signs and stamps tokens for one purpose. The first secret signs, all are accepted."""
     # itsdangerous signs with the last key of a list and accepts them all.
-    # Its types want text or bytes throughout; Flask allows both, and so does its code.
+    # Its types want text or bytes throughout. Flask allows both, and so does its code.
     return Tokens(secrets[::-1], salt=salt, clock=clock)

@@ -175,7 +175,7 @@ def gaussian_process(rng: Rng) -> Maker:
 
 
 def speed_table(rng: Rng) -> Maker:
-    """Speeds drawn from a histogram or a Markov chain, on any simple way; or hops of drawn length."""
+    """Speeds drawn from a histogram or a Markov chain, on any simple way. Or hops of drawn length."""
     if rng.random() < 0.4:
         return walks.hops(rng)
     return recipe(
@@ -294,14 +294,14 @@ def families() -> tuple[str, ...]:
 
 
 def lineage(name: str) -> str:
-    """Return the family as whose kin a family is held out; any other name is its own."""
+    """Return the family as whose kin a family is held out. Any other name is its own."""
     return SIBLINGS.get(name, name)
 
 
 def bots(
     n: int, *, rng: Rng, families: Sequence[str] | None = None, strokes: int | None = None
 ) -> Iterator[Recording]:
-    """Yield n visits labelled *bot*, dealt over the families in turn; ``source`` names the family.
+    """Yield n visits labelled *bot*, dealt over the families in turn. ``source`` names the family.
 
     Raises
     ------

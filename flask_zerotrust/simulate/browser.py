@@ -1,6 +1,6 @@
 """The simulated browser: what any page would have seen of a movement, whoever made it.
 
-People were recorded through sensors, screens and clocks that generators never met; whatever tells the
+People were recorded through sensors, screens and clocks that generators never met. Whatever tells the
 two apart natively is mostly that. So both go through the same two steps: a common base (the plain
 60 Hz, whole-pixel recording that most people's data is), then a device drawn at random.
 """
@@ -25,7 +25,7 @@ _DENSE_MS = 12.0
 # Longer waits are no sampling interval but rest, in ms (the pause that ends a stroke).
 _REST_MS = 150.0
 # The pointer rests between two reports further apart than this many usual ones, and at least so long
-# (three frames), in ms; it moved only in the last of them.
+# (three frames), in ms. It moved only in the last of them.
 _HELD_STEPS = 2.5
 _HELD_MS = 45.0
 
@@ -43,23 +43,23 @@ class Device:
     coalesced : bool
         The page reads every report between two frames.
     fractional : bool
-        Positions keep the fraction that zoom gives them; otherwise whole CSS px.
+        Positions keep the fraction that zoom gives them. Otherwise whole CSS px.
     zoom : float
         Device px per CSS px.
     timer_ms : float
         Step of the browser's clock.
     frame_stamps : bool
-        Moves carry the time of their frame; otherwise that of the mouse's last report in it.
+        Moves carry the time of their frame. Otherwise that of the mouse's last report in it.
     dropped : float
         Share of moves that never arrive.
     speed : float
         Pointer speed: factor on every distance, viewport included.
     base_ms : float
-        Step of the common base; above the usual 17 the visitor sits behind a slow remote desktop.
+        Step of the common base. Above the usual 17 the visitor sits behind a slow remote desktop.
     smooth : bool
         Between two reports of the base the pointer follows a cubic, not a straight line.
     rough : Rough
-        What else is bad about the capture; nothing, unless drawn by :meth:`draw_rough`.
+        What else is bad about the capture. Nothing, unless drawn by :meth:`draw_rough`.
     """
 
     refresh_hz: float = 60.0
@@ -77,7 +77,7 @@ class Device:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Device:
-        """Draw one of the devices that visit web pages; the shares are rough and wide on purpose."""
+        """Draw one of the devices that visit web pages. The shares are rough and wide on purpose."""
         return cls(
             # 50, 75 and 100 Hz beat hardest against a mouse of 125 Hz: every fourth step is a double one.
             refresh_hz=_pick(rng, {60.0: 8, 50.0: 1, 75.0: 2, 100.0: 4, 120.0: 2, 144.0: 2}),
@@ -119,9 +119,9 @@ class Device:
 
 
 def render(recording: Recording, *, rng: np.random.Generator, device: Device | None = None) -> Recording:
-    """Return the recording as a browser would have captured it; a device is drawn unless given.
+    """Return the recording as a browser would have captured it. A device is drawn unless given.
 
-    Order, times and kinds of presses, wheel and keys stay (to the clock's step); moves are new.
+    Order, times and kinds of presses, wheel and keys stay (to the clock's step). Moves are new.
     """
     device = Device.draw(rng) if device is None else device
     letters = _letters(recording.type)
@@ -151,7 +151,7 @@ def record(recording: Recording, *, rng: np.random.Generator) -> Recording:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Path:
-    """Where the pointer was: times strictly ascending; ``left``: outside the window from then on."""
+    """Where the pointer was: times strictly ascending. ``left``: outside the window from then on."""
 
     t: Floats
     x: Floats
@@ -204,7 +204,7 @@ def _framed(
     """Return when a mouse and then a screen would have reported these moves.
 
     A frame shows the mouse's last report before it, so the step of the mouse beats with that of the
-    screen; people's data is full of that beat and generated paths must have it too.
+    screen. People's data is full of that beat and generated paths must have it too.
     """
     sensor_ms = 1_000.0 / _pick(rng, {125.0: 3, 250.0: 1, 500.0: 1, 1_000.0: 1})
     seen = t[move]
@@ -341,7 +341,7 @@ def _clock(t: Floats, device: Device) -> Floats:
 def _merged(
     recording: Recording, letters: NDArray[np.uint8], knots: _Path, moves: Floats, device: Device
 ) -> Recording:
-    """Join the new moves and the old other events; the pointer has arrived when a button moves."""
+    """Join the new moves and the old other events. The pointer has arrived when a button moves."""
     other = np.flatnonzero(letters != ord("m"))
     t_other = recording.t[other]
     x, y = _at(knots, t_other, device)

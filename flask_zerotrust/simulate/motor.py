@@ -14,7 +14,7 @@ from flask_zerotrust.simulate.shapes import Floats
 #: A simulated way, shape (n, 2) in px, to what the program emits of it, shape (3, m).
 Finish = Callable[[Floats, Reach, np.random.Generator], Floats]
 
-# Step of the models in s; what a program emits is sampled from it.
+# Step of the models in s. What a program emits is sampled from it.
 _DT_S = 0.004
 _MAX_STEPS = 700
 # Near enough to the target to stop, in px, and slow enough, in px/s.
@@ -26,7 +26,7 @@ _SHORTEST_S, _LONGEST_S = 0.08, 2.4
 def follow(rng: np.random.Generator) -> Maker:
     """The pointer goes a share of what is left in every tick, through one to three such filters.
 
-    Source: exponential smoothing, the "lerp" of games and animation; perhaps of an aim that glides.
+    Source: exponential smoothing, the "lerp" of games and animation. Perhaps of an aim that glides.
     """
     tau_s, order = log_uniform(rng, 0.02, 0.25), int(rng.integers(1, 4))
     glide, wobble = float(rng.choice([0.0, rng.uniform(0.1, 0.9)])), log_uniform(rng, 0.005, 0.3)
@@ -296,7 +296,7 @@ def _regulator(a: Floats, b: Floats, steps: int, effort: float) -> Floats:
 
 
 def _joints(place: Floats, upper: float, fore: float) -> Floats:
-    """Return the angles of shoulder and elbow that bring the hand to a place; as near as it reaches."""
+    """Return the angles of shoulder and elbow that bring the hand to a place. As near as it reaches."""
     far = float(np.clip(np.hypot(*place), abs(upper - fore) + 1.0, upper + fore - 1.0))
     elbow = math.acos((far * far - upper * upper - fore * fore) / (2.0 * upper * fore))
     inner = math.atan2(fore * math.sin(elbow), upper + fore * math.cos(elbow))

@@ -1,4 +1,4 @@
-"""Simulated people: for demos, tests, and to train a model further; no model is made of them alone.
+"""Simulated people: for demos, tests, and to train a model further. No model is made of them alone.
 
 Strokes follow the sigma-lognormal model (Plamondon, 1995; Plamondon & Djioua, 2006): a reach is a sum
 of overlapping log-normal impulses, here a first one that lands near the target and corrections.

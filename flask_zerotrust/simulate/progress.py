@@ -9,7 +9,7 @@ import numpy as np
 
 from flask_zerotrust.simulate.shapes import Floats, gradient_noise
 
-#: Draws one reach: progress from 0 to 1 at u in [0, 1]; may leave [0, 1] on the way (back, elastic).
+#: Draws one reach: progress from 0 to 1 at u in [0, 1]. May leave [0, 1] on the way (back, elastic).
 Progress = Callable[[Floats, np.random.Generator], Floats]
 #: Draws what a program's reaches have in common.
 ProgressFamily = Callable[[np.random.Generator], Progress]

@@ -27,7 +27,7 @@ class Reach:
         return float(np.hypot(self.end[0] - self.start[0], self.end[1] - self.start[1]))
 
 
-#: What a program makes of a reach: times in ms from 0, x and y in px; shape (3, n), n >= 1.
+#: What a program makes of a reach: times in ms from 0, x and y in px. Shape (3, n), n >= 1.
 Maker = Callable[[Reach, np.random.Generator], Floats]
 #: How long a program takes for a reach, in ms.
 Timing = Callable[[Reach, np.random.Generator], float]
@@ -81,7 +81,7 @@ class Recipe:
     """A program that bends a way, walks it by a clock and shakes a little: one Maker.
 
     ``overshoot`` is the share of reaches that go past the target (or stop short of it) by about
-    ``miss`` of the distance and come back; ``lands`` says that the last point is the target itself.
+    ``miss`` of the distance and come back. ``lands`` says that the last point is the target itself.
     """
 
     shape: Shape
@@ -143,7 +143,7 @@ def recipe(
     timing: Callable[[np.random.Generator], Timing] = any_timing,
     overshoot: float | None = None,
 ) -> Recipe:
-    """Draw one program from the parts that its family knows; everything it is made of varies."""
+    """Draw one program from the parts that its family knows. Everything it is made of varies."""
     return Recipe(
         shape=shapes[int(rng.integers(len(shapes)))](rng),
         progress=progress[int(rng.integers(len(progress)))](rng),

@@ -25,7 +25,7 @@ _MOST_GAIN = 2.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rough:
-    """Conditions of capture that are bad; the default is none.
+    """Conditions of capture that are bad. The default is none.
 
     Attributes
     ----------
@@ -33,11 +33,11 @@ class Rough:
         Median, and standard deviation of the log, of the waits between two deliveries: moves in
         between are held back, and carry the time at which they were given. 0 ms: no wait.
     lumped : bool
-        All moves of a wait arrive, at once; otherwise only the last.
+        All moves of a wait arrive, at once. Otherwise only the last.
     busy : float
         Share of the time in which moves are held back at all.
     lattice_px : tuple of float
-        Places in x and in y are multiples of this; 0 leaves them.
+        Places in x and in y are multiples of this. 0 leaves them.
     accel : float
         Exponent of pointer acceleration: a step at twice the usual speed is ``2 ** accel`` times as long.
     stretch : float
@@ -110,7 +110,7 @@ def delivered(
 
 
 def on_lattice(values: Floats, px: float) -> Floats:
-    """Return places on multiples of ``px``; 0 leaves them."""
+    """Return places on multiples of ``px``. 0 leaves them."""
     if px <= 0:
         return values
     near: Floats = np.floor(values / px + 0.5) * px

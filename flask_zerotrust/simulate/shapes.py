@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-#: Draws one reach: shape (2, POINTS), along and across; starts at (0, 0) and ends at (1, 0).
+#: Draws one reach: shape (2, POINTS), along and across. Starts at (0, 0) and ends at (1, 0).
 Shape = Callable[[np.random.Generator], Floats]
 #: Draws what a program's reaches have in common.
 ShapeFamily = Callable[[np.random.Generator], Shape]

@@ -21,7 +21,7 @@ Milliseconds = Callable[[np.random.Generator], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """What the reaches of one visit have in common; ``pause``, ``before_press`` and ``dwell`` in ms."""
+    """What the reaches of one visit have in common. ``pause``, ``before_press`` and ``dwell`` in ms."""
 
     viewport: tuple[int, int]
     strokes: int
@@ -115,7 +115,7 @@ def _wait(rng: np.random.Generator, low: float, high: float) -> Milliseconds:
 
 
 def _next_reach(here: tuple[float, float], habits: Habits, rng: np.random.Generator) -> Reach:
-    """Pick the next target: anywhere, one of a few spots, or nearby; at least 30 px away if it can be."""
+    """Pick the next target: anywhere, one of a few spots, or nearby. At least 30 px away if it can be."""
     width_px = habits.width_px(rng)
     best = here
     for _ in range(6):

@@ -62,7 +62,7 @@ def wind(rng: np.random.Generator) -> Maker:
 
 
 def controlled(rng: np.random.Generator) -> Maker:
-    """A PD or PID controller pushes a mass with friction; its force and its eyes are noisy.
+    """A PD or PID controller pushes a mass with friction. Its force and its eyes are noisy.
 
     Source: the textbook law (Åström & Murray, "Feedback Systems", 2008, ch. 10), damping from
     sluggish to overshooting.
@@ -204,7 +204,7 @@ def _emitted(
     emission: Emission,
     rng: np.random.Generator,
 ) -> Floats:
-    """Sample a simulated walk at the moments at which the program emits; it ends on the target."""
+    """Sample a simulated walk at the moments at which the program emits. It ends on the target."""
     way = np.array([*points, reach.end])
     own = np.arange(len(way)) * tick_ms
     t = emission(float(own[-1]), reach.distance_px, rng)

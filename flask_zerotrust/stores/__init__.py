@@ -26,7 +26,7 @@ def from_url(
     ----------
     url : str
         ``sqlite:///FILE`` (a relative file lives in the instance folder, which is made when it is
-        missing; four slashes for an absolute one), ``redis://HOST:PORT/DB``, ``rediss://`` (the same
+        missing, four slashes for an absolute one), ``redis://HOST:PORT/DB``, ``rediss://`` (the same
         over TLS), ``unix:///SOCKET``, or ``memory://``. A Redis is not connected to until it is used.
     instance_path : path
         The app's instance folder.

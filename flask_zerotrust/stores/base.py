@@ -14,16 +14,16 @@ MAX_RACES = 50
 
 
 class Store(Protocol):
-    """Keys to bytes that expire; safe under threads and, where the backend is shared, processes.
+    """Keys to bytes that expire. Safe under threads and, where the backend is shared, processes.
 
     A row that has outlived its ``ttl_s`` is gone for every method, whether or not it has been swept
     yet. A write sets value, life and owner afresh. Counters, claims and values share one set of
-    keys; logs have their own. All methods raise :class:`~flask_zerotrust.errors.StoreError` when the
+    keys. Logs have their own. All methods raise :class:`~flask_zerotrust.errors.StoreError` when the
     backend fails.
     """
 
     def get(self, key: str) -> bytes | None:
-        """Return the value; of a counter its decimal digits; None when there is none."""
+        """Return the value. Of a counter its decimal digits. None when there is none."""
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return what :meth:`get` returns for each key, in one round trip."""
@@ -32,13 +32,13 @@ class Store(Protocol):
         """Write the value, whatever was there. ``owner`` is who it is about."""
 
     def delete(self, key: str) -> None:
-        """Forget the key; nothing happens when there is none."""
+        """Forget the key. Nothing happens when there is none."""
 
     def erase(self, *keys: str) -> None:
         """Forget keys so that nothing of them is left in the backend's own files either."""
 
     def increment(self, key: str, *, ttl_s: float) -> int:
-        """Add one and return the sum; the first of a series (1) sets its time to live."""
+        """Add one and return the sum. The first of a series (1) sets its time to live."""
 
     def claim(self, key: str, *, ttl_s: float) -> bool:
         """Return True to exactly one caller until the claim expires."""
@@ -46,10 +46,10 @@ class Store(Protocol):
     def swap(
         self, key: str, *, old: bytes | None, new: bytes, ttl_s: float, owner: str | None = None
     ) -> bool:
-        """Write ``new`` only where the value is still ``old`` (None: no row); say whether it was."""
+        """Write ``new`` only where the value is still ``old`` (None: no row). Say whether it was."""
 
     def keys(self, prefix: str) -> list[str]:
-        """Return the keys that begin so, sorted; of values, not of logs. For commands, not for requests."""
+        """Return the keys that begin so, sorted. Of values, not of logs. For commands, not for requests."""
 
     def owned(self, owner: str) -> list[str]:
         """Return the keys about this owner, sorted."""
@@ -70,7 +70,7 @@ class Store(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of files and connections; the store opens them again when it is used again."""
+        """Let go of files and connections. The store opens them again when it is used again."""
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def rekey(
     is_newest : callable
         Says of a value whether it is under the newest key.
     read : callable
-        Reads one, by the rest of its key and its value; a StoreError says that no key opens it.
+        Reads one, by the rest of its key and its value. A StoreError says that no key opens it.
     again : callable
         Encrypts such a one anew.
 
@@ -153,7 +153,7 @@ def update(
 ) -> bytes:
     """Apply ``change`` to the value of a key, losing no other writer's change, and return the result.
 
-    ``change`` is called again after each lost race, so it must have no effects; what it raises
+    ``change`` is called again after each lost race, so it must have no effects. What it raises
     leaves the row as it was.
     """
     for _ in range(MAX_RACES):

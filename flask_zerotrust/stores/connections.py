@@ -24,7 +24,7 @@ _Idle = deque[tuple[int, sqlite3.Connection]]
 
 
 class Connections:
-    """Connections to one file; each is used by one thread at a time, in the process that opened it.
+    """Connections to one file. Each is used by one thread at a time, in the process that opened it.
 
     There are never more than threads at work at once, and a thread that ends leaves none behind
     (the development server starts one a request). No lock is held, so none can be inherited locked.
@@ -47,7 +47,7 @@ class Connections:
             self.give(connection)
 
     def take(self) -> sqlite3.Connection:
-        """Return a connection, to be given back; :meth:`borrow` does both.
+        """Return a connection, to be given back. :meth:`borrow` does both.
 
         Raises
         ------
@@ -119,7 +119,7 @@ def _prepare(connection: sqlite3.Connection, tables: str, layout: int) -> None:
 
 
 def _identity(file: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another of the same name; None where there is none."""
+    """Return what tells a file from another of the same name. None where there is none."""
     try:
         found = os.stat(file)
     except OSError:

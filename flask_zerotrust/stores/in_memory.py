@@ -22,7 +22,7 @@ class _Row:
 
 
 class MemoryStore:
-    """Rows in a dict behind one lock; every worker process has its own.
+    """Rows in a dict behind one lock. Every worker process has its own.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class MemoryStore:
         self._writes = 0
 
     def get(self, key: str) -> bytes | None:
-        """Return the value; of a counter its decimal digits; None when there is none."""
+        """Return the value. Of a counter its decimal digits. None when there is none."""
         with self._lock:
             row = self._live(key)
         return None if row is None else _as_bytes(row.value)
@@ -53,17 +53,17 @@ class MemoryStore:
             self._write(key, _Row(value, self._clock() + ttl_s, owner))
 
     def delete(self, key: str) -> None:
-        """Forget the key; nothing happens when there is none."""
+        """Forget the key. Nothing happens when there is none."""
         with self._lock:
             self._rows.pop(key, None)
 
     def erase(self, *keys: str) -> None:
-        """Forget keys; there is no file that they could be left in."""
+        """Forget keys. There is no file that they could be left in."""
         for key in keys:
             self.delete(key)
 
     def increment(self, key: str, *, ttl_s: float) -> int:
-        """Add one and return the sum; the first of a series (1) sets its time to live."""
+        """Add one and return the sum. The first of a series (1) sets its time to live."""
         with self._lock:
             row = self._live(key) or _Row(0, self._clock() + ttl_s)
             if not isinstance(row.value, int):
@@ -79,7 +79,7 @@ class MemoryStore:
     def swap(
         self, key: str, *, old: bytes | None, new: bytes, ttl_s: float, owner: str | None = None
     ) -> bool:
-        """Write ``new`` only where the value is still ``old`` (None: no row); say whether it was."""
+        """Write ``new`` only where the value is still ``old`` (None: no row). Say whether it was."""
         with self._lock:
             row = self._live(key)
             if (None if row is None else row.value) != old:

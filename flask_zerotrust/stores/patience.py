@@ -12,7 +12,7 @@ MISSES = 3
 class Patience:
     """What a process remembers of a server's silence.
 
-    After some missed answers in a row nobody asks for as long as one waits for an answer; then one
+    After some missed answers in a row nobody asks for as long as one waits for an answer. Then one
     thread asks for all. No lock is held: a race costs one more thread its wait.
 
     Parameters
@@ -30,7 +30,7 @@ class Patience:
         self._until = 0.0
 
     def may_ask(self) -> bool:
-        """Say whether to ask now; where nobody did for a while, the first who may is to try."""
+        """Say whether to ask now. Where nobody did for a while, the first who may is to try."""
         if self._missed < MISSES:
             return True
         now = self._clock()

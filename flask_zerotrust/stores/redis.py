@@ -82,7 +82,7 @@ class RedisStore:
     Parameters
     ----------
     target : Target
-        Where it is; :meth:`from_url` reads it from a URL.
+        Where it is. :meth:`from_url` reads it from a URL.
     """
 
     def __init__(self, target: Target) -> None:
@@ -107,7 +107,7 @@ class RedisStore:
         return cls(parse(url))
 
     def get(self, key: str) -> bytes | None:
-        """Return the value; of a counter its decimal digits; None when there is none."""
+        """Return the value. Of a counter its decimal digits. None when there is none."""
         with self._failing():
             raw: bytes | None = self._redis.get(self._rows + key)
         return None if raw is None else _value(raw)
@@ -123,7 +123,7 @@ class RedisStore:
         self._run(self._put, self._rows + key, key, value, _ms(ttl_s), *_given(owner))
 
     def delete(self, key: str) -> None:
-        """Forget the key; nothing happens when there is none."""
+        """Forget the key. Nothing happens when there is none."""
         self._run(self._delete, self._rows + key, key)
 
     def erase(self, *keys: str) -> None:
@@ -146,7 +146,7 @@ class RedisStore:
             ) from error
 
     def increment(self, key: str, *, ttl_s: float) -> int:
-        """Add one and return the sum; the first of a series (1) sets its time to live."""
+        """Add one and return the sum. The first of a series (1) sets its time to live."""
         total = int(self._run(self._increment, self._rows + key, _ms(ttl_s)))
         if total == 0:
             raise StoreError("A key that holds a value was counted. Give the counter its own key.")
@@ -160,7 +160,7 @@ class RedisStore:
     def swap(
         self, key: str, *, old: bytes | None, new: bytes, ttl_s: float, owner: str | None = None
     ) -> bool:
-        """Write ``new`` only where the value is still ``old`` (None: no row); say whether it was."""
+        """Write ``new`` only where the value is still ``old`` (None: no row). Say whether it was."""
         wanted = ("new", b"") if old is None else ("old", old)
         said = (key, new, _ms(ttl_s), *wanted, *_given(owner))
         return bool(self._run(self._swap, self._rows + key, *said))
@@ -199,7 +199,7 @@ class RedisStore:
             position = page[-1][0]
 
     def close(self) -> None:
-        """Let go of the connections; the store opens others when it is used again."""
+        """Let go of the connections. The store opens others when it is used again."""
         self._pool.disconnect()
 
     def health(self) -> Health:
@@ -289,7 +289,7 @@ class RedisStore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How a Redis is set up; ``now`` is its clock's, in seconds since the epoch."""
+    """How a Redis is set up. ``now`` is its clock's, in seconds since the epoch."""
 
     version: str
     replica: bool
@@ -355,7 +355,7 @@ def _given(owner: str | None) -> tuple[str, ...]:
 
 
 def _ms(ttl_s: float) -> int:
-    """Return a time to live as Redis takes it; none at all is the shortest there is."""
+    """Return a time to live as Redis takes it. None at all is the shortest there is."""
     return max(1, round(ttl_s * 1_000))
 
 

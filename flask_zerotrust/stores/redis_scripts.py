@@ -71,7 +71,7 @@ redis.call('DEL', KEYS[1])
 """
 )
 
-# ARGV: sets, ttl_ms; 0 where the key holds a value
+# ARGV: sets, ttl_ms. 0 where the key holds a value
 INCREMENT = """
 local raw = redis.call('GET', KEYS[1])
 if raw and string.sub(raw, 1, 1) == '=' then return 0 end

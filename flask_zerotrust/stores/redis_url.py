@@ -1,4 +1,4 @@
-"""What the URL of a Redis says, as platforms hand it out, too; knows no client library."""
+"""What the URL of a Redis says, as platforms hand it out, too. Knows no client library."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCHEMES = (
 #: What every key begins with, unless the URL names a prefix.
 PREFIX = "zerotrust:"
 # A command takes 0.2 ms over a local network (203 us measured over TCP), so this is
-# a server that is stuck; a person waits for a page no longer, and the answer is 503.
+# a server that is stuck. A person waits for a page no longer, and the answer is 503.
 TIMEOUT_S = 2.0
 
 _TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
@@ -78,7 +78,7 @@ class Target:
 
     @property
     def hosts(self) -> list[str]:
-        """Return the names of the machines; none for a socket."""
+        """Return the names of the machines. None for a socket."""
         named = [host for host, _ in self.place.get("sentinels", ())]
         return named or [host for host in (self.place.get("host"),) if host is not None]
 
@@ -89,7 +89,7 @@ class Target:
 
 
 def parse(url: str) -> Target:
-    """Return what a URL says; a password is never part of a message.
+    """Return what a URL says. A password is never part of a message.
 
     Raises
     ------

@@ -76,7 +76,7 @@ class SQLiteStore:
     Parameters
     ----------
     file : path
-        The database; its folder must be there and be writable.
+        The database. Its folder must be there and be writable.
     clock : callable
         Seconds since the epoch.
 
@@ -102,7 +102,7 @@ class SQLiteStore:
             raise self._failed(error) from error
 
     def get(self, key: str) -> bytes | None:
-        """Return the value; of a counter its decimal digits; None when there is none."""
+        """Return the value. Of a counter its decimal digits. None when there is none."""
         found = self._run("SELECT value FROM rows WHERE key = :key AND expires_at > :now", key=key)
         return _as_bytes(found[0][0]) if found else None
 
@@ -120,7 +120,7 @@ class SQLiteStore:
         self._write(_PUT, ttl_s, key=key, value=value, owner=owner)
 
     def delete(self, key: str) -> None:
-        """Forget the key; nothing happens when there is none."""
+        """Forget the key. Nothing happens when there is none."""
         self._run("DELETE FROM rows WHERE key = :key", key=key)
 
     def erase(self, *keys: str) -> None:
@@ -143,7 +143,7 @@ class SQLiteStore:
         )
 
     def increment(self, key: str, *, ttl_s: float) -> int:
-        """Add one and return the sum; the first of a series (1) sets its time to live."""
+        """Add one and return the sum. The first of a series (1) sets its time to live."""
         found = self._write(_INCREMENT, ttl_s, key=key)
         if not found:
             raise StoreError("A key that holds a value was counted. Give the counter its own key.")
@@ -156,7 +156,7 @@ class SQLiteStore:
     def swap(
         self, key: str, *, old: bytes | None, new: bytes, ttl_s: float, owner: str | None = None
     ) -> bool:
-        """Write ``new`` only where the value is still ``old`` (None: no row); say whether it was."""
+        """Write ``new`` only where the value is still ``old`` (None: no row). Say whether it was."""
         if old is None:
             return bool(self._write(_PUT_NEW, ttl_s, key=key, value=new, owner=owner))
         return bool(self._write(_SWAP, ttl_s, key=key, old=old, value=new, owner=owner))
@@ -202,7 +202,7 @@ class SQLiteStore:
         return [(number, entry) for number, entry in self._run(query, log=log, position=position)]
 
     def close(self) -> None:
-        """Let go of the file; the store opens it again when it is used again."""
+        """Let go of the file. The store opens it again when it is used again."""
         self._connections.close()
 
     def _write(self, statement: str, ttl_s: float, **values: Any) -> list[Any]:

@@ -1,7 +1,7 @@
 """Kit for the tests of apps that use the extension: step-ups, risks, codes and movement on demand.
 
 Everything takes the app's own test client and refuses to work unless the app is ``TESTING``. Serving
-never imports this package; it needs no more than serving does.
+never imports this package. It needs no more than serving does.
 """
 
 from flask_zerotrust.recordings.files import Recording

@@ -56,7 +56,7 @@ def inside(client: FlaskClient, do: Callable[[AppState], Found]) -> Found:
 
 
 def _outcome(do: Callable[[AppState], Found], state: AppState) -> Callable[[], Found]:
-    """Do it now; return what gives the result, or raises the error, outside of the app's handlers."""
+    """Do it now. Return what gives the result, or raises the error, outside of the app's handlers."""
     try:
         found = do(state)
     except Exception as error:

@@ -36,7 +36,7 @@ def move(client: FlaskClient, visit: Recording | str | Path, *, session: str | N
     visit : Recording, str or Path
         What :func:`person` and :func:`bot` return, or a file of recordings (docs/recording-format.md).
     session : str, optional
-        Which of the file's visits; needed where it holds several.
+        Which of the file's visits. Needed where it holds several.
 
     Raises
     ------

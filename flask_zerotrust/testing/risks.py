@@ -89,7 +89,7 @@ def force_risk(client: FlaskClient, wanted: Level | float) -> CurrentRisk:
     Parameters
     ----------
     wanted : {"unknown", "low", "elevated", "high"} or float
-        A level; or a risk in [0, 1] after movement enough, for views with a ``max_risk`` of their own.
+        A level. Or a risk in [0, 1] after movement enough, for views with a ``max_risk`` of their own.
         The model's cut-offs name its level then.
 
     A passed step-up ends, and so does what was held against the user, unless the risk is *high*: then a

@@ -1,1 +1,1 @@
-"""Offline only: recordings, data sets, simulators, fitting and evaluation; web workers never load it."""
+"""Offline only: recordings, data sets, simulators, fitting and evaluation. Web workers never load it."""

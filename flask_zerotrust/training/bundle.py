@@ -34,7 +34,7 @@ def write_bundle(
     provenance: dict[str, Any],
     metrics: dict[str, Any] | None = None,
 ) -> str:
-    """Write arrays and manifest; return the SHA-256 of the manifest (``ZEROTRUST_MODEL`` takes it).
+    """Write arrays and manifest. Return the SHA-256 of the manifest (``ZEROTRUST_MODEL`` takes it).
 
     The same model gives the same bytes.
     """

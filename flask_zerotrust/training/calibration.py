@@ -93,7 +93,7 @@ def quantile(groups: list[str], values: list[float], share: float) -> float:
 
 
 def _cut(people: Stretches, base: Policy, share: float, *, settled: bool = False) -> float:
-    """Return the risk that a share of people exceeds; ``settled``: with what is asked of many strokes."""
+    """Return the risk that a share of people exceeds. ``settled``: with what is asked of many strokes."""
     if not len(people):
         return base.unclear_at
     values = [
@@ -121,7 +121,7 @@ def _settling(few: Stretches, many: Stretches, base: Policy) -> float:
 def _drift(short: Stretches, long: Stretches) -> float:
     """Return the shift at which the worst people stand still from few strokes to many.
 
-    Evidence of a stroke is clipped, then summed; the sum's upper quantile is made equal at both ends.
+    Evidence of a stroke is clipped, then summed. The sum's upper quantile is made equal at both ends.
     """
     if not len(short) or not len(long):
         return 0.0

@@ -35,8 +35,8 @@ def score_session(
 
     ``after`` holds only the counts that the session reaches, and ``all``. Time is the recording's
     own. ``step_up`` is true where a guarded view would have asked for a factor: *high*, once seen,
-    stays; *unknown* is asked as well. With a ``memory`` its strokes are looked up there, and remembered
-    under the session's name; the session starts at ``start_s`` on the memory's clock.
+    stays. *unknown* is asked as well. With a ``memory`` its strokes are looked up there, and remembered
+    under the session's name. The session starts at ``start_s`` on the memory's clock.
     """
     if render_rng is not None:
         recording = render(recording, rng=render_rng)
@@ -85,7 +85,7 @@ def _entry(state: risk.RiskState, policy: risk.Policy, latched: bool) -> dict[st
 
 
 def upper_bound(stopped: int, of: int, *, confidence: float = 0.95) -> float:
-    """Return the one-sided Clopper-Pearson upper bound of a share; 1.0 when nothing was tried."""
+    """Return the one-sided Clopper-Pearson upper bound of a share. 1.0 when nothing was tried."""
     if of == 0 or stopped >= of:
         return 1.0
     low, high = stopped / of, 1.0

@@ -103,7 +103,7 @@ def train(
     calibration : iterable of Recording
         People on whom only the policy's thresholds are set, beside the out-of-fold ones.
     folds : int
-        How many parts people and families are dealt into; each part is scored by models of the others.
+        How many parts people and families are dealt into. Each part is scored by models of the others.
     bins : int
         How many values a feature is told apart by, at most 255. Finding them takes most of the time of
         a small fit.
@@ -149,7 +149,7 @@ def train(
 def weights(table: Table) -> Floats:
     """Return row weights: both labels weigh the same in all, groups by the root of their rows.
 
-    Equal weights would let a person with ten strokes shout; plain rows would let one person with
+    Equal weights would let a person with ten strokes shout. Plain rows would let one person with
     thousands be the population.
     """
     _, number, count = np.unique(table.group, return_inverse=True, return_counts=True)

@@ -29,7 +29,7 @@ from flask_zerotrust.training.evaluate import HALF_LIFE_S, score_session, upper_
 
 #: Confidence of every bound.
 CONFIDENCE = 0.95
-#: Seed of the simulated bots that show what cut-offs cost; no model is trained with it.
+#: Seed of the simulated bots that show what cut-offs cost. No model is trained with it.
 BOTS_SEED = 20_261_123
 #: So many of them, in equal parts of every family, each with so many strokes.
 BOTS, BOT_STROKES = 105, 12
@@ -41,12 +41,12 @@ _CUTS = ("early_at", "elevated_at", "unclear_at", "high_at", "early_high_at", "w
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The worst that a policy saw of one visit, in log-odds; minus infinity where nothing.
+    """The worst that a policy saw of one visit, in log-odds. Minus infinity where nothing.
 
     Attributes
     ----------
     person : str
-        Whose visit it is; a visit without a user is a person of its own.
+        Whose visit it is. A visit without a user is a person of its own.
     strokes : int
     early, settled, ever : float
         Highest log-odds of a bot while there was little evidence, while there was enough (with what the
@@ -84,7 +84,7 @@ class Calibration:
     """Cut-offs found, and what they stand on.
 
     ``shift`` is how far the cut-offs moved, in log-odds: positive is looser. ``before`` and ``after``
-    count visits of this site under the old and the new cut-offs; ``early`` those asked during the first
+    count visits of this site under the old and the new cut-offs. ``early`` those asked during the first
     strokes under the new ones. ``too_short`` visits had too few strokes to say anything.
     """
 
@@ -108,7 +108,7 @@ def smallest(people: int) -> float:
 
 
 def watch(recording: Recording, scorer: Scorer, *, half_life_s: float = HALF_LIFE_S) -> Visit:
-    """Return the worst moments of a visit; strokes are scored and added up as ``score`` does it."""
+    """Return the worst moments of a visit. Strokes are scored and added up as ``score`` does it."""
     policy, state = scorer.policy, risk.RiskState()
     early = settled = ever = window = -math.inf
     strokes = 0
@@ -148,7 +148,7 @@ def find(
     _check_enough(people, len(listed) - len(heard), max_false_step_ups)
     lowest = -math.inf if tighten else 0.0
     shifts = sorted({max(lowest, _shift(v, policy)) for v in heard} | (set() if tighten else {0.0}))
-    # The looser, the fewer are asked; with the last one nobody is.
+    # The looser, the fewer are asked. With the last one nobody is.
     enough = bisect.bisect_left(
         shifts,
         True,
@@ -182,7 +182,7 @@ def asked(visit: Visit, policy: Policy) -> bool:
 
 
 def moved(policy: Policy, shift: float) -> Policy:
-    """Return the policy with all cut-offs moved by a shift in log-odds; positive is looser."""
+    """Return the policy with all cut-offs moved by a shift in log-odds. Positive is looser."""
     cuts: dict[str, Any] = {name: _sigmoid(_logit(getattr(policy, name)) + shift) for name in _CUTS[:-1]}
     # A window of equal strokes moves the session's log-odds by so much.
     window = policy.window_high_at + shift / (policy.temper * policy.window)
@@ -194,7 +194,7 @@ def bots_stopped(
 ) -> list[dict[str, Any]]:
     """Return, for each scorer, how many simulated bots are asked, after 5 strokes and at the end.
 
-    The families are those a model is trained on, so the figures flatter; only their difference counts.
+    The families are those a model is trained on, so the figures flatter. Only their difference counts.
     """
     stopped: list[dict[str, Any]] = [{"bots": 0, "after_5": 0, "at_end": 0} for _ in scorers]
     made = simulate.bots(n, rng=np.random.default_rng(seed), strokes=BOT_STROKES)
@@ -217,7 +217,7 @@ def original(scorer: BundleScorer) -> Policy:
 def write(
     folder: Path, model: Path, found: Calibration, *, before: Policy, provenance: dict[str, Any]
 ) -> str:
-    """Write the model's arrays under a manifest with the new cut-offs; return the manifest's SHA-256."""
+    """Write the model's arrays under a manifest with the new cut-offs. Return the manifest's SHA-256."""
     if folder.resolve() == model.resolve():
         raise ConfigError(f"--out must be another folder than the model's own, {folder}.")
     manifest = json.loads((model / MANIFEST).read_bytes())
@@ -297,7 +297,7 @@ def _check_enough(people: int, too_short: int, share: float) -> None:
 
 
 def _loosened(policy: Policy, shift: float) -> Policy:
-    """Return cut-offs just above what a visit that needs this shift reaches; no shift changes nothing."""
+    """Return cut-offs just above what a visit that needs this shift reaches. No shift changes nothing."""
     return moved(policy, shift + 2 * _STEP) if shift else policy
 
 

@@ -24,7 +24,7 @@ class Stretches:
     sums : ndarray, shape (m, session_features.WIDTH)
         What a session keeps of them.
     together : ndarray, shape (m,)
-        Log-odds by the model of sessions; zeros until it has been asked.
+        Log-odds by the model of sessions. Zeros until it has been asked.
     bot : ndarray of bool, shape (m,)
     group : ndarray of str, shape (m,)
         Whose strokes they are.
@@ -93,7 +93,7 @@ def cut(table: Table, said: Floats, length: int) -> Stretches:
 
 
 def joined(one: Stretches, other: Stretches) -> Stretches:
-    """Return both, those of ``other`` last; ``first`` counts in the tables they came from."""
+    """Return both, those of ``other`` last. ``first`` counts in the tables they came from."""
     return Stretches(
         *(
             np.concatenate([getattr(one, name), getattr(other, name)])

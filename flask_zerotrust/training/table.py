@@ -30,7 +30,7 @@ MAX_STROKES = 120
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Strokes as rows; m rows, in the order of recordings, then views, then time.
+    """Strokes as m rows, in the order of recordings, then views, then time.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Table:
     visit : ndarray of int64, shape (m,)
         Number of the view of a recording: rows with the same number follow one another in time.
     rough : ndarray of bool, shape (m,), or None
-        Rows captured under bad conditions; None: no row is.
+        Rows captured under bad conditions. None: no row is.
     """
 
     features: Floats
@@ -88,7 +88,7 @@ def group_of(recording: Recording) -> str:
 
 
 class View(NamedTuple):
-    """One capture of a visit; ``rough`` says that it was made under bad conditions."""
+    """One capture of a visit. ``rough`` says that it was made under bad conditions."""
 
     recording: Recording
     rough: bool

@@ -17,7 +17,7 @@ from flask_zerotrust.sessions.sessions import SESSION_KEY, Entry, short_id
 #: Where the lines go, at level INFO.
 log = logging.getLogger("flask_zerotrust.audit")
 
-# Codes and phone numbers are digits in a row; ids of factors and words for actions are the app's own.
+# Codes and phone numbers are digits in a row. Ids of factors and words for actions are the app's own.
 _DIGITS = re.compile(r"\+?[0-9][0-9 .()/-]{4,}[0-9]", re.ASCII)
 
 

@@ -77,7 +77,7 @@ def user_names(state: AppState, user: str) -> str:
 
 
 def page_data(state: AppState, pending: Pending, factor: Factor) -> dict[str, object] | None:
-    """Return what a challenge page tells its script; None while a site only observes.
+    """Return what a challenge page tells its script. None while a site only observes.
 
     ``user`` holds the names of the key in the browser, ``challenge`` is signed with a new key, ``token`` is
     signed with a proof, and ``remember`` says whether the browser may be remembered.

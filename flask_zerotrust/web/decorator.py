@@ -46,13 +46,13 @@ def step_up_required(
 ) -> Any:
     """Ask for a one-time code before the view in a new browser, and if movement looks like a machine's.
 
-    Stands below ``@app.route``; works on functions, coroutine functions, methods of a
+    Stands below ``@app.route``. Works on functions, coroutine functions, methods of a
     ``MethodView`` and in a view class's ``decorators``.
 
     Parameters
     ----------
     max_risk : float, optional
-        Highest risk in [0, 1] with which the view runs; default ``ZEROTRUST_MAX_RISK``. A view that names
+        Highest risk in [0, 1] with which the view runs. Default ``ZEROTRUST_MAX_RISK``. A view that names
         it also asks *unknown* sessions.
     max_age_s : float, optional
         Age in seconds up to which a passed code counts here. It implies ``always``.
@@ -61,13 +61,13 @@ def step_up_required(
     action : str, optional
         What the person is about to do, for "before you ...", such as ``"send a transfer"``.
     methods : collection of str, optional
-        HTTP methods that are guarded, such as ``["POST"]``; all of them if left out. ``"GET"`` includes
+        HTTP methods that are guarded, such as ``["POST"]``. All of them if left out. ``"GET"`` includes
         HEAD.
 
     Raises
     ------
     ConfigError
-        For limits out of range; at the first request when it stands above ``@app.route``.
+        For limits out of range. At the first request when it stands above ``@app.route``.
     """
     _check(view, max_risk, max_age_s)
     guarded_methods = _methods(methods)
@@ -112,7 +112,7 @@ def _check(view: object, max_risk: object, max_age_s: object) -> None:
 
 
 def _methods(methods: Collection[str] | None) -> frozenset[str] | None:
-    """Return the methods that are guarded; None for all of them."""
+    """Return the methods that are guarded. None for all of them."""
     if methods is None:
         return None
     named = frozenset() if isinstance(methods, str) else frozenset(name.upper() for name in methods)

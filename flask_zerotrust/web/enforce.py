@@ -35,7 +35,7 @@ def enforce(state: AppState, terms: risk.Terms, action: str | None) -> ResponseR
     guard : Guard
     terms : Terms
     action : str or None
-        What the person is about to do, for "before you ..."; None: to open this endpoint.
+        What the person is about to do, for "before you ...". None: to open this endpoint.
     """
     if state.settings.mode == "off":
         return None
@@ -182,7 +182,7 @@ def open_challenge(state: AppState, user: str, action: str, *, provable: bool = 
 def _return_path() -> str:
     """Return the page where the person goes afterwards, always on this site.
 
-    That is the page that was asked for; where it cannot be opened by a link (a form target, a call
+    That is the page that was asked for. Where it cannot be opened by a link (a form target, a call
     from script, a part of a page), the page it was asked from.
     """
     adapter = request_ctx.url_adapter

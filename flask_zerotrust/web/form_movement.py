@@ -17,7 +17,7 @@ from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, Multip
 if TYPE_CHECKING:
     from werkzeug.datastructures import FileStorage, MultiDict
 
-#: Hidden field in which a form post brings its own movement along; one field a batch, oldest first.
+#: Hidden field in which a form post brings its own movement along. One field a batch, oldest first.
 BATCH_FIELD = "zerotrust_batch"
 
 #: Hidden field in which a form post brings a proof by the browser's key.
@@ -121,14 +121,14 @@ def is_readable(*, most_bytes: int | None = None) -> bool:
 
 
 def form_batches() -> tuple[str, ...]:
-    """Return the batches that ride in this form post, oldest first; nothing where they are too many."""
+    """Return the batches that ride in this form post, oldest first. Nothing where they are too many."""
     found = tuple(value for name, value in _own_fields() if name == BATCH_FIELD)
     fits = len(found) <= MAX_BATCHES and sum(map(len, found)) <= MAX_FIELD_BYTES
     return found if fits else ()
 
 
 def form_proof() -> str:
-    """Return the proof by the browser's key that rides in this form post; empty without one."""
+    """Return the proof by the browser's key that rides in this form post. Empty without one."""
     return next((value for name, value in _own_fields() if name == PROOF_FIELD), "")
 
 

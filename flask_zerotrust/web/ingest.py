@@ -64,7 +64,7 @@ def ingest(
 
 
 def ingest_form(state: AppState, *, entry: Entry | None, user: str | None) -> None:
-    """Take the movement that rides in a form post; a bad or late one is only logged."""
+    """Take the movement that rides in a form post. A bad or late one is only logged."""
     for body in form_batches():
         try:
             ingest(state, body, entry=entry, user=user, max_bytes=MAX_FIELD_BYTES)
@@ -87,7 +87,7 @@ def _check_token(state: AppState, envelope: wire.Envelope, entry: Entry) -> None
 
 
 def _count(state: AppState, events: wire.EventBatch, entry: Entry, user: str | None) -> None:
-    """Fold a batch into its session's record. Folding runs again after every lost race; seeing does not."""
+    """Fold a batch into its session's record. Folding runs again after every lost race. Seeing does not."""
     now = state.clock()
     seen = batch.see(events, scorer=state.scorer)
     sight = _look(state, user, seen)
@@ -150,7 +150,7 @@ def _look_up(
 
 
 def _remember(state: AppState, moved: Rows | None, *, visitor: bool) -> None:
-    """Keep the strokes of a batch that counted; without them it counts all the same."""
+    """Keep the strokes of a batch that counted. Without them it counts all the same."""
     if state.replays is None or moved is None:
         return
     try:

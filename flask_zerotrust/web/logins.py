@@ -81,7 +81,7 @@ def logged_in(state: AppState) -> None:
 
 
 def logged_out(state: AppState) -> None:
-    """Forget the session of the user who has just logged out; a latch stays with the user."""
+    """Forget the session of the user who has just logged out. A latch stays with the user."""
     recover_entry()
     try:
         state.sessions.drop(session, pair=pair_tag())

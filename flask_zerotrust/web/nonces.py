@@ -38,7 +38,7 @@ def fill(response: Response) -> None:
 
 
 def script_nonce(policy: str) -> str | None:
-    """Return the nonce that a policy wants of script elements; None without one."""
+    """Return the nonce that a policy wants of script elements. None without one."""
     split = (text.split(None, 1) for text in re.split("[;,]", policy) if text.strip())
     directives = {words[0].lower(): " ".join(words[1:]) for words in split}
     sources = next((directives[name] for name in _DIRECTIVES if name in directives), "")

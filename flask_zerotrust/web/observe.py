@@ -12,7 +12,7 @@ from flask_zerotrust.stores.base import Store
 
 #: Days that can be looked back on.
 DAYS = 35
-#: Reasons that are counted; ``no_login``: nobody was logged in.
+#: Reasons that are counted. ``no_login``: nobody was logged in.
 REASONS = (*get_args(get_type_hints(Decision)["reason"]), "no_login")
 
 # Fields of Day that are one number.

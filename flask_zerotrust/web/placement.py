@@ -99,7 +99,7 @@ def is_guarded(view: Callable[..., Any]) -> bool:
 
 
 def _ways(view: Callable[..., Any]) -> list[list[Callable[..., Any]]]:
-    """Return the view with what it wraps; for a view class, that of each method, too."""
+    """Return the view with what it wraps. For a view class, that of each method, too."""
     found = [_chain(view)]
     view_class = getattr(view, "view_class", None)
     for _, method in inspect.getmembers(view_class, inspect.isfunction) if view_class else ():

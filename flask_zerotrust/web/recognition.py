@@ -36,7 +36,7 @@ class Sight:
     held : Held
     habits : ndarray, shape (n, len(HABIT_NAMES))
     said : tuple of float
-        Log-likelihood ratios another person / the user; none where the profile is not ready.
+        Log-likelihood ratios another person / the user. None where the profile is not ready.
     """
 
     held: Held
@@ -53,7 +53,7 @@ def look(
     *,
     background: identity.Background,
 ) -> Sight | None:
-    """Return what a batch says of who moves, by one read; None where there is nothing to see.
+    """Return what a batch says of who moves, by one read. None where there is nothing to see.
 
     A profile that cannot be read is no reason to refuse movement: it is logged, and not compared.
     """
@@ -96,7 +96,7 @@ def may_teach(record: Record, found: Assessment, sight: Sight, *, now: float) ->
 
 
 def teach(profiles: Profiles, sight: Sight, *, now: float, background: identity.Background) -> None:
-    """Learn the strokes of a batch; the batch itself has been counted whatever comes of this."""
+    """Learn the strokes of a batch. The batch itself has been counted whatever comes of this."""
     try:
         profiles.learn(sight.held, sight.habits, now=now, background=background)
     except StoreError:

@@ -93,7 +93,7 @@ def is_htmx() -> bool:
 
 
 def same_origin() -> bool | None:
-    """Say whether this request comes from a page of this site; None where nothing tells."""
+    """Say whether this request comes from a page of this site. None where nothing tells."""
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
@@ -105,7 +105,7 @@ def same_origin() -> bool | None:
 
 
 def same_site() -> bool | None:
-    """Say whether browsers send this request all cookies of this site; None where nothing tells."""
+    """Say whether browsers send this request all cookies of this site. None where nothing tells."""
     site = request.headers.get("Sec-Fetch-Site")
     return same_origin() if site is None else site != "cross-site"
 
@@ -230,7 +230,7 @@ def go(url: str) -> Response:
 
 
 def message(title: str, text: str, status: int, *links: tuple[str, str]) -> Response:
-    """Render a page that only says something; links are (label, URL)."""
+    """Render a page that only says something. Links are (label, URL)."""
     return page("message", status, title=title, text=text, links=list(links))
 
 
@@ -334,7 +334,7 @@ def no_factor(
 
 
 def log_in_again(action: str) -> ResponseReturnValue:
-    """Ask for the password of a person whose login is too old; the app may have a page for that."""
+    """Ask for the password of a person whose login is too old. The app may have a page for that."""
     manager: Any = getattr(current_app, "login_manager", None)
     if manager is not None and _asks_again(manager):
         # Flask-Login comes without types.
@@ -357,14 +357,14 @@ def _asks_again(manager: Any) -> bool:
 
 
 def unavailable() -> Response:
-    """Say that the step-up cannot be judged right now; protected views never open by accident."""
+    """Say that the step-up cannot be judged right now. Protected views never open by accident."""
     text = gettext(
         "We can't check right now that it's you. Nothing was done. Please try again in a minute."
     )
     if wants_json():
         response = _fragment(text, 503) if is_htmx() else problem(503, "Step-up unavailable", text)
     else:
-        # The page itself; a form that was posted comes back by the browser's own button, values and all.
+        # The page itself. A form that was posted comes back by the browser's own button, values and all.
         links = [(gettext("Try again"), "")] if request.method == "GET" else []
         response = message(gettext("Please try again shortly"), text, 503, *links)
     response.headers["Retry-After"] = "60"

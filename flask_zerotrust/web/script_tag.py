@@ -11,7 +11,7 @@ from flask_zerotrust.web.state import this_state
 def zerotrust_script(nonce: str | None = None) -> Markup:
     """Return the script tag of the collector, for the base template.
 
-    It holds no token, so pages that carry it can be cached; the script fetches its own.
+    It holds no token, so pages that carry it can be cached. The script fetches its own.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ class AppState:
         The same for an app that is being developed and names none.
     page_tokens, form_tokens : Tokens
     profiles, background
-        How users move; without a background nothing is compared.
+        How users move. Without a background nothing is compared.
     recorder, replays : optional
         Parts that are off by default.
     protected : set of Protection

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from babel.support import NullTranslations, Translations
     from flask_babel import Domain
 
-#: The domain of the texts; an app's own ``flask_zerotrust.po`` in its translation folders goes first.
+#: The domain of the texts. An app's own ``flask_zerotrust.po`` in its translation folders goes first.
 DOMAIN = "flask_zerotrust"
 FOLDER = Path(__file__).parents[1] / "translations"
 
@@ -30,7 +30,7 @@ def connect() -> None:
 
 
 class _ByFlaskBabel:
-    """Asks Flask-Babel which language a request is in; apps without it stay in English."""
+    """Asks Flask-Babel which language a request is in. Apps without it stay in English."""
 
     def gettext(self, text: str) -> str:
         domain = _domain()

@@ -77,7 +77,7 @@ class UserFactors:
         return named or bool(self._state.store.keys("factors:"))
 
     def party(self) -> RelyingParty | None:
-        """Return this site as browsers know it; None without passkeys, and outside of a request.
+        """Return this site as browsers know it. None without passkeys, and outside of a request.
 
         None, too, at a bare IP address: browsers make keys for domains only.
 

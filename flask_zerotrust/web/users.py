@@ -77,7 +77,7 @@ def current_user_id(loader: UserIdLoader | None) -> str | None:
 
 
 def account_name(loader: AccountName | None, user: str) -> str:
-    """Return what the user's devices call the account; empty for an id that only machines read.
+    """Return what the user's devices call the account. Empty for an id that only machines read.
 
     >>> account_name(None, "ada"), account_name(None, "7"), account_name(str.upper, "ada")
     ('ada', '', 'ADA')
@@ -105,7 +105,7 @@ def _flask_login_id() -> str | None:
 
 
 def flask_login_user() -> Any:
-    """Return Flask-Login's user of this request; None where nobody is logged in, or without Flask-Login."""
+    """Return Flask-Login's user of this request. None where nobody is logged in, or without Flask-Login."""
     if not hasattr(current_app, "login_manager"):
         return None
     from flask_login import current_user  # noqa: PLC0415 - adapter of an optional package
@@ -116,5 +116,5 @@ def flask_login_user() -> Any:
 
 
 def client_address() -> str:
-    """Return the address of the client that asks; empty outside of a request, and where there is none."""
+    """Return the address of the client that asks. Empty outside of a request, and where there is none."""
     return (request.remote_addr or "") if has_request_context() else ""

@@ -35,12 +35,12 @@ class CurrentRisk:
     Attributes
     ----------
     value : float
-        In [0, 1]; how likely it is a bot, or another person than the user.
+        In [0, 1]. How likely it is a bot, or another person than the user.
     level : {"unknown", "low", "elevated", "high"}
     age_s : float or None
-        Seconds since the newest movement; None where there was none.
+        Seconds since the newest movement. None where there was none.
     reasons : tuple of str
-        Stable words such as ``"machine_like_movement"``; empty for *low*.
+        Stable words such as ``"machine_like_movement"``. Empty for *low*.
     strokes : int
         Strokes seen since the session began.
     latched : bool
@@ -78,7 +78,7 @@ class Visit:
         return self._state.sessions.entry(session, user, pair=pair_tag())
 
     def opened(self, user: str | None) -> Entry | None:
-        """Return the entry of who is logged in; a top-level navigation makes it where it is missing."""
+        """Return the entry of who is logged in. A top-level navigation makes it where it is missing."""
         found = self.entry_of(user)
         if found is not None or not self._may_begin(user):
             return found
@@ -102,7 +102,7 @@ class Visit:
         return cast("Record | None", seen[entry.id])
 
     def current(self) -> CurrentRisk:
-        """Return the risk of this session now; the first page of a browser begins its session.
+        """Return the risk of this session now. The first page of a browser begins its session.
 
         Unprotected pages keep working when the store does not answer: the session is unknown then.
         """
@@ -179,7 +179,7 @@ class Visit:
         return age_s is not None and age_s <= self._state.change_terms().grant_s
 
     def is_fresh_login(self, user: str) -> bool:
-        """Return whether this session's user logged in within the last minutes; False if unknown."""
+        """Return whether this session's user logged in within the last minutes. False if unknown."""
         entry = self.opened(user)
         return entry is not None and self._state.sessions.is_fresh_login(entry, now=self._state.clock())
 
@@ -261,7 +261,7 @@ class Visit:
         return next((v for v in sent_marks() if self._state.browsers.is_marked(user, v, now=now)), None)
 
     def end_grants(self, user: str) -> list[str]:
-        """End the grants of all sessions of a user, also for the rest of this request; return their ids."""
+        """End the grants of all sessions of a user, also for the rest of this request. Return their ids."""
         ended = self._state.sessions.end_grants(user)
         for session_id in ended if has_request_context() else ():
             records_read().pop(session_id, None)
@@ -312,7 +312,7 @@ def browser_trust(record: Record) -> risk.Trust:
 def recover_entry() -> None:
     """Put back the entry that the request came with, where the app has cleared its session since.
 
-    Apps do so before a login or a logout; the id has to be followed, or buried, all the same.
+    Apps do so before a login or a logout. The id has to be followed, or buried, all the same.
     """
     if SESSION_KEY in session:
         return

@@ -27,12 +27,12 @@ from flask_zerotrust.web.placement import is_guarded
 
 # RFC 2104, section 3: an HMAC key shorter than the hash's output (SHA-256: 32 bytes) weakens it.
 _KEY_BYTES = 32
-# Below 128 bits a key can be searched for; so can one of few different characters, whatever its length.
+# Below 128 bits a key can be searched for. So can one of few different characters, whatever its length.
 _WEAK_BYTES, _FEW_CHARACTERS = 16, 8
 _PLACEHOLDERS = re.compile(
     r"dev|test|secret|change.?me|password|key|example|todo|default|insecure|replace", re.IGNORECASE
 )
-# Generators of movement change; the defaults of the model card are measured anew every year.
+# Generators of movement change. The defaults of the model card are measured anew every year.
 _MODEL_DAYS = 365
 _DAY_S = 86_400.0
 # 2020-01-01, before the first model: what packagers stamp on files (0, 1, zip's 1980) is no age.
@@ -51,7 +51,7 @@ _LAYER_NAMES = ("app", "wsgi_app", "application")
 
 
 def keys(patient: Patient) -> Iterator[Finding]:
-    """Look for keys that can be guessed; a fallback opens as much as the key itself."""
+    """Look for keys that can be guessed. A fallback opens as much as the key itself."""
     fallbacks = patient.app.config.get("SECRET_KEY_FALLBACKS") or []
     names = ["SECRET_KEY", *(f"SECRET_KEY_FALLBACKS[{i}]" for i in range(len(fallbacks)))]
     for name, key in zip(names, [patient.app.secret_key, *fallbacks], strict=True):
@@ -79,7 +79,7 @@ def _placeholder(text: bytes) -> bool:
 
 def cookies(patient: Patient) -> Iterator[Finding]:
     """Look at the flags of the session cookie, and of Flask-Login's where that is used."""
-    # What Flask-Login takes where the app says nothing; Flask itself always says something.
+    # What Flask-Login takes where the app says nothing. Flask itself always says something.
     fallback = {"SECURE": False, "HTTPONLY": True, "SAMESITE": None}
     prefixes = ["SESSION_COOKIE", "REMEMBER_COOKIE"] if hasattr(patient.app, "login_manager") else _OWN
     for prefix in prefixes:
@@ -151,9 +151,9 @@ def _rights(file: Path) -> Iterator[Finding]:
 
 
 def workers(environ: Mapping[str, str], folder: Path) -> int | None:
-    """Return how many workers are configured, 1 where nothing says; None for "computed, so several".
+    """Return how many workers are configured, 1 where nothing says. None for "computed, so several".
 
-    Gunicorn's order: its command line, its variable, its file, then the platforms' variable; uWSGI has a
+    Gunicorn's order: its command line, its variable, its file, then the platforms' variable. uWSGI has a
     file of its own. Read, not run.
     """
     told = (

@@ -55,7 +55,7 @@ def make_blueprint(url_prefix: str) -> Blueprint:
 def _templates() -> BaseLoader:
     """Load the templates, and under a second name those of an app's own that only change a block.
 
-    An app's ``zerotrust/challenge.html`` hides ours; it reaches ours as ``flask_zerotrust/challenge.html``.
+    An app's ``zerotrust/challenge.html`` hides ours. It reaches ours as ``flask_zerotrust/challenge.html``.
     """
     ours = FileSystemLoader(TEMPLATES)
     return ChoiceLoader(

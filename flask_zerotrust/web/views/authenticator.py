@@ -124,4 +124,4 @@ def _svg(uri: str) -> Markup:
         light="#fff",
         omitsize=True,
     )
-    return Markup(out.getvalue().decode())  # noqa: S704 - drawn by segno from a URI; no markup in it
+    return Markup(out.getvalue().decode())  # noqa: S704 - drawn by segno from a URI. No markup in it

@@ -135,7 +135,7 @@ def send(state: AppState, pending: Pending) -> ResponseReturnValue:
 
 @pending_view
 def answer(state: AppState, pending: Pending) -> ResponseReturnValue:
-    """Check a code; on success the session is granted and the person goes where they wanted."""
+    """Check a code. On success the session is granted and the person goes where they wanted."""
     check_form(state, pending.id)
     code = request.form.get("code", "")
     if state.challenges.repeats(pending, code, now=state.clock()):
@@ -180,7 +180,7 @@ def answer(state: AppState, pending: Pending) -> ResponseReturnValue:
 
 
 def _say_few(state: AppState, pending: Pending, onward: Response) -> Response:
-    """Put a page before the way onward if few recovery codes are left; script has no such page."""
+    """Put a page before the way onward if few recovery codes are left. Script has no such page."""
     left = state.enrolled.recovery_left(pending.user)
     if left > FEW_CODES or onward.location is None:
         return onward
@@ -196,7 +196,7 @@ def _say_few(state: AppState, pending: Pending, onward: Response) -> Response:
 
 
 def _key_of(state: AppState, pending: Pending, factor: Factor) -> browsers.NewKey | None:
-    """Return the key that comes with an answer; a malformed one ends the request with 400."""
+    """Return the key that comes with an answer. A malformed one ends the request with 400."""
     try:
         return browsers.read_key(state, pending, factor)
     except PayloadError as error:
@@ -254,7 +254,7 @@ def begin_again(state: AppState, pending: Pending) -> ResponseReturnValue:
 
 @pending_view
 def confirm(_: AppState, pending: Pending) -> ResponseReturnValue:
-    """Show a parked form again; the person submits it themself, nothing is replayed."""
+    """Show a parked form again. The person submits it themself, nothing is replayed."""
     parked = pending.parked
     if pending.passed_at is None or parked is None:
         return responses.go(url_for(".challenge", challenge_id=pending.id))
@@ -395,7 +395,7 @@ def _context(
 
 
 def _loses(pending: Pending, reason: str | None) -> bool:
-    """Say whether going back to where the person came from would lose a form; script has it still."""
+    """Say whether going back to where the person came from would lose a form. Script has it still."""
     kept = pending.parked is not None and not pending.parked.too_large
     return kept and reason == "too_many" and not responses.prefers_json()
 

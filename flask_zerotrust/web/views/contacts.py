@@ -36,7 +36,7 @@ def register(blueprint: Blueprint) -> None:
 
 @owner_view(ACTION, adds=True)
 def add(state: AppState, user: str, _: bool, kind: str) -> ResponseReturnValue:
-    """Ask for the number or address; a POST keeps it and sends the first code."""
+    """Ask for the number or address. A POST keeps it and sends the first code."""
     if request.method == "GET":
         return _form(state, kind) if "new" in request.args else _waiting(state, user, kind)
     check_form(state, "add:" + kind)
@@ -145,7 +145,7 @@ def _waiting(
 
 
 def _used_up(state: AppState, user: str, kind: str, *, error: ChallengeError) -> ResponseReturnValue:
-    """Forget what takes no more codes, and ask for the number or address again; its counters live on."""
+    """Forget what takes no more codes, and ask for the number or address again. Its counters live on."""
     try:
         contact, pending = state.challenges.contact(user, state.visit.thread(user), kind, now=state.clock())
     except ChallengeError:  # another request has forgotten it a moment ago

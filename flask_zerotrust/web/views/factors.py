@@ -24,7 +24,7 @@ from flask_zerotrust.web.views.owner_check import owner_view
 
 # Plain letters: one curly quote makes a text message cost twice.
 _ACTION = N_("change your ways to confirm")
-#: What the list says at its top after a change; the word is in the query, the sentence is ours.
+#: What the list says at its top after a change. The word is in the query, the sentence is ours.
 NEWS = {
     "added": N_("Added. From now on we may ask for it."),
     "added_first": N_(
@@ -83,7 +83,7 @@ def factors(state: AppState, user: str) -> ResponseReturnValue:
 
 @owner_view(_ACTION)
 def factor(state: AppState, user: str, factor_id: str) -> ResponseReturnValue:
-    """Show one factor; a POST gives it another name."""
+    """Show one factor. A POST gives it another name."""
     found = _own(state, user, factor_id)
     if request.method == "GET":
         return _page(state, user, found)
@@ -99,7 +99,7 @@ def factor(state: AppState, user: str, factor_id: str) -> ResponseReturnValue:
 
 @owner_view(_ACTION)
 def remove(state: AppState, user: str, factor_id: str) -> ResponseReturnValue:
-    """Remove one factor, end what it has opened elsewhere, and tell the owner; never the last one."""
+    """Remove one factor, end what it has opened elsewhere, and tell the owner. Never the last one."""
     found = _own(state, user, factor_id)
     check_form(state, "factor:" + factor_id)
     before = state.factors.of(user)
@@ -116,14 +116,14 @@ def remove(state: AppState, user: str, factor_id: str) -> ResponseReturnValue:
 
 
 def _own(state: AppState, user: str, factor_id: str) -> Factor:
-    """Return a factor that is kept here and can be used now; the app's own are the app's to change."""
+    """Return a factor that is kept here and can be used now. The app's own are the app's to change."""
     kept = state.enrolled.ids(user)
     found = [one for one in state.factors.of(user) if one.id == factor_id and factor_id in kept]
     return found[0] if found else abort(404)
 
 
 def _spare(state: AppState, user: str, leaving: Factor) -> list[str] | None:
-    """Return the ids of which one has to stay; None where the app keeps one, or a list of codes goes."""
+    """Return the ids of which one has to stay. None where the app keeps one, or a list of codes goes."""
     kept = set(state.enrolled.ids(user))
     rest = [one for one in state.factors.of(user) if one.id != leaving.id and one.kind != codes_of.KIND]
     if leaving.kind == codes_of.KIND or any(one.id not in kept for one in rest):

@@ -20,7 +20,7 @@ CSRF_FIELD = "_zerotrust_csrf"
 # Bytes of a form of the extension itself. The largest one brings a batch of 16 KiB along.
 MAX_BYTES = 65_536
 
-# Fields that a site's own forms carry against forgery; shown to nobody, returned as they were. Every
+# Fields that a site's own forms carry against forgery. Shown to nobody, returned as they were. Every
 # other value is shown, hidden ones too: what the person confirms must be what is sent.
 MACHINE_FIELDS = ("csrf", "xsrf", "authenticity_token", "requestverificationtoken")
 

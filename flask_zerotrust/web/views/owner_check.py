@@ -57,7 +57,7 @@ def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., Re
 
 
 def refused(state: AppState, user: str, action: str, *, first: bool) -> ResponseReturnValue | None:
-    """Return what somebody gets who may not change factors now; None for who may."""
+    """Return what somebody gets who may not change factors now. None for who may."""
     if not first:
         return demand(state, state.change_terms(), action)
     if state.factors.first_use(user):

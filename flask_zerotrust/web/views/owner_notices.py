@@ -53,7 +53,7 @@ def added(state: AppState, user: str, kind: str, before: Sequence[Factor]) -> bo
 
 
 def removed(state: AppState, user: str, kind: str, before: Sequence[Factor]) -> None:
-    """Tell of a factor that is gone; it is told, too, if it can be."""
+    """Tell of a factor that is gone. It is told, too, if it can be."""
     _tell(state, user, "factor-removed", gettext(_REMOVED[kind]), before)
 
 

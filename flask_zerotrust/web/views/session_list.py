@@ -61,7 +61,7 @@ def show(state: AppState, user: str) -> ResponseReturnValue:
 
 @owner_view(_ACTION)
 def end_one(state: AppState, user: str, session_id: str) -> ResponseReturnValue:
-    """End one session; this one is logged out at once."""
+    """End one session. This one is logged out at once."""
     check_form(state, _FORM)
     entry = state.visit.entry_of(user)
     is_this = entry is not None and short_id(entry.id) == session_id
