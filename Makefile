@@ -45,7 +45,7 @@ coverage: system $(VENV)/.dev ## run all tests, and list the lines that none of 
 
 lint: $(VENV)/.dev ## ruff: rules and format
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/ruff format --quiet --check . || { echo "make format mends the format."; exit 1; }
+	@$(BIN)/ruff format --quiet --check . || { echo "make format fixes the format."; exit 1; }
 
 types: $(VENV)/.dev ## mypy --strict, if the code has changed since it last passed
 	@$(CHANGED) types $(BIN)/python flask_zerotrust research example_app tests pyproject.toml -- $(BIN)/mypy --no-error-summary
@@ -241,7 +241,7 @@ lock: ## choose the versions of constraints.txt again (PYTHON=python3.11)
 		>> build/constraints.txt
 	@mv build/constraints.txt constraints.txt && rm -rf $(LOCK)
 
-format: $(VENV)/.dev ## let ruff mend what it can
+format: $(VENV)/.dev ## let ruff fix what it can
 	@$(BIN)/ruff check --quiet --fix . && $(BIN)/ruff format --quiet .
 
 clean: ## remove the environment and everything else that was made

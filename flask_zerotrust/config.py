@@ -31,7 +31,7 @@ PROVIDER_TIMEOUT_S = 10.0
 LATCH_S = 86_400.0
 #: Life in seconds of a page token.
 TOKEN_S = 3_600.0
-#: Bytes and events of the largest batch: what collector.js sends.
+#: Bytes and events of the largest batch that collector.js sends.
 MAX_BATCH_BYTES = 16_384
 MAX_BATCH_EVENTS = 1_500
 #: Bytes of the largest form that is kept through a step-up.
@@ -129,7 +129,7 @@ class EmailLimits:
 
 _MAX_LIMIT = 10_000_000
 
-# What became of keys of before.
+# Former keys, and their replacements.
 _FORMER = {
     "BIND_BROWSER": "A session always counts in one browser only: leave it out.",
     "FACTOR_PAUSE_S": "The first pause is always 60 s: leave it out.",
@@ -170,7 +170,7 @@ _FORMER = {
 def _setting(
     default: Any, doc: str, *, low: float | None = None, high: float | None = None, secret: bool = False
 ) -> Any:
-    """Declare one key: its default, what it means, and the closed range it must stay in.
+    """Declare one key: its default, its meaning, and the closed range it must stay in.
 
     The value of a secret one is never shown, neither in errors nor in the repr.
     """
@@ -463,7 +463,7 @@ def _unknown(key: str, known: list[str]) -> str:
 
 
 def _checked(key: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
-    """Return the value in the declared type, or raise a ConfigError that says what is allowed."""
+    """Return the value in the declared type, or raise a ConfigError that names the allowed ones."""
     options = get_args(hint)
     if value is None and type(None) in options:
         return None

@@ -18,18 +18,18 @@ class ZeroTrustError(Exception):
 
 
 class ConfigError(ZeroTrustError):
-    """The developer can mend it: a setting, a model file or the way the app is put together."""
+    """The developer can fix it: a setting, a model file or the way the app is put together."""
 
 
 class PayloadError(ZeroTrustError):
-    """The client can mend it: what was sent does not follow the documented format.
+    """The client can fix it: the input does not follow the documented format.
 
     Parameters
     ----------
     field : str
         Name of the offending field, as the client spelled it.
     problem : str
-        What is wrong and what is allowed. Never echoes a code, a secret or a whole payload.
+        The problem and the allowed values. Never echoes a code, a secret or a whole payload.
     status : int
         HTTP status that says it best. 400 unless the body is too large (413).
     """
@@ -45,7 +45,7 @@ class PayloadError(ZeroTrustError):
 
 
 class ChallengeError(ZeroTrustError):
-    """The person can mend it: a code that was wrong, late, used before, or tried too often.
+    """The person can fix it: a code that was wrong, late, used before, or tried too often.
 
     Parameters
     ----------
@@ -73,16 +73,16 @@ class ChallengeError(ZeroTrustError):
 
 
 class StoreError(ZeroTrustError):
-    """The operator can mend it: the store does not answer, or answers nonsense."""
+    """The operator can fix it: the store does not answer, or answers nonsense."""
 
 
 class SenderError(ZeroTrustError):
-    """The operator can mend it: the message with the code could not be handed over.
+    """The operator can fix it: the message with the code could not be handed over.
 
     Parameters
     ----------
     problem : str
-        What the provider said, without the number and without the code.
+        The provider's answer, without the number and without the code.
     blocked : bool
         True when this recipient can never be reached (blocked, not a mobile), so that another
         factor should be offered. False when trying again later may help.
@@ -94,14 +94,14 @@ class SenderError(ZeroTrustError):
 
 
 class RecordingError(ZeroTrustError):
-    """Whoever made the file can mend it: a recording that does not follow the documented format.
+    """Whoever made the file can fix it: a recording that does not follow the documented format.
 
     Parameters
     ----------
     file : str
         The file, as it was named by the caller.
     problem : str
-        What is wrong and what is allowed.
+        The problem and the allowed values.
     line : int or None
         Counted from 1. None when the file as a whole is meant.
     """

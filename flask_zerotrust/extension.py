@@ -1,4 +1,4 @@
-"""``ZeroTrust``: what an app calls. ``init_app`` connects the parts to the app, and makes none."""
+"""The class ``ZeroTrust`` that apps call. ``init_app`` connects the parts to the app, and makes none."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ from flask_zerotrust.web.visit import CurrentRisk
 # Apps of this process, so that a view guarded in one may be plain in another.
 _apps: weakref.WeakSet[Flask] = weakref.WeakSet()
 
-#: What the extension's templates get their texts with.
+#: Functions by which the extension's templates get their texts.
 TEXTS = {
     "zt_gettext": i18n.gettext,
     "zt_ngettext": i18n.ngettext,
@@ -74,7 +74,7 @@ def _current_risk() -> CurrentRisk:
 
 
 #: The risk of the current session: ``value``, ``level``, ``age_s``, ``reasons``. Also in templates.
-# A proxy of it. Werkzeug types it as what it is.
+# A proxy of it. Werkzeug types it by its target.
 current_risk: CurrentRisk = LocalProxy(_current_risk)  # type: ignore[assignment]
 
 
@@ -129,11 +129,11 @@ class ZeroTrust:
         app.jinja_env.globals.update(zt_nonce=nonces.nonce_attribute, zt_csrf_field=csrf.field)
         translations.connect()
         app.request_class = type("ZeroTrustRequest", (StrippingRequest, app.request_class), {})
-        # Ahead of what the app registered before, so that nothing runs in an app that is not complete, or
+        # Ahead of the app's own functions, so that nothing runs in an app that is not complete, or
         # for a session that was ended. The blueprint has put the first of them there.
         before = app.before_request_funcs.setdefault(None, [])
         before[:1] = [check_complete, *before[:1], _begin]
-        # The first of these is called last, after what the app itself does.
+        # The first of these is called last, after the app's own functions.
         app.after_request_funcs.setdefault(None, [])[:0] = [responses.protect, _end]
         logins.connect(app)
         owner_notices.connect(app)
@@ -212,12 +212,12 @@ class ZeroTrust:
         return consent
 
     def notify(self, notify: Notify) -> Notify:
-        """Register a function (user id, event, text) that tells a user what has happened to the account.
+        """Register a function (user id, event, text) that tells a user of changes to the account.
 
         It takes the place of the messages that the extension sends by itself. ``event`` is
         ``"factor-added"``, ``"factor-removed"``, ``"recovery-codes-made"``, ``"recovery-code-used"``,
         ``"factors-reset"``, ``"unlocked"``, ``"browser-remembered"``, ``"wrong-codes"`` or ``"latched"``,
-        and ``text`` says so in words. The last two come once a day at most. What it raises is logged, and
+        and ``text`` says so in words. The last two come once a day at most. Its errors are logged, and
         the change stands.
         """
         self._loaders.notify = notify
@@ -241,7 +241,7 @@ class ZeroTrust:
         return send
 
     def account_name(self, name: AccountName) -> AccountName:
-        """Register a function (user id) -> str: what the user's devices call the account.
+        """Register a function (user id) -> str: the name of the account on the user's devices.
 
         An authenticator app shows it below the site's name, and a passkey keeps it. Without it that is the
         user's id, or nothing where the id is a number or a UUID.
@@ -307,7 +307,7 @@ class ZeroTrust:
     def forget_profile(self, user: str) -> None:
         """Erase a user's movement profile, also from the store's own files.
 
-        Learning begins anew with the next proven session, unless the user no longer agrees.
+        Learning begins again with the next proven session, unless the user no longer agrees.
         """
         this_state().profiles.forget(user)
 
@@ -316,11 +316,11 @@ class ZeroTrust:
         this_state().profiles.stop(user)
 
     def resume_profile(self, user: str) -> None:
-        """Take back what :meth:`stop_profile` has kept in mind."""
+        """Undo :meth:`stop_profile`."""
         this_state().profiles.resume(user)
 
     def forget_user(self, user: str) -> None:
-        """Erase what the store keeps of a user. Call it when an account is deleted.
+        """Erase all rows of a user. Call it when an account is deleted.
 
         Factors, sessions, grants, latches and the movement profile go, also from the store's own files.
         Claims of used codes and counts of wrong tries name the user, too. They expire within 30 days.
@@ -345,7 +345,7 @@ class ZeroTrust:
         state.profiles.forget(user)
 
     def reset_factors(self, user: str, id: str | None = None) -> list[str]:
-        """Remove one factor or all factors that a user enrolled here, and end what they opened.
+        """Remove one factor or all factors that a user enrolled here, and end the grants that they gave.
 
         After all were removed, the user counts as one who never had a factor. With
         ``ZEROTRUST_ENROL = "first-use"`` their next login may enrol one. After one was removed, it may not.
@@ -497,7 +497,7 @@ def _check_consent(state: AppState) -> None:
 
 
 def check_complete() -> None:
-    """Check, at the first request, what only a complete app can show."""
+    """Check a complete app, at its first request."""
     state = this_state()
     if state.checked:
         return
@@ -520,7 +520,7 @@ def check_complete() -> None:
 
 
 def _called(app: Flask) -> Iterator[Callable[..., Any]]:
-    """Yield what requests are led to: views, and what the app and its blueprints put before them."""
+    """Yield the functions of requests: views, and those of the app and its blueprints before them."""
     yield from app.view_functions.values()
     for functions in app.before_request_funcs.values():
         yield from functions

@@ -1,6 +1,6 @@
 """The seam that every text for people passes: as it stands, or in the language of the request.
 
-Texts stand in the code in English, once. What programs, developers and operators read (problem JSON,
+Texts stand in the code in English, once. Texts for programs, developers and operators (problem JSON,
 errors, logs, the command line) stays English.
 """
 
@@ -20,7 +20,7 @@ _MONTHS = (
 
 
 class Translator(Protocol):
-    """Knows the language of the request, and what texts are in it."""
+    """Knows the language of the request, and its texts."""
 
     def gettext(self, text: str) -> str:
         """Return the text in the language of the request, or as it is."""
@@ -68,7 +68,7 @@ def use(translator: Translator) -> None:
 
 def gettext(text: str, /, **values: object) -> str:
     """Return a text in the language of the request, with values in place of its ``%(name)s``."""
-    # The empty text is where catalogues keep what they say of themselves.
+    # Catalogues keep their header under the empty text.
     found = _translator.gettext(text) if text else text
     return found % values if values else found
 

@@ -50,7 +50,7 @@ class KeyRing:
         return is_among(digest, self.digests(purpose, *parts))
 
     def digests(self, purpose: str, *parts: str) -> tuple[str, ...]:
-        """Return what :meth:`digest` makes under every key, newest first."""
+        """Return the digests under every key, newest first."""
         return tuple(_hmac(key, parts) for key in self._keys("digest", purpose))
 
     def encrypt(self, purpose: str, plain: bytes) -> bytes:
@@ -58,7 +58,7 @@ class KeyRing:
         return self._fernet(purpose).encrypt(plain)
 
     def decrypt(self, purpose: str, token: bytes) -> bytes:
-        """Return what :meth:`encrypt` was given, whichever key it used.
+        """Return the plain text, whichever key encrypted it.
 
         Raises
         ------

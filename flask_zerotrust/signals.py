@@ -1,4 +1,4 @@
-"""Signals: what happened, for audit logs and alarms. The sender is the Flask app.
+"""Signals of events, for audit logs and alarms. The sender is the Flask app.
 
 None of them carries a code, a secret, a phone number or raw movement.
 """

@@ -1,4 +1,4 @@
-"""One spelling of what users type or paste: codes, phone numbers and names of hosts."""
+"""One spelling of input that users type or paste: codes, phone numbers and names of hosts."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """What a bundle has to be, and what to say where it is not.
+    """Requirements of a bundle, and the texts of errors.
 
     Attributes
     ----------
@@ -26,9 +26,9 @@ class Kind:
         File of the arrays.
     schema : int
     features : sequence of str
-        What it must have been fitted on, in order.
+        Features that it must have been fitted on, in order.
     name_it, again, trust : str
-        What to do where a file cannot be read. Where it is of another version. And where it is not
+        Advice if a file cannot be read, if it is of another version, and if it is not
         the file it was.
     """
 
@@ -49,7 +49,7 @@ def names_sha256(names: Sequence[str]) -> str:
 def where(
     path: str | Path | None, sha256: str | None, *, shipped: Path, shipped_sha256: str
 ) -> tuple[Path, str | None]:
-    """Return a bundle's folder, the one that ships without a path, and what its manifest must hash to.
+    """Return a bundle's folder, the one that ships without a path, and the hash of its manifest.
 
     The bundle that ships is always checked. Another one only where somebody names its hash.
     """
@@ -64,7 +64,7 @@ def read_bundle(folder: Path, kind: Kind, *, sha256: str | None) -> tuple[dict[s
     Parameters
     ----------
     sha256 : str or None
-        What the manifest must hash to. None takes any.
+        Hash of the manifest. None takes any.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What may be sent: to whom, how often, and never to one number or address again at once."""
+"""Limits of messages: to whom, how often, and a pause between two to one recipient."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ log = logging.getLogger("flask_zerotrust")
 
 _HOUR_S = 3_600.0
 _DAY_S = 86_400.0
-# What a mail server and a text message provider may take to answer, together.
+# Longest answer of a mail server and a text message provider together.
 _TELLING_S = 60.0
 # Messages are added up by five minutes, so a budget looks back 60 to 65 minutes.
 _SLOT_S = 300.0
 _SLOTS = int(_HOUR_S / _SLOT_S)
-# Country, network and a first digit or two: what numbers rented together have in common.
+# Country, network and a first digit or two: the common part of numbers that are rented together.
 _PREFIX_DIGITS = 6
 
 

@@ -54,7 +54,7 @@ class Challenges:
     budgets : Budgets
         Messages that are sent.
     questions : Questions
-        What browsers sign.
+        Questions that browsers sign.
     enrolment : Enrolment
         Authenticator apps that are being added.
     """
@@ -92,7 +92,7 @@ class Challenges:
         address: str = "",
         browser: str = "",
     ) -> str:
-        """Keep what the person wanted and return the challenge's id. Nothing is sent.
+        """Keep the request of a user and return the challenge's id. Nothing is sent.
 
         ``browser`` is the digest of the browser's pair cookie. ``known`` says that the browser is known to
         the user. It chooses the bounds. In other browsers the network of the address does, too.
@@ -226,7 +226,7 @@ class Challenges:
     ) -> Pending:
         """Keep that a challenge was answered: its page leads onward from now on, and its form is confirmed.
 
-        ``answer`` is what was right, and ``granted`` the session's id since. Script has its form itself.
+        ``answer`` is the right answer, and ``granted`` the session's id since. Script has its form itself.
         """
         said = self._digest(pending, answer) if granted else ""
         self._codes.void(pending)
@@ -275,7 +275,7 @@ class Challenges:
         known: bool = False,
         address: str = "",
     ) -> Pending:
-        """Keep a number or an address that somebody wants to add, and return what codes to it go by.
+        """Keep a number or an address that somebody wants to add, and return the challenge for its codes.
 
         Nothing is sent yet: :meth:`send` and :meth:`check` do the rest, as for any challenge.
         """
@@ -294,7 +294,7 @@ class Challenges:
         return self.load(challenge_id, user=user, session_id=session_id, now=now)
 
     def contact(self, user: str, session_id: str, kind: str, *, now: float) -> tuple[Contact, Pending]:
-        """Return what this session is adding and its challenge, or raise ChallengeError ``gone``."""
+        """Return the contact of this session and its challenge, or raise ChallengeError ``gone``."""
         contact = self._contacts.get(user, session_id, kind, now=now)
         return contact, self.load(contact.challenge_id, user=user, session_id=session_id, now=now)
 
@@ -321,7 +321,7 @@ class Challenges:
         return factor.tell(text)
 
     def question(self, pending: Pending, factor: Factor) -> str | None:
-        """Return what the browser is asked, as JSON. None for a factor that answers no questions."""
+        """Return the question for the browser, as JSON. None for a factor that answers no questions."""
         if not factor.asks:
             return None
         return factor.question(self.questions.ask(_place(pending, factor), user=pending.user))

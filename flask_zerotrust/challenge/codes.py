@@ -22,9 +22,9 @@ _AT_PROVIDER_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class SentCode:
-    """What is kept of the newest code of a challenge.
+    """The stored part of the newest code of a challenge.
 
-    Where a provider makes the codes, ``reference`` is what it calls this one, and the digest is of that.
+    Where a provider makes the codes, ``reference`` is its name for this one, and the digest is of that.
     ``former`` is the digest of the code that this one took the place of.
     """
 
@@ -125,7 +125,7 @@ def _sent(factor_id: str, digest: str, sent_at: float, reference: str | None, fo
 
 
 def _bound(pending: Pending, factor: Factor) -> tuple[str, ...]:
-    """Return what a code is good for: this challenge, person, factor and recipient, and nothing else.
+    """Return the scope of a code: this challenge, person, factor and recipient, and nothing else.
 
     The recipient, because an app may put another number under the same id while a code is on its way.
     """

@@ -86,7 +86,7 @@ class Enrolment(Sealed):
         return begun
 
     def _failed(self, user: str, session_id: str, tries: int, reason: str) -> ChallengeError:
-        """Return what to say. After too many tries the secret goes, and the next page has a new one."""
+        """Return the error. After too many tries the secret goes, and the next page has a new one."""
         if tries < config.CODE_TRIES:
             return ChallengeError(reason)
         self._store.delete(_key(user, session_id))

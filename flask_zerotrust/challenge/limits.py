@@ -88,7 +88,7 @@ class Attempts(Kept):
     def failed(
         self, one: Try, user: str, factor: Factor, *, known: bool, now: float, address: str | None
     ) -> ChallengeError:
-        """Count a wrong code against its address and return what to tell the user about it."""
+        """Count a wrong code against its address and return the error for the user."""
         error = self._refusal(one, user, factor, known=known, now=now)
         if not known:
             wrong = self._store.increment(_elsewhere(user), ttl_s=ACCOUNT_S)

@@ -1,4 +1,4 @@
-"""What went wrong, in words for the person: one sentence a reason, saying what to do."""
+"""Error messages for users: one sentence for each reason, with the next step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parked forms: what of a posted form is kept through a step-up, and what never is."""
+"""Parked forms: fields of a posted form that are kept through a step-up, and fields that never are."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WORDS = re.compile(r"[A-Z]+(?=[A-Z][^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|[A-Z]+|\d+")
 # Tokens against cross-site requests are spent by the browser, not typed by the person: without them
 # the form could not be submitted again.
 _CSRF = re.compile("csrf|xsrf|authenticitytoken|requestverificationtoken")
-# What a code is called when it is no secret.
+# Names of codes that are no secrets.
 _PLAIN_CODES = frozenset(
     re.findall(
         "[a-z]+",
@@ -55,7 +55,7 @@ class Parked:
     path : str
         Where it was posted.
     fields : tuple of (name, value)
-        What is kept, in the form's order. Names may repeat.
+        Kept fields, in the form's order. Names may repeat.
     left_out : tuple of str
         Names of fields that hold secrets: to be typed again.
     files : tuple of str
@@ -88,7 +88,7 @@ def park(
     masked: Collection[str] = (),
     settings: Settings,
 ) -> Parked:
-    """Return what is kept of a form: all but secrets and files, or nothing if it is too large.
+    """Return the part of a form that is kept: all but secrets and files, or nothing if it is too large.
 
     Sizes are looked at before anything else.
 
@@ -101,7 +101,7 @@ def park(
     files : iterable of str
         Names of its file fields.
     masked : collection of str
-        Names of fields that the browser says are secret, by their type or what it fills in. They are left
+        Names of fields that the browser says are secret, by their type or its autofill. They are left
         out in addition to those with a secret name.
     settings : Settings
         ``never_park`` and ``park_bytes``.

@@ -1,4 +1,4 @@
-"""Pending challenges: what a person wanted to do, kept until they have answered or given up."""
+"""Pending challenges: requests of users that wait for an answer."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class Pending:
     user, session_id : str
         Whose it is. Another user or session cannot answer it.
     action : str
-        What the person is about to do, in words.
+        Action that the user is about to take, in words.
     return_path, method : str
-        What was asked for. The path never comes from the client afterwards.
+        The requested path. It never comes from the client afterwards.
     parked : Parked or None
         The posted form.
     opened_at : float
@@ -189,7 +189,7 @@ def new_id() -> str:
 def _surplus(listed: Sequence[str]) -> int:
     """Return which challenge of a list goes: the oldest for the request that was made most often.
 
-    A page that asks every few seconds for what it does not get would else end the challenge that the
+    A page that asks every few seconds would otherwise end the challenge that the
     person is answering in another tab, form and all.
     """
     made = Counter(one[_ID_LENGTH:] for one in listed)

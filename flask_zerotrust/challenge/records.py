@@ -49,7 +49,7 @@ class Sealed(Kept):
         return self._keys.encrypt(self.purpose, json.dumps(record, default=_members_of).encode())
 
     def _members(self, raw: bytes | None) -> dict[str, Any]:
-        """Return what a record held, or raise ChallengeError ``gone``."""
+        """Return the members of a record, or raise ChallengeError ``gone``."""
         if raw is None:
             raise ChallengeError("gone")
         try:
@@ -68,7 +68,7 @@ def pool_of(known: bool) -> str:
 
 
 def owner_of(user: str) -> str:
-    """Return the name under which the store erases what belongs to a user."""
+    """Return the name under which the store erases the rows of a user."""
     return "user:" + user
 
 

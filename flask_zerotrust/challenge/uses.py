@@ -13,7 +13,7 @@ _USED_S = 86_400.0
 
 
 def claim_use(store: Store, user: str, kind: str, use: str) -> None:
-    """Claim what a right code has used, or raise ChallengeError ``used``."""
+    """Claim the use of a right code, or raise ChallengeError ``used``."""
     if not store.claim(_key(user, kind, use), ttl_s=_USED_S):
         raise ChallengeError("used")
 

@@ -1,4 +1,4 @@
-"""What the commands share: the group, its options, reading, writing and loading what is offline."""
+"""Shared by the commands: the group, its options, reading, writing and loading what is offline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flask_zerotrust.recordings import files
 from flask_zerotrust.recordings.files import Recording
 from flask_zerotrust.web.state import AppState
 
-# What the [train] extra brings.
+# Packages of the [train] extra.
 _EXTRAS = {"sklearn", "joblib", "threadpoolctl", "matplotlib", "rich"}
 
 
@@ -69,7 +69,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For machines
 
 @contextmanager
 def making_folder(out: Path, option: str = "--out") -> Iterator[None]:
-    """Make a folder for what will be written before the work, and take it away again if that fails."""
+    """Make the output folder before the work, and take it away again if that fails."""
     new = not out.exists()
     new_folder(out, option)
     try:
@@ -82,7 +82,7 @@ def making_folder(out: Path, option: str = "--out") -> Iterator[None]:
 
 
 def new_folder(out: Path, option: str = "--out") -> None:
-    """Make a folder for what will be written before the work, so that a wrong name does not lose it.
+    """Make the output folder before the work, so that a wrong name does not lose it.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def read(names: Sequence[str], on_bad: Callable[[RecordingError], None] | None) 
     Raises
     ------
     RecordingError
-        Also where there is not one: an empty file is rarely what was meant.
+        Also where there is not one: an empty file is rarely meant.
     """
     count = 0
     for count, recording in enumerate(files.read(names, on_bad=on_bad), 1):  # noqa: B007
@@ -130,7 +130,7 @@ def read(names: Sequence[str], on_bad: Callable[[RecordingError], None] | None) 
 
 @contextmanager
 def bad_lines(skip: bool) -> Iterator[Callable[[RecordingError], None] | None]:
-    """Collect what cannot be read and say so at the end. Without ``skip`` nothing is forgiven."""
+    """Collect lines that cannot be read and say so at the end. Without ``skip`` nothing is forgiven."""
     bad: list[RecordingError] = []
     try:
         yield bad.append if skip else None
@@ -170,7 +170,7 @@ def the_guard() -> AppState:
 
 
 def sharing_guard() -> AppState:
-    """Return it, where its store is one that a command can see what the workers wrote."""
+    """Return it, where its store is one that a command can see the rows of the workers."""
     state = the_guard()
     if state.settings.store == "memory://":
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""What the app keeps of how a user moves: show, export, forget, roll back."""
+"""Movement profiles of users: show, export, forget, roll back."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def forget(user: str) -> None:
 @profile.command()
 @_user
 def rollback(user: str) -> None:
-    """Take back what USER's profile has learnt on its last day of learning."""
+    """Roll USER's profile back to before its last day of learning."""
     click.echo(_told(user, _profiles().rollback(user)))
 
 

@@ -53,7 +53,7 @@ def sessions(user: str | None, as_json: bool) -> None:
 def revoke(who: str | None, everybody: bool, latches: bool) -> None:
     """End the sessions of a user, or one session: step-ups at once, the login at the next request.
 
-    SESSION is what `sessions` shows. Challenges that are required stay required unless --latches says
+    SESSION is an id that `sessions` shows. Challenges that are required stay required unless --latches says
     otherwise. Needs `flask zerotrust`.
     """
     if everybody == (who is not None) or (everybody and latches):
@@ -104,7 +104,7 @@ def _end(state: AppState, who: str, chosen: list[tuple[str, Record]]) -> None:
 
 
 def _pardon(state: AppState, who: str, chosen: list[tuple[str, Record]]) -> None:
-    """End step-ups, and lift what is held against the user."""
+    """End step-ups, and lift the latch of the user."""
     for session_id, _ in chosen:
         state.sessions.revoke(session_id, latches=True)
     for user in {record.user for _, record in chosen if record.user is not None} or {who}:
@@ -121,7 +121,7 @@ def _chosen(state: AppState, who: str) -> list[tuple[str, Record]]:
     if len(by_id) > 1:
         raise ConfigError(f"{len(by_id)} sessions begin with {who!r}. Revoke the user instead.")
     found = of_user or by_id
-    # Of a user who is away, what earlier sessions have left may latch the next, or log in without a record.
+    # Rows that earlier sessions of a user have left may latch the next, or log in without a record.
     if not found and not state.store.owned("user:" + who):
         raise ConfigError(f"{who!r} is neither a user with a live session nor the id of one.")
     return found
@@ -156,7 +156,7 @@ def _line(row: dict[str, Any]) -> str:
 
 @group.command()
 def rekey() -> None:
-    """Encrypt what is kept of people anew under the newest SECRET_KEY (needs `flask zerotrust`).
+    """Encrypt factors and profiles again under the newest SECRET_KEY (needs `flask zerotrust`).
 
     Run it after a change of keys, before the former one leaves SECRET_KEY_FALLBACKS. Again does no harm.
     Exit code 1 where no key opens a record.
@@ -164,13 +164,13 @@ def rekey() -> None:
     state = sharing_guard()
     both = {"factors": state.enrolled.rekey(), "movement profile": state.profiles.rekey(now=state.clock())}
     done, current = (sum(getattr(found, name) for found in both.values()) for name in ("done", "current"))
-    click.echo(f"{done} encrypted anew, {current} were under the newest key already.")
+    click.echo(f"{done} encrypted again, {current} were under the newest key already.")
     for what, found in both.items():
         if found.unreadable:
             click.echo(
                 f"No key opens the {what} of {len(found.unreadable)}: {', '.join(found.unreadable[:10])}. "
                 "Put the former key back into SECRET_KEY_FALLBACKS and run this again, or let them begin "
-                "anew.",
+                "again.",
                 err=True,
             )
     if any(found.unreadable for found in both.values()):

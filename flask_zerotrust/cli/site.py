@@ -112,7 +112,7 @@ def calibrate(
 @click.option("--source", default="site", show_default=True, help="What to call this site.")
 @skip_bad_option
 def recordings_(folder: Path | None, out: str, source: str, skip_bad: bool) -> None:
-    """Join what a site has recorded (ZEROTRUST_RECORD_DIR) into recordings.
+    """Join batches that a site has recorded (ZEROTRUST_RECORD_DIR) into recordings.
 
     FOLDER may be left out with `flask zerotrust`, which knows the app's.
     """
@@ -129,7 +129,7 @@ def recordings_(folder: Path | None, out: str, source: str, skip_bad: bool) -> N
 @click.option("--days", default=7, show_default=True, type=click.IntRange(1, 35), help="So many days back.")
 @json_option
 def observed_(days: int, as_json: bool) -> None:
-    """Show what would have happened while ZEROTRUST_MODE was "observe" (needs `flask zerotrust`).
+    """Show decisions that ZEROTRUST_MODE "observe" would have made (needs `flask zerotrust`).
 
     Codes under both values of ZEROTRUST_NEW_BROWSER are estimates for each day.
     """
@@ -184,7 +184,7 @@ def _owner_only() -> Iterator[None]:
 
 
 def _people(visits: Iterable[Recording]) -> Iterator[Recording]:
-    """Leave out what is labelled as a bot. Of the rest the site says that it is people."""
+    """Leave out visits that are labelled as bots. The site says that the rest are people."""
     bots = 0
     from flask_zerotrust.simulate.people import SOURCE
 

@@ -25,7 +25,7 @@ _SERVICE = re.compile("MG[0-9a-f]{32}", re.IGNORECASE | re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message on the demo phone: to whom, what, the code in it, and when (seconds, epoch)."""
+    """A message on the demo phone: to whom, the text, the code in it, and when (seconds, epoch)."""
 
     to: str = field(repr=False)
     text: str = field(repr=False)
@@ -113,7 +113,7 @@ class OwnSender:
         self._function = function
 
     def send(self, number: str, text: str) -> None:
-        """Call the function of the app. What it raises may hold the number, so it stays here."""
+        """Call the function of the app. Its error may hold the number, so it stays here."""
         send, kind = self._function(), ""
         if send is None:
             raise SenderError("ZEROTRUST_SMS_SENDER is 'app': name a function with @zt.text_sender.")

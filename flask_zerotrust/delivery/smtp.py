@@ -22,7 +22,7 @@ Security = Literal["starttls", "ssl", "none"]
 # Answers of a server that no later try will change: no such mailbox, not local, name not allowed,
 # bad address or domain (RFC 5321, 4.2.2; 521 and 556 are RFC 7504's for hosts without mail).
 _BLOCKED = frozenset({521, 550, 551, 553, 556})
-# What smtplib raises. A ValueError comes of characters that a command cannot carry.
+# Errors of smtplib. A ValueError comes of characters that a command cannot carry.
 _TROUBLE = (OSError, smtplib.SMTPException, ValueError)
 
 
@@ -62,7 +62,7 @@ class SmtpMailer:
     def send(self, address: str, subject: str, text: str) -> None:
         """Hand over one mail, once: a retry of our own could send it twice."""
         mail = compose(address, subject, text, from_=self.from_)
-        # What a server says may hold the address: its words go no further, nor the exception.
+        # A server's answer may hold the address: neither its words nor the exception go further.
         try:
             server = self.connect()
         except _TROUBLE as error:
@@ -109,7 +109,7 @@ class SmtpMailer:
 
 
 def trouble(mailer: SmtpMailer) -> tuple[str, str] | None:
-    """Connect and log in without a mail. Return what goes wrong and what to look at, None if nothing."""
+    """Connect and log in without a mail. Return the problem and the advice, None if it worked."""
     try:
         server = mailer.connect()
     except _TROUBLE as error:

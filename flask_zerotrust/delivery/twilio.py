@@ -1,4 +1,4 @@
-"""What all that speaks to Twilio shares: its client with a timeout, and its refusals by number only."""
+"""A client of Twilio with a timeout, and its refusals by number only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BLOCKED = frozenset({21610, 21614, 21211, 60205, 60410})
 
 
 class Refusal(Exception):
-    """What Twilio refused, by its numbers. Its words may hold the recipient and stay behind."""
+    """A refusal by Twilio, by its numbers. Its words may hold the recipient and stay behind."""
 
     def __init__(self, status: int, code: int | None) -> None:
         super().__init__(status, code)
@@ -23,18 +23,18 @@ class Refusal(Exception):
         self.code = code
 
     def as_sender_error(self) -> SenderError:
-        """Return what it means to the operator."""
+        """Return its meaning for the operator."""
         if self.code in _BLOCKED:
             return SenderError(f"Twilio cannot reach this recipient (error {self.code}).", blocked=True)
         return SenderError(
             f"Twilio refused the message: HTTP {self.status}, error {self.code}. What it means and how to "
-            f"mend it: https://www.twilio.com/docs/api/errors/{self.code}"
+            f"fix it: https://www.twilio.com/docs/api/errors/{self.code}"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Twilio:
-    """A client, and what it raises."""
+    """A client, and its errors."""
 
     client: Any = field(repr=False)
     failure: type[Exception]
@@ -42,9 +42,9 @@ class Twilio:
 
     @contextmanager
     def asked(self) -> Iterator[None]:
-        """Turn what goes wrong inside into a Refusal, or a SenderError where nothing was understood.
+        """Turn errors inside into a Refusal, or a SenderError where nothing was understood.
 
-        requests raises an OSError for every trouble on the network, and what is no JSON is a ValueError.
+        requests raises an OSError for trouble on the network. An answer that is no JSON is a ValueError.
         """
         refusal: Exception | None = None
         try:

@@ -40,9 +40,9 @@ class Factor:
     id : str
         Name among the user's factors. It stays as long as the factor exists: failures are counted under it.
     kind : str
-        What it is, such as ``"totp"`` or ``"sms"``. All users have the same one.
+        Kind, such as ``"totp"`` or ``"sms"``. All users have the same one.
     label : str
-        What the user reads. A number or an address in it is masked.
+        Name that the user reads. A number or an address in it is masked.
     sends : bool
         A code is sent. Default: False.
     recipient : str or None
@@ -220,7 +220,7 @@ class Mailer(Protocol):
 
 @contextmanager
 def leaving_out() -> Iterator[list[str]]:
-    """Let factors be made whose number, address or secret cannot be used, and yield what is wrong with it.
+    """Let factors be made whose number, address or secret cannot be used, and yield the problems.
 
     They have an empty one, see :func:`is_usable`. So one bad row of an app's data does not take away the
     other factors of a user.

@@ -35,12 +35,12 @@ class EmailFactor(SendingFactor):
     id : str
         Name among the person's factors.
     label : str, optional
-        What the person reads. Without one, a sentence with the masked address.
+        Name that the user reads. Without one, a sentence with the masked address.
 
     Raises
     ------
     ConfigError
-        For what is no address.
+        For text that is no address.
     """
 
     kind = KIND
@@ -55,7 +55,7 @@ class EmailFactor(SendingFactor):
         return self.recipient
 
     def send(self, code: str, *, action: str, host: str) -> None:  # noqa: ARG002 - no host
-        """Send the code, and with it what it is for.
+        """Send the code, together with the action that it is for.
 
         The host is left out: it is the client's word, and mail programs would make a link of it.
         """
@@ -71,7 +71,7 @@ class EmailFactor(SendingFactor):
 
 
 def message(code: str, *, action: str) -> str:
-    """Return the text of the mail: what the code is for, the code on a line of its own, a warning.
+    """Return the text of the mail: the action, the code on a line of its own, a warning.
 
     There is no link to press: people who are used to such links press those of others, too.
     """

@@ -1,4 +1,4 @@
-"""The extension's own factor store: what people enrolled, encrypted at rest."""
+"""The extension's own factor store: enrolled factors, encrypted at rest."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Enrolled:
         """Return the user's factors, in the order in which they were added, recovery codes last.
 
         Left out are numbers and addresses where nothing reaches them, passkeys without a ``party``, and,
-        with a warning in the log, what this version does not know: a newer one may have enrolled it.
+        with a warning in the log, kinds that this version does not know: a newer one may have enrolled it.
         """
         means = Means(sender, mailer, party)
         kept = self._kept(user)["factors"]
@@ -220,7 +220,7 @@ class Enrolled:
         )
 
     def ids(self, user: str) -> list[str]:
-        """Return the ids of what is kept here, also of those that :meth:`factors` leaves out."""
+        """Return the ids of factors that are kept here, also those that :meth:`factors` leaves out."""
         return list(self.kinds(user))
 
     def kinds(self, user: str) -> dict[str, str]:
@@ -273,7 +273,7 @@ class Enrolled:
         return list(_history(self._kept(user)))
 
     def rekey(self) -> Rekeyed:
-        """Encrypt every record anew that is not under the newest key. The rest stays as it is."""
+        """Encrypt every record again that is not under the newest key. The rest stays as it is."""
         return rekey(
             self._store,
             _key(""),

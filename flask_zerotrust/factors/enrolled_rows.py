@@ -15,7 +15,7 @@ from flask_zerotrust.factors.totp import TotpFactor
 from flask_zerotrust.factors.twilio_verify import sms_factor
 from flask_zerotrust.factors.webauthn import Credential, RelyingParty, WebAuthnFactor
 
-#: "id", "kind", "label" and what the kind needs.
+#: "id", "kind", "label" and the members of the kind.
 Row = dict[str, Any]
 
 log = logging.getLogger("flask_zerotrust")
@@ -23,7 +23,7 @@ log = logging.getLogger("flask_zerotrust")
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What factors need to work. Where it is None, theirs are left out."""
+    """Senders and the site, which factors need to work. Factors without them are left out."""
 
     sender: Sender | Verifier | None = None
     mailer: Mailer | None = None
@@ -32,7 +32,7 @@ class Means:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What using a factor changes in its row.
+    """Changes that using a factor makes in its row.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ def credential(row: Row) -> Credential:
 
 
 def members(key: Credential) -> Row:
-    """Return what a row keeps of a passkey."""
+    """Return the members of a passkey's row."""
     return {
         "credential": key.id.hex(),
         "public_key": key.public_key.hex(),

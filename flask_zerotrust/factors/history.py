@@ -30,7 +30,7 @@ class FactorDates:
     removed_at: float | None = None
 
     def dump(self) -> dict[str, str | float | None]:
-        """Return what a record keeps."""
+        """Return the kept members of a record."""
         return asdict(self)
 
 

@@ -15,7 +15,7 @@ _FICTION = re.compile(r"\+447700900[0-9]{3}", re.ASCII)
 # E.164: at most fifteen digits, after them of a domestic zero or two. No country has fewer than seven.
 _INTERNATIONAL = re.compile(r"\+[1-9][0-9]{6,16}", re.ASCII)
 _PUNCTUATION = re.compile(r"[().\-/·]+")
-# What ITU-T E.123 forbids and letterheads have: a zero that is dialled within the country only.
+# Forbidden by ITU-T E.123, and common on letterheads: a zero that is dialled within the country only.
 _DOMESTIC_ZERO = re.compile(r"\(0+\)")
 # Characters of an input that are looked at.
 _MAX_TYPED = 64

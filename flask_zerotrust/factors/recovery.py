@@ -21,13 +21,13 @@ FEW_CODES = 3
 # That would cost a server 16 MB and 50 ms for each of ten codes at every try.
 _CODE_BYTES = 15
 _CODE = re.compile(r"[A-Za-z2-7]{24}", re.ASCII)
-# Characters of an input that are looked at: a code, and what people put between its groups.
+# Characters of an input that are looked at: a code, and marks between its groups.
 _MAX_TYPED = 64
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryFactor(Factor):
-    """What is left of a list of recovery codes.
+    """The codes that are left of a recovery list.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class RecoveryFactor(Factor):
     id : str
         Name among the person's factors. A new list has a new one.
     label : str
-        What the person reads.
+        Name that the user reads.
     """
 
     take: Callable[[str], str | None] = field(repr=False)
@@ -52,7 +52,7 @@ class RecoveryFactor(Factor):
         return self.take(code)
 
     def read_code(self, typed: str) -> str | None:
-        """Return 24 capitals and digits, without what stands between them, None for anything else."""
+        """Return 24 capitals and digits, without marks between them, None for anything else."""
         plain = compact(typed[:_MAX_TYPED])
         return plain.upper() if _CODE.fullmatch(plain) else None
 

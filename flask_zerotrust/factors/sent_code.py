@@ -20,7 +20,7 @@ class SendingFactor(Factor):
     id : str
         Name among the person's factors.
     label : str or None
-        What the person reads. Without one, a sentence with the masked recipient.
+        Name that the user reads. Without one, a sentence with the masked recipient.
     """
 
     sends = True
@@ -49,7 +49,7 @@ class SendingFactor(Factor):
 
 
 def one_line(action: str) -> str:
-    """Keep what an action is called from adding lines, quotes or a second code line."""
+    """Keep the name of an action from adding lines, quotes or a second code line."""
     words = "".join(c if c.isprintable() and c not in '"@#' else " " for c in action).split()
     short = " ".join(words)
     return short if len(short) <= _MAX_ACTION else short[: _MAX_ACTION - 3].rstrip() + "..."

@@ -40,7 +40,7 @@ class SmsFactor(NumberFactor):
     id : str
         Name among the person's factors.
     label : str, optional
-        What the person reads. Without one, a sentence with the last two digits.
+        Name that the user reads. Without one, a sentence with the last two digits.
 
     Raises
     ------
@@ -53,7 +53,7 @@ class SmsFactor(NumberFactor):
         self.sender = sender
 
     def send(self, code: str, *, action: str, host: str) -> None:
-        """Send the code, and with it what it is for."""
+        """Send the code, together with the action that it is for."""
         self.sender.send(self.number, message(code, action=action, host=host))
 
     def tell(self, text: str) -> bool:

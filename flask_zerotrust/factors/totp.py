@@ -29,7 +29,7 @@ _HASHES: dict[str, Callable[[], SHA1 | SHA256 | SHA512]] = {
     "SHA256": SHA256,
     "SHA512": SHA512,
 }
-# What RFC 4226, section 5.3, allows, and the periods of tokens that are sold.
+# Allowed by RFC 4226, section 5.3, and periods of tokens that are sold.
 _DIGITS = (6, 7, 8)
 _MAX_PERIOD_S = 120
 # The current step and one each side, for clocks that differ and people who type slowly.
@@ -56,7 +56,7 @@ class TotpFactor(Factor):
     id : str
         Name among the person's factors.
     label : str
-        What the person reads.
+        Name that the user reads.
     digits : {6, 7, 8}
         Digits of a code.
     period_s : int
@@ -66,7 +66,7 @@ class TotpFactor(Factor):
     Raises
     ------
     ConfigError
-        For a secret that is not base32 or too short, and for what no token has.
+        For a secret that is not base32 or too short, and for values that no token has.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def _canonical(secret: str) -> str:
 
 
 def _octets(secret: str) -> bytes:
-    """Return what a secret without padding stands for, or raise ValueError."""
+    """Return the octets of a secret without padding, or raise ValueError."""
     return base64.b32decode(secret + "=" * (-len(secret) % 8))
 
 

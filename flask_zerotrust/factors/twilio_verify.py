@@ -1,4 +1,4 @@
-"""Twilio Verify: the provider makes the code, sends it and judges what the person types."""
+"""Twilio Verify: the provider makes the code, sends it and checks the answer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TwilioVerify:
         return "TwilioVerify()"
 
     def start(self, number: str, *, before: str | None) -> str:
-        """Have a new code sent, once, and return what Twilio calls it.
+        """Have a new code sent, once, and return Twilio's name for it.
 
         Twilio sends the same code again while one waits, so the one before is cancelled first.
         """

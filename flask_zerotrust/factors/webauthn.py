@@ -16,7 +16,7 @@ from flask_zerotrust.i18n import N_
 KIND = "webauthn"
 # An answer holds a signature, client data and flags: one to two KiB. Attestation objects up to ten.
 _MAX_ANSWER = 32_768
-# What the browser may take. People fetch a key from a drawer (WebAuthn, 15.1, recommends 300 s or more).
+# Time for fetching a key from a drawer (WebAuthn, 15.1, recommends 300 s or more).
 _TIMEOUT_MS = 300_000
 
 log = logging.getLogger("flask_zerotrust")
@@ -31,11 +31,11 @@ class RelyingParty:
     id : str
         The domain that keys are bound to, without a port.
     name : str
-        What the browser shows.
+        Name that the browser shows.
     origins : tuple of str
         Where answers may come from: scheme, host and port.
     named : bool
-        Whether the site has named them. Else they are what the request says of its host.
+        Whether the site has named them. Otherwise they are taken from the request's host.
     """
 
     id: str
@@ -46,7 +46,7 @@ class RelyingParty:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What is kept of one passkey or security key.
+    """The stored part of one passkey or security key.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class WebAuthnFactor(Factor):
     id : str
         Name among the person's factors.
     label : str
-        What the person reads.
+        Name that the user reads.
     siblings : tuple of Credential
         The user's other keys. A question is one for all keys of its domain, and any of them answers it.
     """
@@ -102,7 +102,7 @@ class WebAuthnFactor(Factor):
     answer_bits = 112
 
     def read_code(self, typed: str) -> str | None:
-        """Return an answer of the browser, None for what can be none."""
+        """Return an answer of the browser, None for any other text."""
         return typed if typed.startswith("{") and len(typed) <= _MAX_ANSWER else None
 
     def question(self, challenge: bytes) -> str:
@@ -138,7 +138,7 @@ class WebAuthnFactor(Factor):
                 expected_rp_id=self.credential.rp_id,
                 expected_origin=self._origins(),
                 credential_public_key=self.credential.public_key,
-                # Compared below, with what is kept by then.
+                # Compared below, with the stored one.
                 credential_current_sign_count=0,
             )
         except _refusals(webauthn):
@@ -239,7 +239,7 @@ def registered(answer: str, party: RelyingParty, *, challenge: bytes) -> Credent
 
 
 def _refusals(webauthn: Any) -> tuple[type[Exception], ...]:
-    """Return what an answer that is made up can raise: the library lets some of its parser's errors out."""
+    """Return the errors that an invented answer can raise, some of the library's parser."""
     own: type[Exception] = webauthn.helpers.exceptions.WebAuthnException
     return own, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError
 

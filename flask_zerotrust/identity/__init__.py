@@ -1,4 +1,4 @@
-"""Is it still the same person? What a user's movement is like, and how likely new movement is theirs."""
+"""Identity: a user's movement profile, and the likelihood of new movement."""
 
 from flask_zerotrust.identity.background import Background, load_background
 from flask_zerotrust.identity.evidence import Identity

@@ -1,4 +1,4 @@
-"""The background model: what people in general move like, and how one person's days differ."""
+"""The background model: movement of people in general, and differences between one person's days."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Background:
         Variances between people, between sessions or instruments of one person, and between strokes
         of one session.
     slope, offset : float
-        Calibration: what a raw log-likelihood ratio is multiplied by, then what is added.
+        Calibration: factor of a raw log-likelihood ratio, then the sum that is added.
     manifest : dict
         The manifest as read.
     """

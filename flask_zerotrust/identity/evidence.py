@@ -1,11 +1,11 @@
-"""What is known of who moves in a session: log-likelihood ratios, tempered, capped, fading."""
+"""Evidence of who moves in a session: log-likelihood ratios, tempered, capped, fading."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Strokes of a session resemble each other: what one more is worth.
+# Strokes of a session resemble each other: the worth of one more.
 TEMPER = 0.5
 # Most that one stroke says before tempering, and all of them after: for another person, and for the
 # owner (a positive number). The second is smaller, so that good movement cannot buy off much bad.
@@ -31,7 +31,7 @@ class Identity:
     strokes: float = 0.0
 
     def add(self, said: Iterable[float]) -> Identity:
-        """Return what is known after the strokes of one more batch, in time order."""
+        """Return the evidence after the strokes of one more batch, in time order."""
         total, strokes = self.log_odds, self.strokes
         for stroke in said:
             total += TEMPER * min(max(stroke, -STROKE_CAP), STROKE_CAP)
@@ -45,7 +45,7 @@ class Identity:
 
     @classmethod
     def from_json(cls, data: list[float] | None) -> Identity:
-        """Read what :meth:`to_json` wrote. None stands for no evidence."""
+        """Read the output of :meth:`to_json`. None stands for no evidence."""
         return cls(log_odds=data[0], strokes=data[1]) if data else cls()
 
     def faded(self, kept: float) -> Identity:

@@ -37,7 +37,7 @@ def ready(profile: Profile) -> bool:
 def learn(profile: Profile | None, features: Floats, *, now: float, background: Background) -> Profile:
     """Return the profile after strokes that are known to be its owner's.
 
-    Nothing is learnt beyond the quota of the day. A profile made with another background starts anew.
+    Nothing is learnt beyond the quota of the day. A profile made with another background starts again.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is kept of a user's movement: sums in the dimensions of the background model, by instrument."""
+"""A user's movement profile: sums in the dimensions of the background model, by instrument."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flask_zerotrust.errors import StoreError
 Floats = NDArray[np.float64]
 
 FORMAT = 1
-#: Largest profile in bytes. What is kept needs about a tenth of it.
+#: Largest profile in bytes. A profile needs about a tenth of it.
 MAX_BYTES = 16_384
 
 
@@ -26,7 +26,7 @@ class Instrument:
     Attributes
     ----------
     kind : ndarray, shape (3,)
-        What it looks like: log2 of the ms between events, of window width and of window height.
+        Its traits: log2 of the ms between events, of window width and of window height.
     strokes : float
         Strokes' worth of movement kept. Old ones fade.
     mean : ndarray, shape (d,)
@@ -43,7 +43,7 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Profile:
-    """What one user's movement is like.
+    """The movement of one user.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Profile:
     version : int
         Counts the changes.
     previous : tuple of Instrument
-        What ``instruments`` were before the last day of learning began, for going back to.
+        ``instruments`` before the last day of learning, for a roll-back.
     previous_strokes : int
     """
 
@@ -75,7 +75,7 @@ class Profile:
     previous_strokes: int = 0
 
     def rolled_back(self) -> Profile:
-        """Return the profile without what its last day of learning added."""
+        """Return the profile without its last day of learning."""
         return replace(
             self,
             instruments=self.previous,
@@ -91,12 +91,12 @@ class Profile:
         return {"format": FORMAT, **data}
 
     def to_bytes(self) -> bytes:
-        """Return what :meth:`from_bytes` reads, at most ``MAX_BYTES``."""
+        """Return bytes that :meth:`from_bytes` reads, at most ``MAX_BYTES``."""
         return json.dumps(self.to_dict(), separators=(",", ":")).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Profile:
-        """Read what :meth:`to_bytes` wrote.
+        """Read the output of :meth:`to_bytes`.
 
         Raises
         ------
@@ -112,7 +112,7 @@ class Profile:
             return cls(**found)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise StoreError(
-                f"An identity profile cannot be read ({error}); forget it, and it is learnt anew."
+                f"An identity profile cannot be read ({error}); forget it, and it is learnt again."
             ) from error
 
 

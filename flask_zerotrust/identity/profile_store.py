@@ -91,7 +91,7 @@ class Profiles:
     ) -> bool:
         """Teach the profile that was read some strokes. Say whether anything was learnt.
 
-        What another request has taught it since is kept. A profile that was stopped or forgotten since
+        Strokes of other requests since then are kept. A profile that was stopped or forgotten since
         stays so: movement on its way in does not bring it back.
         """
 
@@ -170,12 +170,12 @@ class Profiles:
             return self._closed(replace(held, profile=before))
 
         update(self._store, _key(user), step, ttl_s=self._keep_s, owner=_owner(user))
-        # What was rolled back is data about the person too, and was probably another's.
+        # The part that was rolled back is personal data too, and probably another person's.
         self._store.erase()
         return self.progress(user)
 
     def rekey(self, *, now: float) -> Rekeyed:
-        """Encrypt every row anew that is not under the newest key. None is kept longer for it."""
+        """Encrypt every row again that is not under the newest key. None is kept longer for it."""
 
         def again(user: str, raw: bytes) -> None:
             held = self._open(user, raw)

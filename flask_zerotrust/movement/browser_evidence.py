@@ -13,11 +13,11 @@ pacing
     Moves that reach their handlers in step. Frames and hands are not in step. Frame-paced remote
     desktops can be.
 wheel
-    A turn of the wheel by one notch, with a delta beyond what settings make of a notch: drivers take
+    A turn of the wheel by one notch, with a delta beyond the settings of a notch: drivers take
     the delta from the program and leave the notch at one. A wheel set to 13 lines a notch or more, or by
     120 px a notch on a page zoomed out to 25 %, looks the same.
 
-What was looked at and says nothing: the time from the last move to the press (below 5 ms in 45 % of
+Tried without result: the time from the last move to the press (below 5 ms in 45 % of
 Balabit's presses, 7 % of SapiMouse's), and a press without moves (reloads, keyboards, screen readers).
 """
 
@@ -35,7 +35,7 @@ from flask_zerotrust.movement.wire import DOWN, ENTER, LEAVE, MOUSE, MOVE, UP, E
 # person to another element makes as many untrusted ones as there are trusted ones, or twice as many.
 UNTRUSTED_MOVES = 10
 UNTRUSTED_SHARE = 0.9
-# What one of them says, in log-odds, and all of them: 36 lift a session without movement to high
+# Log-odds of one of them, and of all of them: 36 lift a session without movement to high
 # (3.90 in the model that ships). A single scripted reach of 25 moves does not.
 UNTRUSTED_LOG_ODDS = 0.11
 UNTRUSTED_CAP = 4.4
@@ -83,13 +83,13 @@ NOTCH_PX = 420.0
 WHEEL_LOG_ODDS = 0.5
 WHEEL_CAP = 0.95
 
-# What the rest must bring before a session of machine-like timing is high, in log-odds.
+# Log-odds that the rest must bring before a session of machine-like timing is high.
 TIMING_MARGIN = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Integrity:
-    """What the browser says against a stream: of one batch, or of a session so far.
+    """Evidence of the browser against a stream: of one batch, or of a session so far.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ class Integrity:
     held_ms: float | None = None
 
     def add(self, batch: Integrity) -> Integrity:
-        """Return what is known after one more batch, each kind within its cap."""
+        """Return the evidence after one more batch, each kind within its cap."""
         press = self.press + batch.press
         if self.held_ms is not None and batch.released_ms is not None:
             press += PRESS_LOG_ODDS * (0 < batch.released_ms - self.held_ms < SHORT_MS)
@@ -127,7 +127,7 @@ class Integrity:
 
     @classmethod
     def from_json(cls, data: list[Any] | None) -> Integrity:
-        """Read what :meth:`to_json` wrote. None stands for no evidence."""
+        """Read the output of :meth:`to_json`. None stands for no evidence."""
         if not data:
             return cls()
         untrusted, press, pacing, wheel, released_ms, held_ms = data
@@ -159,7 +159,7 @@ class Integrity:
         return sum(kinds) if sum(kind > 0 for kind in kinds) > 1 else 0.0
 
     def log_odds(self, *, high: float) -> float:
-        """Return what counts, in [0, UNTRUSTED_CAP], where ``high`` log-odds would make a session high.
+        """Return the log-odds that count, in [0, UNTRUSTED_CAP]. ``high`` would make a session high.
 
         Timing stays below that: whatever else there is has to speak for a bot too.
         """
@@ -168,7 +168,7 @@ class Integrity:
 
 
 def inspect(batch: EventBatch) -> Integrity:
-    """Return what the events of one batch say about where they came from.
+    """Return the evidence of one batch about the origin of its events.
 
     Touch and pen say nothing, and neither do recordings, whose delays never vary.
     """

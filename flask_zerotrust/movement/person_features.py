@@ -1,4 +1,4 @@
-"""Features by which one person is told from another: how far, how fast, which way, and what follows.
+"""Features by which one person is told from another: how far, how fast, which way, and the pause after it.
 
 Unlike the features of :mod:`.features` these are absolute, so they hold the mouse and the screen too.
 Only the identity model sees them. It keeps instrument and person apart by the last columns.
@@ -37,7 +37,7 @@ OWN_NAMES = (
 #: Columns that tell the device, not the hand: log2 of the median ms between events, of window width
 #: and of window height.
 INSTRUMENT_NAMES = ("log2_interval", "log2_width", "log2_height")
-#: Column names of what :func:`habits` returns, in order.
+#: Column names of :func:`habits`, in order.
 HABIT_NAMES: tuple[str, ...] = (*FEATURE_NAMES, *OWN_NAMES, *INSTRUMENT_NAMES)
 
 # A press so long after the last move does not end that movement, in ms.
@@ -56,7 +56,7 @@ def habits(batch: EventBatch, strokes: Strokes, features: Floats) -> Floats:
     batch : EventBatch
         Where ``strokes`` were found.
     features : ndarray, shape (n, len(FEATURE_NAMES))
-        What :func:`.features.extract` made of them.
+        Output of :func:`.features.extract`.
     """
     n = len(strokes)
     if not n:
@@ -127,7 +127,7 @@ def _around(batch: EventBatch, strokes: Strokes) -> list[Floats]:
 
 
 def _median(values: Floats) -> float:
-    """Return what numpy.median does, which takes ten times as long for a few hundred numbers."""
+    """Return the median; numpy.median takes ten times as long for a few hundred numbers."""
     ordered, middle = np.sort(values), values.size // 2
     return float(ordered[middle] if values.size % 2 else (ordered[middle - 1] + ordered[middle]) / 2.0)
 

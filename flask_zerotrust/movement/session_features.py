@@ -32,8 +32,8 @@ KEY = (
 )
 #: Strokes that the sums hold: of more, the older ones fade.
 WINDOW = 20.0
-#: Columns of the sums, and of what a model sees of them: the number of strokes, then sum and sum of squares
-#: (mean and spread) of what each stroke said and of its key features.
+#: Columns of the sums, and of the input of a model: the number of strokes, then sum and sum of squares
+#: (mean and spread) of each stroke's log-odds and of its key features.
 WIDTH = 1 + 2 * (1 + len(KEY))
 
 _COLUMNS = np.array([FEATURE_NAMES.index(name) for name in KEY])
@@ -45,7 +45,7 @@ _DECIMALS = 6
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """The sums of a session's strokes, and what a model made of them.
+    """The sums of a session's strokes, and a model's log-odds of them.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Manner:
 
     @property
     def strokes(self) -> float:
-        """Return the number of strokes in the sums, less what has faded."""
+        """Return the number of strokes in the sums, without the faded ones."""
         return self.sums[0] if self.sums else 0.0
 
     def add(self, rows: Floats) -> Manner:
@@ -77,7 +77,7 @@ class Manner:
 
     @classmethod
     def from_json(cls, data: list[float] | None) -> Manner:
-        """Read what :meth:`to_json` wrote. None stands for no evidence."""
+        """Read the output of :meth:`to_json`. None stands for no evidence."""
         if not data:
             return cls()
         if len(data) not in (1, 1 + WIDTH):
@@ -86,7 +86,7 @@ class Manner:
 
 
 def rows(said: Floats, features: Floats) -> Floats:
-    """Return what strokes add to the sums, shape (n, WIDTH).
+    """Return the rows that strokes add to the sums, shape (n, WIDTH).
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def added(sums: tuple[float, ...], more: Floats) -> Floats:
 
 
 def seen(sums: Floats) -> Floats:
-    """Return what a model sees of sums, shape (m, WIDTH): number of strokes, then means and spreads."""
+    """Return a model's input from sums, shape (m, WIDTH): number of strokes, then means and spreads."""
     found = sums / sums[:, :1]
     found[:, 0] = sums[:, 0]
     mean, spread = found[:, _VALUES], found[:, _SQUARES]

@@ -242,7 +242,7 @@ _FIRST_OF_BAND = _BANDS + _N_TEMPLATES
 
 @lru_cache(_KNOWN)
 def _weights(n: int) -> Floats:
-    """Return what makes of n speed profiles their means at both ends, centroids and second moments.
+    """Return the matrix from n speed profiles to means at both ends, centroids and second moments.
 
     Once for every profile, because two arrays of one shape are multiplied in a fifth of the time.
     """

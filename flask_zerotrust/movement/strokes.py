@@ -101,7 +101,7 @@ def _runs(
     y: NDArray[np.float64],
     breaks: NDArray[np.int64] | None,
 ) -> Strokes:
-    """Cut at pauses and breaks, chop what is too long, drop what is too little.
+    """Cut at pauses and breaks, chop long strokes, drop short ones.
 
     ``breaks`` counts the events so far that end a stroke. None where there is none.
     """

@@ -41,7 +41,7 @@ MOUSE, TOUCH, PEN = range(3)
 POINTERS = ("mouse", "touch", "pen")
 
 NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}", re.ASCII)
-# Visible ASCII: what itsdangerous signs, and nothing that cannot be encoded.
+# Visible ASCII, as itsdangerous signs it, and nothing that cannot be encoded.
 TOKEN = re.compile(r"[!-~]{1,512}", re.ASCII)
 # A tab can stay open for weeks. A longer one is a broken clock.
 MAX_T_MS = 100 * 86_400 * 1_000.0
@@ -67,7 +67,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventBatch:
-    """What one document saw of the pointer, in time order. All arrays are of length n.
+    """Events of the pointer in one document, in time order. All arrays are of length n.
 
     Attributes
     ----------
@@ -80,7 +80,7 @@ class EventBatch:
     pointer : ndarray of uint8
         ``MOUSE``, ``TOUCH`` or ``PEN``.
     trusted : ndarray of bool
-        What the browser said of the event (``isTrusted``).
+        The browser's ``isTrusted`` of the event.
     pressure : ndarray of bool
         For presses: the browser reported pressure. For the wheel the same bit is :attr:`notch`.
     lag_ms : ndarray of float64
@@ -149,10 +149,10 @@ def decode(envelope: Envelope, *, max_events: int) -> EventBatch:
     Raises
     ------
     PayloadError
-        When the planes are not what the module describes.
+        If the planes do not follow the format.
     """
     planes = _planes(envelope.planes, max_events)
-    # Of a word's two octets the first says what the event was, the second how late its handler ran.
+    # Of a word's two octets the first says which event it was, the second how late its handler ran.
     octets = planes[3].view(np.uint8)
     said, late = octets[::2], octets[1::2]
     meaning = _MEANING.take(said)
@@ -193,7 +193,7 @@ def _stand_still(
     moved: NDArray[np.float64],
     wheel: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
-    """Give gap records their seconds and wheel events their deltas, in place. Return what is an event."""
+    """Give gap records seconds and wheel events deltas, in place. Return a mask of the events."""
     gap, turned = meaning == _IS_GAP, meaning == _IS_WHEEL
     if gap.all():
         raise PayloadError("planes", "must hold an event, not only gap records")

@@ -41,7 +41,7 @@ def plain_text(path: Path) -> str:
 
 
 def tell(on_bad: OnBad | None, error: RecordingError, cause: Exception | None = None) -> None:
-    """Hand on what cannot be read, or raise it where nobody asked for it."""
+    """Hand on the error of a line, or raise it where nobody asked for it."""
     if on_bad is None:
         raise error from cause
     on_bad(error)

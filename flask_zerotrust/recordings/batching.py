@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from flask_zerotrust.movement.wire import DOWN, KINDS, MOVE, POINTERS, WHEEL, EventBatch
 from flask_zerotrust.recordings.files import Recording
 
-# The collector's rules, in ms: how often it sends while there is movement, what ends a stroke, how long
+# The collector's rules, in ms: how often it sends while there is movement, the end of a stroke, how long
 # an open stroke may wait, and the mean step of the samples it keeps (250 a second).
 SEND_EVERY_MS = 2_000.0
 PAUSE_MS = 150.0
@@ -21,14 +21,14 @@ MAX_ROWS = 1_400
 _LONG_GAP_MS = 3_276.7
 # Farther out than this nothing is told apart.
 _FAR_PX = 16_000.0
-# What recordings do not hold, as an ordinary person's browser has it, so that it says nothing: the
+# Values that recordings do not hold, as an ordinary person's browser has it, so that it says nothing: the
 # delay of frame-aligned events, and one notch of a wheel.
 _LAG_MS = 8.0
 _NOTCH_PX = 100.0
 
 
 def batches(recording: Recording) -> Iterator[EventBatch]:
-    """Yield what the server would see of a recording: whole px, 0.1 ms, cut as collector.js cuts.
+    """Yield the batches that a server would get of a recording: whole px, 0.1 ms, cut as collector.js cuts.
 
     Every press counts as one on a control, so it sends everything. What is left at the end goes
     with the page. Keys are not collected.

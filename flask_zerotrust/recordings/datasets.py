@@ -81,10 +81,10 @@ KH2017_REPORT: tuple[str, ...] = (
 )
 
 _STATES = {"Move": "m", "Drag": "m", "Pressed": "d", "Released": "u", "Down": "w", "Up": "w"}
-# What a remote desktop reports for "outside", and no screen reaches.
+# Reported by a remote desktop for "outside". No screen reaches it.
 _NOWHERE_PX = 65_535.0
 _SLIDER_LABELS: dict[str, Label] = {"0": "bot", "1": "human"}
-# What a recording may hold: data that says anything else would be written and could not be read again.
+# Limits of a recording: data that says anything else would be written and could not be read again.
 _CLOCK = f"between 0 and {recordings.MAX_T_MS:g} ms"
 # A clock set back mid-session hides how long the pause was. A second ends any stroke.
 _STITCH_MS = 1_000.0

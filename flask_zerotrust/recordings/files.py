@@ -35,7 +35,7 @@ _MAX_PX = 1e6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """One visit: what the pointer did, in time order. Arrays of length n and one letter an event.
+    """One visit: events of the pointer, in time order. Arrays of length n and one letter an event.
 
     Attributes
     ----------

@@ -32,7 +32,7 @@ Consent = Callable[[str | None], bool]
 
 _NAME = re.compile(r"([0-9]{12})-[0-9]+-[0-9a-f]{8}\.spool", re.ASCII)
 
-# Shares of the total size: what one file may hold, and what is kept free for files of other
+# Shares of the total size: that of one file, and the part that is kept free for files of other
 # processes that grow between two looks. Of the longest keeping time: how long a file is written.
 _FILE_SHARE, _KEPT_SHARE, _AGE_SHARE = 1 / 32, 3 / 4, 1 / 8
 # Looks at the folder are this far apart at most, in s and as a share of the total size.
@@ -178,7 +178,7 @@ def _size(path: Path) -> int:
 
 
 def _agrees(consent: Consent, user: str | None) -> bool:
-    """Return what the app says, and no where it fails or says anything but True."""
+    """Return the answer of the app, and False if it fails or says anything but True."""
     try:
         return consent(user) is True
     except Exception:

@@ -20,7 +20,7 @@ from flask_zerotrust.recordings.files import OnBad, Pointer, Recording
 #: A visit ends where nothing happens for so long: four half-lives of the default risk.
 IDLE_S = 3_600.0
 
-# The year 33658, in s of the wall clock: what was recorded was so before.
+# The year 33658, in s of the wall clock: all recordings are older.
 _MAX_AT_S = 1e12
 # Between two pages of one visit, at least, so that no stroke runs from one into the other, in ms.
 _TURN_MS = 1_000.0
@@ -40,9 +40,9 @@ class _Batch:
 def read(folder: str | Path, *, source: str = "site", on_bad: OnBad | None = None) -> Iterator[Recording]:
     """Yield the visits that are recorded in a folder, label null, oldest first.
 
-    A visit is what one browser did between login and logout, without pauses of an hour or more. Its pages
+    A visit is one browser's movement between login and logout, without pauses of an hour or more. Its pages
     follow each other, those that were open side by side too. Times start with the first page's own. A
-    mouse, a finger and a pen make a recording each. What the browser did not vouch for is left out, as
+    mouse, a finger and a pen make a recording each. Untrusted events are left out, as
     it is when it is scored.
 
     Raises
@@ -132,7 +132,7 @@ def _stays(pages: list[list[_Batch]]) -> Iterator[list[tuple[float, _Batch]]]:
 
 
 def _offset_ms(page: list[_Batch], start_s: float, end_ms: float) -> float:
-    """Return what to add to a page's times so that they follow what was before, in whole 0.1 ms."""
+    """Return the sum to add to a page's times so that they follow what was before, in whole 0.1 ms."""
     really = (_opened_s(page) - start_s) * 1_000.0
     return round(max(really, end_ms + _TURN_MS - float(page[0].moves.t_ms[0])), 1)
 

@@ -1,4 +1,4 @@
-"""What strokes that were seen before say of a session: one is chance, two in order are a recording."""
+"""Evidence by strokes that were seen before: one is chance, two in order are a recording."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Replayed:
 
     @classmethod
     def from_json(cls, data: list[Any] | None) -> Replayed:
-        """Read what :meth:`to_json` wrote. None stands for no evidence."""
+        """Read the output of :meth:`to_json`. None stands for no evidence."""
         return cls(data[0], tuple(Hit(*hit) for hit in data[1])) if data else cls()
 
 
@@ -77,7 +77,7 @@ def _listed(hit: Hit) -> list[Any]:
 
 
 def _is_strong(alone: Hit, together: Hit | None) -> bool:
-    """Say whether a hit, with what led to it or by itself, is more than chance."""
+    """Say whether a hit, alone or with the ones before it, is more than chance."""
     if alone.strokes == 2 and alone.likeness >= pairs.ALONE:
         return True
     enough = pairs.IN_ORDER if alone.strokes == 2 else fingerprints.IN_ORDER
@@ -85,7 +85,7 @@ def _is_strong(alone: Hit, together: Hit | None) -> bool:
 
 
 def _go_on(hit: Hit, recent: Sequence[Hit]) -> Hit | None:
-    """Return the hit with what led to it, or None where it is the first of its visit."""
+    """Return the hit together with the ones before it, or None where it is the first of its visit."""
     before = [
         e.likeness
         for e in recent

@@ -97,7 +97,7 @@ def fingerprints(strokes: Strokes) -> Prints:
 
 def telling(strokes: Strokes, prints: Prints) -> Floats:
     """Return how far off a straight line strokes are that can be known again, in px, or 0, shape (n,)."""
-    # The smaller moment of inertia: what no straight line explains.
+    # The smaller moment of inertia, which no straight line explains.
     z = prints.harmonics
     energy = power(z)
     lateral = np.sqrt(np.maximum(energy - np.abs(np.add.reduce(z * z, axis=1)), 0.0) / 2.0)
@@ -135,7 +135,7 @@ def likeness(prints: Complex, path_px: Floats, stored: Complex) -> Floats:
     prints, path_px : ndarray, shapes (n, HARMONICS) and (n,)
         Of the strokes in question.
     stored : ndarray, shape (n, HARMONICS)
-        What each is compared with, in any scale. (n, k, HARMONICS) for k of them each.
+        Shapes that each is compared with, in any scale. (n, k, HARMONICS) for k of them each.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def likeness(prints: Complex, path_px: Floats, stored: Complex) -> Floats:
 
 
 def laid_over(one: Complex, other: Complex) -> Complex:
-    """Return what is left of shapes when others have been laid over them, mirrored if that fits better."""
+    """Return the residues of shapes after others have been laid over them, mirrored if that fits better."""
     conjugate = other.conj()
     turned, flipped = np.add.reduce(one * conjugate, axis=1), np.add.reduce(one * other, axis=1)
     mirrored = np.abs(flipped) > np.abs(turned)
@@ -168,7 +168,7 @@ def power(values: Complex) -> Floats:
 
 
 def clocks(prints: Complex) -> Floats:
-    """Return what a clock that differs a little changes, orthonormal, shape (n, CLOCKS, 2 HARMONICS)."""
+    """Return the effects of slightly different clocks, orthonormal, shape (n, CLOCKS, 2 HARMONICS)."""
     moved = _flat(prints) @ _CLOCKS
     basis = np.empty((len(prints), CLOCKS, 2 * HARMONICS))
     for i in range(CLOCKS):  # Gram-Schmidt

@@ -26,9 +26,9 @@ OWN_S = 60.0
 # Candidates whose likeness is worked out, by squared distances of sketches, and how many: 97 of 100
 # copies that are very like lie nearer, and two strangers of 62,000 (docs/replay-memory.md).
 WITHIN, CANDIDATES = 100.0, 8
-# What a stroke is remembered by, and candidates of the stroke of a batch that is looked up alone.
+# Keys of a stroke in memory, and candidates of the stroke of a batch that is looked up alone.
 HITS, SINGLES = 4, 3
-# How often what has grown too old is taken out of the index, as a share of the time that strokes are kept.
+# How often old strokes are taken out of the index, as a share of the time that strokes are kept.
 # Until then it is passed over.
 SWEEP = 0.01
 # Pages are not told apart: places are moved by up to so many px, by what only the session's thread tells.
@@ -214,9 +214,9 @@ class Ring:
             return self._last_of(int(rows["visit"][0])).copy()
 
     def _alike(self, rows: Rows, before: Rows, fresh: Places) -> Iterator[Found]:
-        """Yield what strokes are like: in pairs, and the most telling one of them alone.
+        """Yield the matches of strokes: in pairs, and the most telling one of them alone.
 
-        What is ``fresh`` in memory is sketched and indexed with them, at one go.
+        Strokes that are ``fresh`` in memory are sketched and indexed with them, at one go.
         """
         later, earlier = np.empty((2, fresh.size + rows.size), ROW)
         later[: fresh.size], later[fresh.size :] = self._rows[fresh], rows
@@ -248,7 +248,7 @@ class Ring:
         return points[old:], number[old:] - fresh.size
 
     def _in_pairs(self, asked: Pairs, number: Places, which: Places, place: Places) -> Iterator[Found]:
-        """Yield what strokes are like together with the one before."""
+        """Yield the matches of strokes together with the one before."""
         stored, still = pairs_of(self._rows[place], self._rows[self._before[place]])
         if still.size:
             which, place = which[still], place[still]
@@ -261,7 +261,7 @@ class Ring:
         return found if (found["visit"] == visit).all() else found[:0]
 
     def _read(self, now: float) -> Places:
-        """Read what is new in the log, and return the places where it is now."""
+        """Read new rows of the log, and return the places where it is now."""
         new = self._store.entries_after(self._log, self._position)
         fresh = np.empty(0, np.intp)
         if new:

@@ -49,7 +49,7 @@ class Nearest:
         self._sort()
 
     def put(self, places: Places, points: Points) -> None:
-        """Put points at places, over what was there."""
+        """Put points at places, over older ones."""
         self._points[places] = points
         self._cell[places] = np.minimum(self._where(points).astype(np.intp), self._last) @ self._strides
         self._recent = np.concatenate([self._recent, places])
@@ -57,7 +57,7 @@ class Nearest:
             self._sort()
 
     def drop(self, places: Places) -> None:
-        """Forget what is at these places."""
+        """Forget the points at these places."""
         self._cell[places] = self._nowhere
 
     def near(self, asked: Points, *, within: float, most: int) -> tuple[Places, Places]:

@@ -32,12 +32,12 @@ _SHORTEST_MS, _LONGEST = 50.0, 20.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Learned:
-    """What was learned.
+    """A learned projection.
 
     Attributes
     ----------
     pairs, alone : ndarray, shape (products, DIMENSIONS)
-        What products are multiplied by.
+        Factors of the products.
     walls : tuple of ndarray
         Along each of the first dimensions, where cells end that hold about as many sketches, from the
         smallest to the largest sketch seen.
@@ -50,7 +50,7 @@ class Learned:
 
 @cache
 def learned() -> Learned:
-    """Return what was learned."""
+    """Return the learned projection."""
     with np.load(FILE, allow_pickle=False) as arrays:
         number = sum(name.startswith("walls_") for name in arrays)
         walls = tuple(arrays[f"walls_{i}"] for i in range(number))
@@ -79,7 +79,7 @@ def alone(harmonics: Complex) -> Points:
 
 
 def products_of_pairs(later: Complex, earlier: Complex, way: Complex, times_ms: Floats) -> Points:
-    """Return what :func:`of_pairs` projects, shape (n, 47)."""
+    """Return the input of :func:`of_pairs`, shape (n, 47)."""
     few = _OF_A_PAIR.size
     parts = np.empty((len(way), 1 + 2 * few), np.complex64)
     parts[:, 0] = way
@@ -90,7 +90,7 @@ def products_of_pairs(later: Complex, earlier: Complex, way: Complex, times_ms: 
 
 
 def products_alone(harmonics: Complex) -> Points:
-    """Return what :func:`alone` projects, shape (n, 21)."""
+    """Return the input of :func:`alone`, shape (n, 21)."""
     return _products(harmonics[:, : _ALONE.size] * _ALONE, None)
 
 

@@ -25,7 +25,7 @@ Hits = Sequence[tuple[Hit, ...]]
 
 
 class Scorer(Protocol):
-    """What a model has to offer."""
+    """The interface of a model."""
 
     @property
     def policy(self) -> risk.Policy:
@@ -44,7 +44,7 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """What a model says of n strokes one by one, and what they add to the sums of their session.
+    """Log-odds of n strokes, and the rows that they add to the sums of their session.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What one batch says: the new state, its level, and why.
+    """The result of one batch: the new state, its level, and the reasons.
 
     ``strokes`` holds the log-odds of the batch's strokes in time order.
     """
@@ -91,7 +91,7 @@ def assess(
 
 
 def score(batch: EventBatch, *, scorer: Scorer) -> Heard:
-    """Return what a model says of the strokes of a batch, in time order.
+    """Return a model's log-odds of the strokes of a batch, in time order.
 
     Movement that the browser did not vouch for, and touch, say nothing about a person with a
     mouse: they leave the session as unknown as it was. So does a stroke of which the model says
@@ -101,7 +101,7 @@ def score(batch: EventBatch, *, scorer: Scorer) -> Heard:
 
 
 def rate(features: NDArray[np.float64], *, scorer: Scorer) -> Heard:
-    """Return what a model says of strokes by their features, shape (n, k), in time order."""
+    """Return a model's log-odds of strokes by their features, shape (n, k), in time order."""
     if not len(features):
         return Heard()
     said, policy = scorer.log_odds(features), scorer.policy
@@ -124,9 +124,9 @@ def fold(
     half_life_s: float,
     believed: bool = True,
 ) -> Assessment:
-    """Add what new strokes say, and what was seen of their browser, to the state of the session.
+    """Add new strokes, and the evidence of their browser, to the state of the session.
 
-    ``others`` holds what the strokes say for another person than the user, against the user. ``hits``
+    ``others`` holds the strokes' log-odds of another person than the user, against the user. ``hits``
     the stored strokes that they are like. Of a batch that is not ``believed`` only what speaks for a
     bot, another person or a recording counts.
     """
@@ -173,7 +173,7 @@ def follow(
 def _together(
     state: risk.RiskState, rows: NDArray[np.float64], scorer: Scorer, *, believed: bool
 ) -> risk.RiskState:
-    """Return the state with more strokes in its sums and what the model makes of them, within the caps."""
+    """Return the state with more strokes in its sums and the model's log-odds of them, within the caps."""
     policy, before, manner = scorer.policy, state.manner, state.manner.add(rows)
     if manner.strokes < policy.min_weight:
         return replace(state, manner=movement.Manner(manner.sums))
@@ -199,7 +199,7 @@ def describe(state: risk.RiskState, *, policy: risk.Policy, strokes: tuple[float
 
 
 def _reasons(state: risk.RiskState, level: risk.Level, policy: risk.Policy) -> tuple[str, ...]:
-    """Name what speaks against a session: how it moved, how the browser got its events, whose it is."""
+    """Name the evidence against a session: how it moved, how the browser got its events, whose it is."""
     if level == "low":
         return ()
     moved = replace(state, browser=NOTHING_SEEN, identity=NOBODY_ELSE, replay=NEVER_SEEN)

@@ -1,4 +1,4 @@
-"""What one batch of movement shows, and what it makes of its session. Pure: no store, no Flask."""
+"""Score one batch of movement and fold it into its session. Pure: no store, no Flask."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_STROKES = 40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """What a batch shows, whatever its session was before.
+    """The evidence of a batch, apart from its session.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Seen:
     browser : Integrity
         How the browser got its events.
     heard : Heard
-        What the model says of the strokes.
+        The model's log-odds of the strokes.
     """
 
     batch: EventBatch
@@ -41,7 +41,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a batch.
+    """The outcome of a batch.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Outcome:
     timeline : Timeline
         That of the session, with the batch.
     believed : bool
-        The batch fits the session's time, so that what speaks for a person counts as well.
+        The batch fits the session's time, so that evidence for a person counts as well.
     against : str or None
         Why a code that was passed before answers nothing any more: ``"different_person"`` or
         ``"replayed_movement"``.
@@ -62,7 +62,7 @@ class Outcome:
 
 
 def see(batch: EventBatch, *, scorer: assess.Scorer) -> Seen:
-    """Return what a batch shows."""
+    """Return the evidence of a batch."""
     strokes = movement.split(batch).first(MAX_STROKES)
     features = movement.extract(strokes)
     heard = assess.rate(features, scorer=scorer)
@@ -80,9 +80,9 @@ def fold(
     now: float,
     half_life_s: float,
 ) -> Outcome:
-    """Return what a batch makes of the state and the timeline of its session.
+    """Return the outcome of a batch for the state and the timeline of its session.
 
-    ``hits`` and ``others`` are what :func:`assess.fold` takes.
+    ``hits`` and ``others`` are arguments of :func:`assess.fold`.
     """
     after = timeline.add(seen.batch, now=now)
     believed = after.believable(seen.batch, now=now)

@@ -1,4 +1,4 @@
-"""What all kinds of evidence about a session have in common."""
+"""The protocol of all kinds of evidence about a session."""
 
 from __future__ import annotations
 
@@ -25,4 +25,4 @@ class Evidence(Protocol[New]):
 
     @classmethod
     def from_json(cls, data: list[Any] | None) -> Self:
-        """Read what :meth:`to_json` wrote. None stands for no evidence."""
+        """Read the output of :meth:`to_json`. None stands for no evidence."""

@@ -35,10 +35,10 @@ class Policy:
     prior_log_odds : float
         Log-odds of a bot before any evidence.
     drift : float
-        Added to what every stroke says, in log-odds: strokes that speak for nobody are those of a
+        Added to every stroke's log-odds: strokes that speak for nobody are those of a
         generator that no training has seen rather than those of a person.
     temper : float
-        In (0, 1]: what one more stroke is worth, because strokes of a session resemble each other.
+        In (0, 1]: worth of one more stroke, because strokes of a session resemble each other.
     stroke_cap_person, stroke_cap_bot : float
         Most that one stroke can say for a person (positive number) and for a bot, before tempering.
     session_cap_person, session_cap_bot : float
@@ -49,7 +49,7 @@ class Policy:
     min_strokes : int
         Strokes without which nobody is *low*.
     together_share : float
-        In [0, 1]: what the model of sessions weighs beside the sum of the strokes.
+        In [0, 1]: weight of the model of sessions beside the sum of the strokes.
     settled_strokes : int
         Strokes from which the evidence counts as settled. Before, ``early_at`` is asked of it.
     early_at : float
@@ -97,7 +97,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskState:
-    """Evidence so far. What the store keeps of a session's movement.
+    """Evidence of a session so far, as the store keeps it.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ class RiskState:
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> RiskState:
-        """Read what :meth:`to_json` wrote."""
+        """Read the output of :meth:`to_json`."""
         apart: dict[str, Any] = {name: kind.from_json(row.get(name)) for name, kind in _APART.items()}
         if "movement" not in row:
             return cls(at=row["at"], **apart)
@@ -309,7 +309,7 @@ def _is_unclear(state: RiskState, risk: float, policy: Policy) -> bool:
     return risk * odds / (1.0 - risk + risk * odds) >= policy.unclear_at
 
 
-#: What is known of the browser of a session: nothing, a factor passed in this session, or remembered.
+#: Trust in the browser of a session: nothing, a factor passed in this session, or remembered.
 Trust = Literal["new", "session", "known"]
 
 

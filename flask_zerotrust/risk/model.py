@@ -41,7 +41,7 @@ _KIND = Kind(
 )
 
 
-# What all nodes of a tree say fits one word of 16 bits, and the table of all words fits a cache.
+# The answers of all nodes of a tree fit one word of 16 bits, and the table of all words fits a cache.
 MAX_DEPTH = 4
 _BITS = 2**MAX_DEPTH
 _WORD = np.dtype("<u2")
@@ -60,7 +60,7 @@ class Trees:
     missing_left : ndarray of bool, same shape
         Where NaN goes.
     leaf : ndarray of float64, shape (trees * 2**d,)
-        What the leaves add to the raw score.
+        Sums that the leaves add to the raw score.
     baseline : float
         Raw score before any tree.
     depth : int
@@ -140,7 +140,7 @@ def _leaf_of(depth: int) -> NDArray[np.uint8]:
     return path
 
 
-#: What the trees weigh in the raw score. By families held out the networks alone are as good as with a
+#: Weight of the trees in the raw score. By families held out the networks alone are as good as with a
 #: quarter or half of trees. Trees say nothing extreme of a row like none before (docs/models-compared.md).
 TREES_SHARE = 0.25
 #: Standard deviations beyond which a feature says no more: far outside is as good as the edge.
@@ -218,9 +218,9 @@ class BundleScorer:
     trees : Trees
     networks : Networks
     calibration : Calibration
-        Of what trees and networks say of one stroke.
+        Of trees and networks, for one stroke.
     second : Second
-        What all strokes of a session say.
+        The model of all strokes of a session.
     policy : risk.Policy
     manifest : dict
         The manifest as read.
@@ -242,7 +242,7 @@ class BundleScorer:
         return self.second.log_odds(sums)
 
     def raw(self, features: Floats) -> Floats:
-        """Return the raw scores of rows, shape (n,): what trees and networks say, by their shares."""
+        """Return the raw scores of rows, shape (n,): those of trees and networks, by their shares."""
         return blend(self.trees.raw(features), self.networks.raw(features))
 
 
@@ -264,12 +264,12 @@ def load_bundle(path: str | Path | None = None, sha256: str | None = None) -> Bu
     path : str or Path, optional
         Folder of the bundle. The one that ships by default.
     sha256 : str, optional
-        What the manifest must hash to. The bundle that ships is always checked.
+        Hash of the manifest. The bundle that ships is always checked.
 
     Raises
     ------
     ConfigError
-        Saying which file does not fit, and what to do.
+        With the file that does not fit, and the next step.
     """
     folder, pinned = where(path, sha256, shipped=DEFAULT, shipped_sha256=DEFAULT_SHA256)
     kind = replace(_KIND, trust=_REINSTALL) if path is None else _KIND

@@ -2,7 +2,7 @@
 
 A page's own clock is the client's word. But one hand moves one mouse, so all batches of a session
 together cannot cover more time than has passed on the server since the first of them. Those that do
-were made up, or recorded elsewhere. What they say for a person is not counted, what they say against
+were made up, or recorded elsewhere. Evidence for a person is not counted then, evidence against
 is. Slower than real time is always possible: a laptop sleeps.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from flask_zerotrust.movement.wire import EventBatch
 
-# What a page may have in hand when its first batch arrives: an open stroke is held back for 3 s, and a
+# Time that a page may hold when its first batch arrives: an open stroke is held back for 3 s, and a
 # network that fails for a moment must not make a person suspect.
 SLACK_S = 30.0
 
@@ -31,7 +31,7 @@ class Timeline:
     covered_s: float = 0.0
 
     def to_json(self) -> list[float]:
-        """Return what the constructor takes, in its order."""
+        """Return the constructor's arguments, in its order."""
         return [self.began_at, self.covered_s]
 
     def add(self, batch: EventBatch, *, now: float) -> Timeline:

@@ -28,7 +28,7 @@ from flask_zerotrust.stores.base import Store, update
 MAX_BROWSERS = 20
 
 _DAY_S = 86_400.0
-# What a key signs, so that no signature made for something else counts (domain separation).
+# Prefix of signed texts, so that no signature made for something else counts (domain separation).
 _MAKE = "flask-zerotrust browser key v1"
 _PROVE = "flask-zerotrust browser proof v1"
 # An uncompressed point on P-256 (SEC 1, 2.3.3), and r and s of a signature by it (IEEE P1363), in octets.
@@ -56,7 +56,7 @@ class Browser:
     key : str
         Public key: an uncompressed P-256 point in base64url without padding.
     name : str
-        What the user reads, such as ``"Firefox on Windows"``.
+        Name that the user reads, such as ``"Firefox on Windows"``.
     made_at, used_at, ends_at : float
         Wall-clock seconds.
     thread : str or None
@@ -111,7 +111,7 @@ class Browsers:
         Raises
         ------
         StoreError
-            If the row is not what this version writes.
+            If the row is not of this version's form.
         """
         return _live(_load(self._store.get(_key(user))), now)
 
@@ -213,7 +213,7 @@ class Browsers:
         return any(is_among(one[:_TAG_CHARS], kept) for one in digests)
 
     def factor_tag(self, kind: str, factor_id: str, secret: str) -> str:
-        """Return the keyed digest of what makes a factor this very factor."""
+        """Return the keyed digest of a factor's own members."""
         return self._keys.digest("browser-factor", kind, factor_id, secret)[:_TAG_CHARS]
 
     def is_of_factor(self, browser: Browser, kind: str, secret: str) -> bool:

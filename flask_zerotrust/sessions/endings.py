@@ -1,4 +1,4 @@
-"""What was ended before its time: sessions of a user, and the step-ups and proofs of everybody."""
+"""Early ends: of a user's sessions, and of the step-ups and proofs of everybody."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EPOCH_KEY = "epoch"
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What was ended of one user.
+    """Early ends of one user's sessions.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Ended:
 
 
 class Endings:
-    """Ends what cookies and records would keep alive, each time by one write.
+    """Ends sessions, step-ups and proofs early, each time by one write.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ class Endings:
         self._store.put(EPOCH_KEY, _new_epoch().encode(), ttl_s=ENDED_S)
 
     def of(self, tag: str) -> Ended:
-        """Return what was ended of the user with this tag.
+        """Return the early ends of the user with this tag.
 
         Raises
         ------
         StoreError
-            For a row that cannot be read: what was ended must not be taken for alive.
+            For a row that cannot be read: an ended session must not be taken for a live one.
         """
         raw = self._store.get(_key(tag))
         return Ended() if raw is None else _load(raw)

@@ -1,4 +1,4 @@
-"""What the store keeps of a session and of a user: rows that no client can rewind."""
+"""Rows of sessions and users in the store, which no client can rewind."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class Record:
     @classmethod
     @lru_cache(_KNOWN)
     def load(cls, raw: bytes) -> Record:
-        """Read what :meth:`dump` wrote. A record never changes, so what was read is kept.
+        """Read the output of :meth:`dump`. Records never change, so they are cached.
 
         Raises
         ------
@@ -249,12 +249,12 @@ class Ledger:
 
     @classmethod
     def load(cls, raw: bytes | None) -> Ledger:
-        """Read what :meth:`dump` wrote. An empty one where nothing was.
+        """Read the output of :meth:`dump`. None stands for an empty one.
 
         Raises
         ------
         StoreError
-            For anything else: what is held against somebody must not be taken for nothing.
+            For anything else: a latch must not be taken for none.
         """
         if raw is None:
             return cls()
@@ -263,7 +263,7 @@ class Ledger:
             return cls(latched, latch, tuple(str(session_id) for session_id in struck))
 
 
-# What the rows of this version look like. None stands for a member that is checked apart.
+# The form of this version's rows. None stands for a member that is checked apart.
 _MODEL: Any = json.loads(Record().dump())
 # Of the evidence in it, each kind that is there.
 _EVIDENCE: Any = {

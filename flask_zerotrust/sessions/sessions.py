@@ -247,7 +247,7 @@ class Sessions:
         """
         began = False
 
-        after = Record()  # what the last run of step, the one that won, has written
+        after = Record()  # written by the last run of step, the one that won
 
         def step(raw: bytes | None) -> bytes:
             nonlocal after, began
@@ -337,7 +337,7 @@ class Sessions:
         return fresh
 
     def ledger(self, user: str) -> Ledger:
-        """Return what is held against a user."""
+        """Return the ledger of a user."""
         return Ledger.load(self._store.get(_ledger_key(user)))
 
     def live(self) -> list[tuple[str, Record]]:
@@ -372,7 +372,7 @@ class Sessions:
         ----------
         user : str
         factor_id : str, optional
-            End only what this factor gave.
+            End only grants of this factor.
         except_id : str, optional
             Id of a session that keeps its grant.
         """
@@ -400,7 +400,7 @@ class Sessions:
                 self.revoke(session_id, latches=False)
 
     def forgive(self, user: str) -> None:
-        """Forget what is held against a user across sessions."""
+        """Empty the ledger of a user."""
         self._store.delete(_ledger_key(user))
 
     def _first(self, user: str | None) -> Record:
@@ -415,7 +415,7 @@ class Sessions:
         return _as_now(record, Ledger.load(ledger), epoch_of(epoch))
 
     def _taken_over(self, record: Record, user: str | None) -> Record:
-        """Return a record as it goes on under a new id of a user, with what is held against the user."""
+        """Return a record as it goes on under a new id of a user, with the user's ledger applied."""
         first = self._first(user)
         if record.user != user:
             record = replace(record, user=user, answered=first.answered)
@@ -424,13 +424,13 @@ class Sessions:
         return replace(record, latched=True, noted=2)
 
     def _trusted(self, record: Record) -> Record:
-        """Return a record without what was ended for everybody since."""
+        """Return a record without grants and proofs that were ended for all users since."""
         if record.grant is None and record.proof is None:
             return record
         return record.trusted_in(self.endings.epoch())
 
     def _note(self, session_id: str, record: Record) -> Record:
-        """Bring the user's ledger up to what the record says. Call it before storing the record.
+        """Bring the user's ledger up to date with the record. Call it before storing the record.
 
         Safe to repeat after a lost race: one session is one latch and one strike.
         """
@@ -454,7 +454,7 @@ class Sessions:
         return replace(record, noted=wanted)
 
     def _answer(self, user: str, latch: str) -> None:
-        """Close what is held against a user, unless another session has raised a latch meanwhile."""
+        """Close the ledger of a user, unless another session has raised a latch meanwhile."""
         key = _ledger_key(user)
         if self._store.get(key) is None:
             return
@@ -554,7 +554,7 @@ class Sessions:
 
 
 def short_id(session_id: str) -> str:
-    """Return what commands and logs call a session: enough to find it, too little to be it."""
+    """Return the short id of a session for commands and logs: enough to find it, too little to be it."""
     return session_id[:8]
 
 

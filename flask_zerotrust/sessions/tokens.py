@@ -32,12 +32,12 @@ class Tokens(URLSafeTimedSerializer):
         self._known = lru_cache(_KNOWN)(self._read)
 
     def fresh(self, token: str, *, max_age_s: int) -> Any:
-        """Return what a token was made of.
+        """Return the payload of a token.
 
         Raises
         ------
         BadSignature
-            For what these keys did not sign, or not for this purpose.
+            For a token that these keys did not sign, or not for this purpose.
         SignatureExpired
             For a token of more than so many seconds, or of the future.
         """
@@ -52,7 +52,7 @@ class Tokens(URLSafeTimedSerializer):
 
 
 def serializer(secrets: list[str | bytes], salt: str, clock: Callable[[], float]) -> Tokens:
-    """Return what signs and stamps tokens for one purpose. The first secret signs, all are accepted."""
+    """Return the signer of tokens for one purpose. The first secret signs, all are accepted."""
     # itsdangerous signs with the last key of a list and accepts them all.
     # Its types want text or bytes throughout. Flask allows both, and so does its code.
     return Tokens(secrets[::-1], salt=salt, clock=clock)

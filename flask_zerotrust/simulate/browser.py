@@ -1,4 +1,4 @@
-"""The simulated browser: what any page would have seen of a movement, whoever made it.
+"""The simulated browser: events of a movement as any page would get them.
 
 People were recorded through sensors, screens and clocks that generators never met. Whatever tells the
 two apart natively is mostly that. So both go through the same two steps: a common base (the plain
@@ -59,7 +59,7 @@ class Device:
     smooth : bool
         Between two reports of the base the pointer follows a cubic, not a straight line.
     rough : Rough
-        What else is bad about the capture. Nothing, unless drawn by :meth:`draw_rough`.
+        Other bad conditions of the capture. None, unless drawn by :meth:`draw_rough`.
     """
 
     refresh_hz: float = 60.0
@@ -137,7 +137,7 @@ def render(recording: Recording, *, rng: np.random.Generator, device: Device | N
 
 
 def record(recording: Recording, *, rng: np.random.Generator) -> Recording:
-    """Return the common base alone: what the page by which most people were recorded would have kept.
+    """Return the common base alone, as the page by which most people were recorded would have kept it.
 
     One report a frame at 60 Hz, whole px, whole ms. Sources that report no faster stay as they are.
     """
@@ -182,7 +182,7 @@ def _based(
     device: Device,
     rng: np.random.Generator,
 ) -> tuple[_Path, NDArray[np.bool_]]:
-    """Bring any source to what most people's data is: a report a frame, whole px and whole ms.
+    """Bring any source to the form of most people's data: a report a frame, whole px and whole ms.
 
     Also returns which of the ``placed`` events are left.
     """
@@ -299,7 +299,7 @@ def _outside(t: Floats, base: _Path) -> NDArray[np.bool_]:
 def _at(path: _Path, t: Floats, device: Device) -> tuple[Floats, Floats]:
     """Return where the page sees the pointer: on the screen's pixel grid, in CSS px."""
     here = np.clip(np.searchsorted(path.t, t, side="right") - 1, 0, max(path.t.size - 2, 0))
-    # One array for x and one for y: mypy does not count what a generator yields.
+    # One array for x and one for y: mypy does not count the values of a generator.
     return tuple(
         on_lattice(_seen(_between(path.t, v, t, here, smooth=device.smooth), device), px)
         for v, px in zip((path.x, path.y), device.rough.lattice_px, strict=True)

@@ -11,10 +11,10 @@ from flask_zerotrust.simulate import noises
 from flask_zerotrust.simulate.reaches import Maker, Reach, any_emission, any_timing, fitts, log_uniform
 from flask_zerotrust.simulate.shapes import Floats
 
-#: A simulated way, shape (n, 2) in px, to what the program emits of it, shape (3, m).
+#: A simulated way, shape (n, 2) in px, to the events that the program emits, shape (3, m).
 Finish = Callable[[Floats, Reach, np.random.Generator], Floats]
 
-# Step of the models in s. What a program emits is sampled from it.
+# Step of the models in s. Events of a program are sampled from it.
 _DT_S = 0.004
 _MAX_STEPS = 700
 # Near enough to the target to stop, in px, and slow enough, in px/s.
@@ -24,7 +24,7 @@ _SHORTEST_S, _LONGEST_S = 0.08, 2.4
 
 
 def follow(rng: np.random.Generator) -> Maker:
-    """The pointer goes a share of what is left in every tick, through one to three such filters.
+    """The pointer goes a share of the remaining way in every tick, through one to three such filters.
 
     Source: exponential smoothing, the "lerp" of games and animation. Perhaps of an aim that glides.
     """
@@ -107,7 +107,7 @@ def optimal(rng: np.random.Generator) -> Maker:
 
 
 def submovements(rng: np.random.Generator) -> Maker:
-    """Overlapping straight minimum-jerk movements, each towards what is left (Flash & Henis, 1991)."""
+    """Overlapping straight minimum-jerk movements, each towards the remaining way (Flash & Henis, 1991)."""
     short, aside = rng.uniform(0.7, 1.02), rng.uniform(0.01, 0.15)
     overlap, most = rng.uniform(0.2, 1.0), int(rng.integers(1, 5))
     even = rng.random() < 0.3
@@ -243,7 +243,7 @@ def two_phases(rng: np.random.Generator) -> Maker:
 
 
 def _finish(rng: np.random.Generator) -> Finish:
-    """Draw when a program emits and what noise it adds: a simulated way becomes a trace."""
+    """Draw the times at which a program emits, and its noise: a simulated way becomes a trace."""
     emission = any_emission(rng)
     family = (noises.none, noises.none, noises.white, noises.ornstein_uhlenbeck, noises.tremor)[
         int(rng.integers(5))

@@ -10,7 +10,7 @@ from flask_zerotrust.simulate.shapes import Floats, gradient_noise
 
 #: Draws one reach's offsets in px, shape (2, n), from its times (ms) and speeds (px/ms).
 Noise = Callable[[Floats, Floats, np.random.Generator], Floats]
-#: Draws what a program's reaches have in common.
+#: Draws the common traits of a program's reaches.
 NoiseFamily = Callable[[np.random.Generator], Noise]
 
 

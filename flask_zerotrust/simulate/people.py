@@ -92,7 +92,7 @@ class _Impulse:
 def _impulse(
     missing: Floats, share: float, turn: float, bend: float, start_ms: float, ms: float, sigma: float
 ) -> _Impulse:
-    """Aim at what is missing, a little short and a little aside."""
+    """Aim at the remaining way, a little short and a little aside."""
     cos, sin = share * math.cos(turn), share * math.sin(turn)
     chord = np.array([cos * missing[0] - sin * missing[1], sin * missing[0] + cos * missing[1]])
     bend = math.copysign(min(max(abs(bend), 1e-3), 1.5), bend)

@@ -11,7 +11,7 @@ from flask_zerotrust.simulate.shapes import Floats, gradient_noise
 
 #: Draws one reach: progress from 0 to 1 at u in [0, 1]. May leave [0, 1] on the way (back, elastic).
 Progress = Callable[[Floats, np.random.Generator], Floats]
-#: Draws what a program's reaches have in common.
+#: Draws the common traits of a program's reaches.
 ProgressFamily = Callable[[np.random.Generator], Progress]
 
 _GRID = np.linspace(0.0, 1.0, 257)

@@ -27,7 +27,7 @@ class Reach:
         return float(np.hypot(self.end[0] - self.start[0], self.end[1] - self.start[1]))
 
 
-#: What a program makes of a reach: times in ms from 0, x and y in px. Shape (3, n), n >= 1.
+#: A program's events of a reach: times in ms from 0, x and y in px. Shape (3, n), n >= 1.
 Maker = Callable[[Reach, np.random.Generator], Floats]
 #: How long a program takes for a reach, in ms.
 Timing = Callable[[Reach, np.random.Generator], float]
@@ -52,7 +52,7 @@ def fitts(rng: np.random.Generator) -> Timing:
 
 
 def any_timing(rng: np.random.Generator) -> Timing:
-    """Fitts' law, a speed, a fixed duration or one from a range: what programs commonly use."""
+    """Fitts' law, a speed, a fixed duration or one from a range, as programs commonly use them."""
     style = int(rng.integers(0, 4))
     if style == 0:
         return fitts(rng)

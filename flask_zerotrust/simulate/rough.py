@@ -1,6 +1,6 @@
 """Bad conditions of capture: late and lumped delivery, slow reports, coarse places, bent pointer speed.
 
-What a busy machine, a remote desktop, a scaled canvas or another pointer setting does to a movement,
+Effects of a busy machine, a remote desktop, a scaled canvas or another pointer setting on a movement,
 whoever made it: people and bots pass through the same.
 """
 

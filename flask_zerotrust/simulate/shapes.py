@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 #: Draws one reach: shape (2, POINTS), along and across. Starts at (0, 0) and ends at (1, 0).
 Shape = Callable[[np.random.Generator], Floats]
-#: Draws what a program's reaches have in common.
+#: Draws the common traits of a program's reaches.
 ShapeFamily = Callable[[np.random.Generator], Shape]
 
 POINTS = 129

@@ -21,7 +21,7 @@ Milliseconds = Callable[[np.random.Generator], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """What the reaches of one visit have in common. ``pause``, ``before_press`` and ``dwell`` in ms."""
+    """Common traits of the reaches of one visit. ``pause``, ``before_press`` and ``dwell`` in ms."""
 
     viewport: tuple[int, int]
     strokes: int
@@ -143,7 +143,7 @@ def _inside(value: float, size: int) -> float:
 
 
 def _after(habits: Habits, rng: np.random.Generator) -> tuple[Floats, str]:
-    """Return times after arrival, and letters, of what follows a reach: a click, the wheel or nothing."""
+    """Return times after arrival and letters of events after a reach: a click, the wheel or nothing."""
     if rng.random() < habits.clicks:
         press = habits.before_press(rng)
         return np.array([press, press + habits.dwell(rng)]), "du"

@@ -26,7 +26,7 @@ class Store(Protocol):
         """Return the value. Of a counter its decimal digits. None when there is none."""
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return what :meth:`get` returns for each key, in one round trip."""
+        """Return the result of :meth:`get` for each key, in one round trip."""
 
     def put(self, key: str, value: bytes, *, ttl_s: float, owner: str | None = None) -> None:
         """Write the value, whatever was there. ``owner`` is who it is about."""
@@ -75,7 +75,7 @@ class Store(Protocol):
 
 @contextmanager
 def reading(rows: str) -> Iterator[None]:
-    """Raise a StoreError if a row is not what this version writes: nobody guesses what it held.
+    """Raise a StoreError if a row is not of this version's form.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def reading(rows: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Rekeyed:
-    """How many records were encrypted anew and were under the newest key before, and whose no key opens."""
+    """Counts of records that were encrypted again and that were current, and those that no key opens."""
 
     done: int
     current: int
@@ -108,7 +108,7 @@ def rekey(
     read: Callable[[str, bytes], object],
     again: Callable[[str, bytes], object],
 ) -> Rekeyed:
-    """Encrypt every value of the keys that begin so anew, but those under the newest key.
+    """Encrypt every value of the keys that begin so again, but those under the newest key.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def rekey(
     read : callable
         Reads one, by the rest of its key and its value. A StoreError says that no key opens it.
     again : callable
-        Encrypts such a one anew.
+        Encrypts such a one again.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def update(
 ) -> bytes:
     """Apply ``change`` to the value of a key, losing no other writer's change, and return the result.
 
-    ``change`` is called again after each lost race, so it must have no effects. What it raises
+    ``change`` is called again after each lost race, so it must have no effects. Its errors
     leaves the row as it was.
     """
     for _ in range(MAX_RACES):

@@ -52,7 +52,7 @@ class Connections:
         Raises
         ------
         StoreError
-            Where the file that was prepared is gone. Open connections would go on with what nobody else
+            If the prepared file is gone. Open connections would go on with a file that nobody else
             sees, and a new one with a file that forgot everything.
         """
         if self._prepared is not None and _identity(self._file) != self._prepared:
@@ -88,7 +88,7 @@ class Connections:
         self.close()
 
     def close(self) -> None:
-        """Close what is not in use."""
+        """Close idle connections."""
         _close_all(self._idle)
 
     def _connect(self) -> sqlite3.Connection:
@@ -96,7 +96,7 @@ class Connections:
             self._file, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
         )
         connection.execute("PRAGMA synchronous = NORMAL")
-        # What is deleted or replaced is overwritten: an erased profile must not stay readable in the file.
+        # Deleted and replaced rows are overwritten: an erased profile must not stay readable in the file.
         connection.execute("PRAGMA secure_delete = ON").fetchone()
         return connection
 
@@ -119,7 +119,7 @@ def _prepare(connection: sqlite3.Connection, tables: str, layout: int) -> None:
 
 
 def _identity(file: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another of the same name. None where there is none."""
+    """Return the identity of a file among others of the same name. None where there is none."""
     try:
         found = os.stat(file)
     except OSError:
@@ -146,7 +146,7 @@ def _close_all(idle: _Idle) -> None:
 
 
 def _close_everyones() -> None:
-    """Close what is idle before a fork, which SQLite's locks do not survive (sqlite.org/howtocorrupt)."""
+    """Close idle connections before a fork: SQLite's locks do not survive it (sqlite.org/howtocorrupt)."""
     for pool in [ref() for ref in _everyones]:
         if pool is not None:
             pool.close()

@@ -44,7 +44,7 @@ class MemoryStore:
         return None if row is None else _as_bytes(row.value)
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return what :meth:`get` returns for each key."""
+        """Return the result of :meth:`get` for each key."""
         return [self.get(key) for key in keys]
 
     def put(self, key: str, value: bytes, *, ttl_s: float, owner: str | None = None) -> None:

@@ -10,7 +10,7 @@ MISSES = 3
 
 
 class Patience:
-    """What a process remembers of a server's silence.
+    """A process's memory of a server's silence.
 
     After some missed answers in a row nobody asks for as long as one waits for an answer. Then one
     thread asks for all. No lock is held: a race costs one more thread its wait.

@@ -72,10 +72,10 @@ def _surplus(listed: Sequence[Sequence[str]]) -> int:
 
 
 def network(address: str) -> str:
-    """Return what one customer holds: an IPv4 address, or the first 64 bits of an IPv6 one."""
+    """Return the network of one customer: an IPv4 address, or the first 64 bits of an IPv6 one."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:  # a Unix socket, or what a proxy calls its client
+    except ValueError:  # a Unix socket, or a proxy's name for its client
         return address
     if parsed.version == 4:
         return str(parsed)

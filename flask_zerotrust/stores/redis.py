@@ -23,7 +23,7 @@ from flask_zerotrust.stores.redis_url import Target, parse
 _NUMBER_BITS = 20
 # Entries of a log that are read at a time: 2.5 ms of the server's only thread (12 ms for 5,000, measured).
 _PAGE = 1_000
-# How long erasing waits for Redis to write its files anew: 100,000 sessions took 1.6 s on a busy machine.
+# How long erasing waits for Redis to write its files again: 100,000 sessions took 1.6 s on a busy machine.
 _FILES_S = 5.0
 _FILES_PAUSE_S = 0.05
 
@@ -35,7 +35,7 @@ _KEEPALIVE = {
     if hasattr(socket, name)
 }
 
-# What a primary answers that became a replica, or that starts again as one.
+# Answers of a primary that became a replica, or that starts again as one.
 _DEMOTED = (
     redis.ReadOnlyError,
     redis.exceptions.MasterDownError,
@@ -113,7 +113,7 @@ class RedisStore:
         return None if raw is None else _value(raw)
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return what :meth:`get` returns for each key, by one command."""
+        """Return the result of :meth:`get` for each key, by one command."""
         with self._failing():
             raws: list[bytes | None] = self._redis.mget([self._rows + key for key in keys])
         return [None if raw is None else _value(raw) for raw in raws]
@@ -127,7 +127,7 @@ class RedisStore:
         self._run(self._delete, self._rows + key, key)
 
     def erase(self, *keys: str) -> None:
-        """Forget keys, and have Redis write its files anew, which hold older values.
+        """Forget keys, and have Redis write its files again, which hold older values.
 
         Raises
         ------
@@ -239,7 +239,7 @@ class RedisStore:
         return int(seconds) * 1_000 + int(micros) // 1_000
 
     def _rewrite(self, until: float) -> None:
-        """Have the files written anew that Redis keeps, and wait until they are."""
+        """Have the files written again that Redis keeps, and wait until they are."""
         if self._files()["aof_enabled"]:
             self._start("BGREWRITEAOF", until)
             self._wait(("aof_rewrite_in_progress", "aof_rewrite_scheduled"), until)
@@ -253,7 +253,7 @@ class RedisStore:
                 raise redis.RedisError(f"{name} is {files[name]}")
 
     def _start(self, command: str, until: float) -> None:
-        """Start a rewrite that sees what was deleted: one that runs already may not have."""
+        """Start a rewrite that sees the deletions: one that runs already may not have."""
         self._wait(("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress"), until)
         self._redis.execute_command(command)
 
@@ -269,7 +269,7 @@ class RedisStore:
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
-        """Turn what the client raises into an error that says what to do."""
+        """Turn an error of the client into one with the next step."""
         if not self._patience.may_ask():
             raise StoreError(
                 f"The store {self.target.shown!r} failed: it has not answered for a while, and is not "
@@ -360,7 +360,7 @@ def _ms(ttl_s: float) -> int:
 
 
 def _value(raw: bytes) -> bytes:
-    """Return what a row holds: the digits of a counter, or what stands behind the owner."""
+    """Return the value of a row: the digits of a counter, or what stands behind the owner."""
     if raw[:1] != b"=":
         return raw
     digits, _, rest = raw[1:].partition(b":")

@@ -1,4 +1,4 @@
-"""What Redis does in one step: Lua scripts, which nothing else can come between.
+"""Lua scripts, which Redis runs in one step.
 
 A row is a string, so that it takes the least memory: ``=LENGTH:OWNER`` and the value, ``=:`` and the
 value where nobody owns it, or the bare digits of a counter. Beside every owner's name stands a sorted set

@@ -1,4 +1,4 @@
-"""What the URL of a Redis says, as platforms hand it out, too. Knows no client library."""
+"""Reads the URL of a Redis, also as platforms hand it out. Knows no client library."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCHEMES = (
     "valkey://",
     "valkeys://",
 )
-#: What every key begins with, unless the URL names a prefix.
+#: Start of every key, unless the URL names a prefix.
 PREFIX = "zerotrust:"
 # A command takes 0.2 ms over a local network (203 us measured over TCP), so this is
 # a server that is stuck. A person waits for a page no longer, and the answer is 503.
@@ -27,12 +27,12 @@ TIMEOUT_S = 2.0
 
 _TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _TLS = (*_TLS_FILES, "ssl_cert_reqs", "ssl_check_hostname")
-# What other clients call the longest wait.
+# Other clients' names for the longest wait.
 _WAITS = ("timeout_s", "socket_timeout", "socket_connect_timeout")
 _COUNTS = ("health_check_interval", "max_connections")
 _OPTIONS = ("prefix", *_WAITS, "db", *_COUNTS)
 _SENTINEL = ("sentinel_username", "sentinel_password")
-# Options of other clients for what this store decides by itself: it speaks bytes, and sends nothing twice.
+# Options of other clients that this store decides by itself: it speaks bytes, and sends nothing twice.
 _NEEDLESS = (
     "decode_responses",
     "encoding",
@@ -89,12 +89,12 @@ class Target:
 
 
 def parse(url: str) -> Target:
-    """Return what a URL says. A password is never part of a message.
+    """Return the options of a URL. A password is never part of a message.
 
     Raises
     ------
     ConfigError
-        For what is missing, unknown or out of range.
+        For options that are missing, unknown or out of range.
     """
     parts = _split(url)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))

@@ -107,7 +107,7 @@ class SQLiteStore:
         return _as_bytes(found[0][0]) if found else None
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
-        """Return what :meth:`get` returns for each key, by one statement."""
+        """Return the result of :meth:`get` for each key, by one statement."""
         named = {f"key_{i}": key for i, key in enumerate(keys)}
         places = ", ".join(":" + name for name in named)  # no key, so that none is read as SQL
         statement = f"SELECT key, value FROM rows WHERE key IN ({places}) AND expires_at > :now"  # noqa: S608
@@ -124,7 +124,7 @@ class SQLiteStore:
         self._run("DELETE FROM rows WHERE key = :key", key=key)
 
     def erase(self, *keys: str) -> None:
-        """Forget keys, overwrite what was freed, and empty the write-ahead log, which holds older values.
+        """Forget keys, overwrite their pages, and empty the write-ahead log, which holds older values.
 
         Raises
         ------

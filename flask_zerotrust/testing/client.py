@@ -12,7 +12,7 @@ from flask_zerotrust.web.state import AppState, this_state
 
 Found = TypeVar("Found")
 
-#: What a browser that was pointed at a page sends.
+#: Headers of a browser that opens a page.
 BROWSER = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
 
 
@@ -56,7 +56,7 @@ def inside(client: FlaskClient, do: Callable[[AppState], Found]) -> Found:
 
 
 def _outcome(do: Callable[[AppState], Found], state: AppState) -> Callable[[], Found]:
-    """Do it now. Return what gives the result, or raises the error, outside of the app's handlers."""
+    """Run it now. Return a function that gives the result or raises the error later."""
     try:
         found = do(state)
     except Exception as error:

@@ -68,7 +68,7 @@ def totp_code(client: FlaskClient, user: str | None = None) -> str:
 
 
 def pass_challenge(client: FlaskClient, answer: TestResponse) -> TestResponse:
-    """Answer the challenge that a guarded view has sent the client to, and return what comes next.
+    """Answer the challenge that a guarded view has sent the client to, and return the next answer.
 
     That is the redirect to the page that was wanted or, after a form, to the page that shows it again.
     An authenticator app is used where the user has one, else a message is sent and read.
@@ -110,7 +110,7 @@ def _easiest(state: AppState) -> Factor:
 
 
 def _challenge_path(client: FlaskClient, answer: TestResponse) -> str:
-    """Return the challenge's path as the client wants it: without what the app is mounted under."""
+    """Return the challenge's path as the client wants it: without the app's mount point."""
     said = answer.get_json(silent=True) or {}
     url = answer.location or said.get("challenge_url") or ""
     if "/challenge/" not in url:

@@ -34,7 +34,7 @@ def move(client: FlaskClient, visit: Recording | str | Path, *, session: str | N
     Parameters
     ----------
     visit : Recording, str or Path
-        What :func:`person` and :func:`bot` return, or a file of recordings (docs/recording-format.md).
+        Result of :func:`person` or :func:`bot`, or a file of recordings (docs/recording-format.md).
     session : str, optional
         Which of the file's visits. Needed where it holds several.
 

@@ -80,7 +80,7 @@ def _arrays(scorer: BundleScorer) -> bytes:
 
 
 def _grown(trees: Trees, calibration: Calibration, of: str = "") -> dict[str, Any]:
-    """Return the arrays of trees, and of the calibration of what they say."""
+    """Return the arrays of trees, and of their calibration."""
     inner, leaves = 2**trees.depth - 1, 2**trees.depth
     return {
         f"{of}feature": trees.feature.reshape(-1, inner).astype(np.int16),

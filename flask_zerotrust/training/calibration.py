@@ -93,7 +93,7 @@ def quantile(groups: list[str], values: list[float], share: float) -> float:
 
 
 def _cut(people: Stretches, base: Policy, share: float, *, settled: bool = False) -> float:
-    """Return the risk that a share of people exceeds. ``settled``: with what is asked of many strokes."""
+    """Return the risk that a share of people exceeds. ``settled``: by the limits for many strokes."""
     if not len(people):
         return base.unclear_at
     values = [

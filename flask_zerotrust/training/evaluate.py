@@ -1,4 +1,4 @@
-"""What a model does on recordings: sessions as the server would score them, and tables of figures."""
+"""Evaluate a model on recordings: sessions as the server would score them, and tables of figures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def score_session(
     memory: ReplayMemory | None = None,
     start_s: float = 0.0,
 ) -> dict[str, Any]:
-    """Return the line that ``score --json`` prints: what the shipped policy says after 1, 3, 5 ... strokes.
+    """Return the line of ``score --json``: the decision of the shipped policy after 1, 3, 5 ... strokes.
 
     ``after`` holds only the counts that the session reaches, and ``all``. Time is the recording's
     own. ``step_up`` is true where a guarded view would have asked for a factor: *high*, once seen,
@@ -67,7 +67,7 @@ def score_session(
 
 
 def _hits(batch: EventBatch, memory: ReplayMemory | None, *, thread: str, now: float) -> assess.Hits:
-    """Return what a memory knows of a batch's strokes, which it remembers from now on."""
+    """Return a memory's matches of a batch's strokes, and remember these."""
     if memory is None:
         return ()
     rows = rows_of(movement.split(batch), thread=thread, now=now)

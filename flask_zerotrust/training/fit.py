@@ -37,7 +37,7 @@ _L2 = 5.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Artefact:
-    """Everything a fit brought: the model, and what a report is made of.
+    """The result of a fit: the model, and the data of a report.
 
     Attributes
     ----------
@@ -177,7 +177,7 @@ def dealt(table: Table, n: int = FOLDS) -> NDArray[np.int64]:
 
 
 class _Size(NamedTuple):
-    """What a fit is like, but for its rows."""
+    """The options of a fit."""
 
     seed: int
     trees: int
@@ -203,7 +203,7 @@ def _out_of_fold(table: Table, size: _Size, *, of: int, jobs: int, progress: Pro
 
 
 def _judged(seen: Table, rows: Floats, size: _Size) -> Floats:
-    """Return what models of a table say of other rows."""
+    """Return the scores of other rows by models of a table."""
     model, small = _fitted(seen, size)
     return blend(np.asarray(model.decision_function(rows)), small.raw(rows))
 

@@ -1,4 +1,4 @@
-"""Trains a model further: trees on top of what it says, fitted to the people and bots of one site."""
+"""Trains a model further: trees on top of its score, fitted to the people and bots of one site."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def train_further(
     trees: int = TREES,
     progress: Progress | None = None,
 ) -> BundleScorer:
-    """Return a model that adds what these people (label human) and bots (label bot) teach to another one.
+    """Return a model with trees fitted to these people (label human) and bots (label bot).
 
-    Networks, calibration, the model of sessions and the policy stay as they are, so a model keeps what it
+    Networks, calibration, the model of sessions and the policy stay as they are, so a model keeps all it
     knows of people who are not among the recordings.
 
     Parameters
@@ -81,7 +81,7 @@ def _added(start: BundleScorer, table: Table, *, seed: int, trees: int) -> Trees
 
 
 class _Start(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
-    """What a model says, as scikit-learn's boosting begins with it."""
+    """A model's score, as scikit-learn's boosting begins with it."""
 
     def __init__(self, model: BundleScorer) -> None:
         self.model = model

@@ -21,8 +21,8 @@ class Remembered:
         self._memory = ReplayMemory(store, capacity=capacity, keep_s=1e15)
 
     def next(self, recording: Recording) -> dict[str, Any]:
-        """Return what ``score_session`` has to be told of the next session."""
+        """Return the arguments of ``score_session`` for the next session."""
         start_s = self._now
-        # Captured anew a session takes as long as it took. Twice that is enough.
+        # Captured again a session takes as long as it took. Twice that is enough.
         self._now += _BETWEEN_S + (2.0 * float(recording.t[-1]) / 1_000.0 if recording.t.size else 0.0)
         return {"memory": self._memory, "start_s": start_s}

@@ -1,4 +1,4 @@
-"""The model of sessions: fitted to runs of strokes, on top of what the model of strokes says of them."""
+"""The model of sessions: fitted to runs of strokes, on top of their scores."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Seconds:
     fold: NDArray[np.int64]
 
     def held_out(self, runs: Stretches) -> Stretches:
-        """Return runs of that table with what the models say that never saw them."""
+        """Return runs of that table with scores by models that never saw them."""
         together = np.zeros(len(runs))
         for k, one in enumerate(self.by_fold):
             here = self.fold[runs.first] == k
@@ -46,7 +46,7 @@ class Seconds:
         return replace(runs, together=together)
 
     def told(self, runs: Stretches) -> Stretches:
-        """Return runs of other people with what the model says of them."""
+        """Return runs of other people with their scores."""
         return replace(runs, together=self.whole.log_odds(runs.sums))
 
 

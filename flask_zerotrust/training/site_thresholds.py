@@ -29,7 +29,7 @@ from flask_zerotrust.training.evaluate import HALF_LIFE_S, score_session, upper_
 
 #: Confidence of every bound.
 CONFIDENCE = 0.95
-#: Seed of the simulated bots that show what cut-offs cost. No model is trained with it.
+#: Seed of the simulated bots that show the cost of cut-offs. No model is trained with it.
 BOTS_SEED = 20_261_123
 #: So many of them, in equal parts of every family, each with so many strokes.
 BOTS, BOT_STROKES = 105, 12
@@ -81,7 +81,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Cut-offs found, and what they stand on.
+    """New cut-offs, and their basis.
 
     ``shift`` is how far the cut-offs moved, in log-odds: positive is looser. ``before`` and ``after``
     count visits of this site under the old and the new cut-offs. ``early`` those asked during the first
@@ -170,7 +170,7 @@ def find(
 
 
 def asked(visit: Visit, policy: Policy) -> bool:
-    """Say whether a view would have asked, at the worst moment, for what the movement was like.
+    """Say whether a view would have asked, at the worst moment, because of the movement.
 
     The first strokes, in which little evidence is reason enough, do not count, unless they are *high*.
     """
@@ -247,7 +247,7 @@ def summary(found: Calibration) -> dict[str, Any]:
 
 
 def sentences(found: Calibration) -> list[str]:
-    """Return what was found, in words."""
+    """Return the result, in words."""
     after, early = found.after, found.early
     where = (
         "stay as they are"
@@ -266,7 +266,7 @@ def sentences(found: Calibration) -> list[str]:
 
 
 def warnings(found: Calibration, cost: Sequence[dict[str, Any]]) -> list[str]:
-    """Return what the operator should know before using looser cut-offs."""
+    """Return warnings for the operator before looser cut-offs are used."""
     if not cost or not found.shift:
         return []
     (old, new), n = cost, max(1, cost[0]["bots"])
@@ -297,7 +297,7 @@ def _check_enough(people: int, too_short: int, share: float) -> None:
 
 
 def _loosened(policy: Policy, shift: float) -> Policy:
-    """Return cut-offs just above what a visit that needs this shift reaches. No shift changes nothing."""
+    """Return cut-offs just above the risks of a visit that needs this shift. No shift changes nothing."""
     return moved(policy, shift + 2 * _STEP) if shift else policy
 
 

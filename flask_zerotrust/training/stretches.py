@@ -1,4 +1,4 @@
-"""Runs of strokes of one visit, each taken for a session of its own: what thresholds stand on."""
+"""Runs of strokes of one visit, each taken for a session of its own, for thresholds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Stretches:
     said : ndarray, shape (m, length)
         Log-odds of the strokes, clipped as a session counts them.
     sums : ndarray, shape (m, session_features.WIDTH)
-        What a session keeps of them.
+        The sums of a session.
     together : ndarray, shape (m,)
         Log-odds by the model of sessions. Zeros until it has been asked.
     bot : ndarray of bool, shape (m,)

@@ -1,4 +1,4 @@
-"""Recordings to rows of features: what the model is fitted on, and who each row belongs to."""
+"""Recordings to rows of features, and the person or family of each row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from flask_zerotrust.training.augment import vary
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
-# How often a visit of a person is seen, besides as it was recorded: varied and rendered anew each time.
+# How often a visit of a person is seen, besides as it was recorded: varied and rendered again each time.
 # There are few people and any number of generators.
 PERSON_VIEWS = 3
 # And so often under bad conditions: late and lumped delivery, slow reports, coarse places.
@@ -81,7 +81,7 @@ def _joined(parts: list[movement.Strokes]) -> movement.Strokes:
 
 
 def group_of(recording: Recording) -> str:
-    """Return whose movement it is: what must never stand on both sides of a split."""
+    """Return whose movement it is. It must never stand on both sides of a split."""
     if recording.label == "bot":
         return recording.source
     return f"{recording.source}/{recording.user or recording.session}"
@@ -99,7 +99,7 @@ def views(
 ) -> list[View]:
     """Return the captures of a visit that training sees.
 
-    A person as recorded, then varied and rendered anew ``person_views`` times, the last of several on
+    A person as recorded, then varied and rendered again ``person_views`` times, the last of several on
     a device that beats, then ``rough_views`` times under bad conditions. A bot once, in the same
     proportions.
     """

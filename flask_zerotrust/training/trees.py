@@ -30,7 +30,7 @@ def flatten(model: Any, *, depth: int) -> Trees:
 
 
 def flatten_on_top(model: Any, *, depth: int) -> Trees:
-    """Return what a fitted GradientBoostingClassifier (two classes) adds to its ``init``, as trees.
+    """Return the trees that a fitted GradientBoostingClassifier (two classes) adds to its ``init``.
 
     Their values are not yet multiplied by the learning rate.
     """

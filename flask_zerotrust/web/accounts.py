@@ -1,4 +1,4 @@
-"""What an app or its support does to an account: factors reset, a lock opened, trust ended."""
+"""Changes of an account by an app or its support: factors reset, a lock opened, trust ended."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def _session() -> Mapping[str, str]:
 
 
 def _clean(name: str, value: Any) -> Any:
-    """Shorten what opens something, and blot out digits in a row, but not in ids of users and browsers."""
+    """Shorten ids that open something. Blot out rows of digits, but not in ids of users and browsers."""
     if name == "challenge_id":
         return short_id(str(value))
     if isinstance(value, float):

@@ -33,7 +33,7 @@ REMEMBER_FIELD = "zerotrust_remember"
 # A proof holds a page token, a public key and a signature, with spaces between them.
 _MAX_PROOF_CHARS = 1_024
 
-# Words in a User-Agent, and what users call the program or the system. The first that fits counts.
+# Words in a User-Agent, and the usual names of programs and systems. The first that fits counts.
 _PROGRAMS = {
     "Edg": "Edge",
     "OPR/": "Opera",
@@ -77,7 +77,7 @@ def user_names(state: AppState, user: str) -> str:
 
 
 def page_data(state: AppState, pending: Pending, factor: Factor) -> dict[str, object] | None:
-    """Return what a challenge page tells its script. None while a site only observes.
+    """Return the data of a challenge page for its script. None while a site only observes.
 
     ``user`` holds the names of the key in the browser, ``challenge`` is signed with a new key, ``token`` is
     signed with a proof, and ``remember`` says whether the browser may be remembered.
@@ -216,7 +216,7 @@ def _has_factor(state: AppState, user: str, browser: Browser) -> bool:
 
 
 def _secret(factor: Factor) -> str:
-    """Return what tells this factor from another under the same id."""
+    """Return a digest that tells this factor from another under the same id."""
     credential = getattr(factor, "credential", None)
     return str(factor.recipient or getattr(factor, "secret", "") or getattr(credential, "id", ""))
 
@@ -229,7 +229,7 @@ def forget(
     keep: str | None = None,
     keep_mark: str | None = None,
 ) -> int:
-    """Forget browsers of a user, end what they opened, and return how many there were.
+    """Forget browsers of a user, end their proofs, and return how many there were.
 
     Their cookies are forgotten with them, except the one named by ``keep_mark``. A cookie does not say
     which browser it is of, so whichever is forgotten, all others have to pass a factor again to be counted
@@ -289,7 +289,7 @@ def translated_name(name: str) -> str:
 
 
 def display_name(user_agent: str) -> str:
-    """Return what a user calls a browser.
+    """Return the usual name of a browser.
 
     >>> display_name("Mozilla/5.0 (Windows NT 10.0; rv:153.0) Gecko/20100101 Firefox/153.0")
     'Firefox on Windows'

@@ -59,7 +59,7 @@ def step_up_required(
     always : bool
         Let only a young code open the view, whatever the browser and the risk. For money and admin pages.
     action : str, optional
-        What the person is about to do, for "before you ...", such as ``"send a transfer"``.
+        Action that the user is about to take, for "before you ...", such as ``"send a transfer"``.
     methods : collection of str, optional
         HTTP methods that are guarded, such as ``["POST"]``. All of them if left out. ``"GET"`` includes
         HEAD.

@@ -11,7 +11,7 @@ from flask_zerotrust.i18n import gettext
 from flask_zerotrust.web import responses
 from flask_zerotrust.web.paths import front_path, own_path, path_before
 
-# What browsers show in place of the page that was open.
+# Kinds of files that browsers show in place of the open page.
 _SHOWN = re.compile(
     r"text/(html|plain|xml|css|javascript)|application/(xhtml\+xml|xml|json|pdf)|(image|audio|video)/.*"
 )

@@ -28,14 +28,14 @@ from flask_zerotrust.web.users import client_address
 
 
 def enforce(state: AppState, terms: risk.Terms, action: str | None) -> ResponseReturnValue | None:
-    """Return None when the view may run, else what the client gets instead.
+    """Return None if the view may run, otherwise the answer for the client.
 
     Parameters
     ----------
     guard : Guard
     terms : Terms
     action : str or None
-        What the person is about to do, for "before you ...". None: to open this endpoint.
+        Action that the user is about to take, for "before you ...". None: to open this endpoint.
     """
     if state.settings.mode == "off":
         return None
@@ -46,7 +46,7 @@ def enforce(state: AppState, terms: risk.Terms, action: str | None) -> ResponseR
 
 
 def demand(state: AppState, terms: risk.Terms, action: str | None) -> ResponseReturnValue | None:
-    """Do what :func:`enforce` does, whatever the mode: what guards the factors themselves is never off."""
+    """Do the same as :func:`enforce` in every mode: the guard of factors is never off."""
     user = state.user()
     if user is None:
         _refused(None, "no_login")
@@ -81,7 +81,7 @@ def _observe(state: AppState, terms: risk.Terms) -> None:
 
 
 def _seen(state: AppState, terms: risk.Terms, user: str, decision: risk.Decision) -> observe.Seen:
-    """Return what is counted of a request: under both policies, and who made it, as digests."""
+    """Return the counts of a request: under both policies, and who made it, as digests."""
     agent = request.headers.get("User-Agent", "")
     by_movement = risk.decide(state.visit.standing(user), replace(terms, movement_earns=True))
     return observe.Seen(
@@ -155,7 +155,7 @@ def _challenge(
 
 
 def open_challenge(state: AppState, user: str, action: str, *, provable: bool = False) -> str:
-    """Remember what the person wanted, and return the id of the challenge that leads back there."""
+    """Keep the request of the user, and return the id of the challenge that leads back there."""
     thread = state.visit.thread(user)
     # A client without a session is script, which has its request itself and cannot prove.
     bound = has_session(thread)

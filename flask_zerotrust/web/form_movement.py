@@ -207,7 +207,7 @@ def _multipart(beginning: bytes, boundary: str) -> Iterator[tuple[str, str]]:
 
 
 def _events(beginning: bytes, boundary: str) -> Iterator[Event]:
-    """Yield the parts of a multipart body's beginning, up to what is no part."""
+    """Yield the parts of a multipart body's beginning, up to the first broken one."""
     try:
         decoder = MultipartDecoder(boundary.encode("ascii"), max_parts=MAX_FORM_FIELDS)
         decoder.receive_data(beginning)

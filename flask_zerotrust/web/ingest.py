@@ -1,4 +1,4 @@
-"""Take a batch of movement: check it, count it in its session, and tell what came of it."""
+"""Take a batch of movement: check it, count it in its session, and send its signals."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ingest(
     Raises
     ------
     PayloadError
-        400 or 413 for what does not follow the format, 401 for a token of another session or
+        400 or 413 for input that does not follow the format, 401 for a token of another session or
         page, 409 for a batch that was taken before, 429 for too many. Nothing is stored then.
     StoreError
     """
@@ -57,7 +57,7 @@ def ingest(
     try:
         _count(state, events, entry, user)
     except Exception:
-        state.store.delete(claim)  # what did not count may be sent again
+        state.store.delete(claim)  # a batch that did not count may be sent again
         raise
     if state.recorder is not None:
         state.recorder.take(envelope, visit=entry.thread, user=user, consent=state.loaders.record_consent)
@@ -73,7 +73,7 @@ def ingest_form(state: AppState, *, entry: Entry | None, user: str | None) -> No
 
 
 def no_session() -> PayloadError:
-    """Return what a batch gets that belongs to no session of this browser."""
+    """Return the error for a batch that belongs to no session of this browser."""
     return PayloadError("token", "is not of this session and page, or too old", status=401)
 
 
@@ -142,7 +142,7 @@ def _look(state: AppState, user: str | None, seen: batch.Seen) -> recognition.Si
 def _look_up(
     state: AppState, strokes: movement.Strokes, entry: Entry, *, visitor: bool, now: float
 ) -> tuple[Rows | None, assess.Hits]:
-    """Return a batch's strokes as the memory keeps them, and what it knows of each."""
+    """Return a batch's strokes as the memory keeps them, and its matches of each."""
     if state.replays is None:
         return None, ()
     moved = rows_of(strokes, thread=entry.thread, now=now)

@@ -23,8 +23,8 @@ _NOBODY = "flask_zerotrust.nobody"
 def connect(app: Flask) -> None:
     """Follow Flask-Login and Flask-Security, where the app uses them.
 
-    Asked at set-up and at the first request, after which no app can add a login manager. What has not been
-    imported by then is not: it would bring Flask's test client and the debugger along.
+    Asked at set-up and at the first request: no app can add a login manager later. Packages that
+    the app has not imported stay out: they would bring Flask's test client and the debugger along.
     """
     if "flask_login" in sys.modules:
         from flask_login import (  # noqa: PLC0415 - optional
@@ -54,7 +54,7 @@ def watch_views(app: Flask) -> None:
 
 
 def follow(state: AppState) -> None:
-    """Follow, at the end of a request that wrote the session, what no signal told."""
+    """Follow logins and logouts without a signal, at the end of a request that wrote the session."""
     if session.modified:
         _settle(state)
         if request.environ.get(_NOBODY):
@@ -93,7 +93,7 @@ def logged_out(state: AppState) -> None:
 def _settle(state: AppState) -> None:
     """Follow a login or a logout that the app has made in its own way.
 
-    Nothing tells of that but what is left at the end of a request. A grant would wait in the browser
+    Only the session at the end of a request tells of that. A grant would wait in the browser
     for the next login, and in every copy of its cookie. A login without an entry could not be ended.
     """
     kept = Entry.from_session(session.get(SESSION_KEY))

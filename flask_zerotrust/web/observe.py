@@ -1,4 +1,4 @@
-"""What ``ZEROTRUST_MODE = "observe"`` would have done: counts by day and reason, kept in the store."""
+"""Decisions under ``ZEROTRUST_MODE = "observe"``: counts by day and reason, kept in the store."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ class Seen:
     Attributes
     ----------
     decision : Decision
-        What the app's settings would have done.
+        Decisions by the app's settings.
     by_movement : Decision
-        What ``ZEROTRUST_NEW_BROWSER = "movement"`` would have done.
+        Decisions by ``ZEROTRUST_NEW_BROWSER = "movement"``.
     person, browser, session : str
         Digests of the user, of user and User-Agent, and of session and User-Agent.
     has_factor : callable

@@ -1,4 +1,4 @@
-"""The pair cookie: without its random value, what a copied or planted session holds counts for nothing."""
+"""The pair cookie: without its random value, a copied or planted session counts for nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pair_tag(*, make: bool = False) -> str:
 
 
 def pair_thread(*, make: bool = False) -> str:
-    """Return what challenges are bound to for a client whose session must not be written now."""
+    """Return the thread of challenges for a client whose session must not be written now."""
     return _THREAD + pair_tag(make=make)
 
 

@@ -8,7 +8,7 @@ from flask import request, url_for
 from flask.globals import request_ctx
 from werkzeug.wsgi import get_path_info
 
-# What may stand in a path and in a query as it is (RFC 3986, sections 3.3 and 3.4). A query keeps
+# Characters that a path and a query may hold unquoted (RFC 3986, sections 3.3 and 3.4). A query keeps
 # its escapes.
 _PATH_SAFE = "/:@!$&'()*+,;="
 _QUERY_SAFE = _PATH_SAFE + "?%"
@@ -33,7 +33,7 @@ def mount_path() -> str:
 
 
 def host_part() -> str:
-    """Return what a path needs in front, for the extension's pages: this host, if theirs is another.
+    """Return the prefix of a path, for the extension's pages: this host, if theirs is another.
 
     So it is in a blueprint with a subdomain. What stands before ``SERVER_NAME`` has been matched then.
     """

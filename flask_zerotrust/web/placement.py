@@ -29,7 +29,7 @@ def find_misplaced(
     Parameters
     ----------
     views, elsewhere : iterable of callable
-        What requests to this app, and to the other apps in this process, are led to.
+        Functions of requests to this app and to the other apps in this process.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def find_cached(views: Iterable[Callable[..., Any]]) -> None:
     Parameters
     ----------
     views : iterable of callable
-        What requests to this app are led to.
+        Functions of requests to this app.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def is_guarded(view: Callable[..., Any]) -> bool:
 
 
 def _ways(view: Callable[..., Any]) -> list[list[Callable[..., Any]]]:
-    """Return the view with what it wraps. For a view class, that of each method, too."""
+    """Return the view with the functions that it wraps. For a view class, that of each method, too."""
     found = [_chain(view)]
     view_class = getattr(view, "view_class", None)
     for _, method in inspect.getmembers(view_class, inspect.isfunction) if view_class else ():

@@ -53,7 +53,7 @@ def look(
     *,
     background: identity.Background,
 ) -> Sight | None:
-    """Return what a batch says of who moves, by one read. None where there is nothing to see.
+    """Compare a batch with a profile, by one read. Return None if there is nothing to compare.
 
     A profile that cannot be read is no reason to refuse movement: it is logged, and not compared.
     """
@@ -104,7 +104,7 @@ def teach(profiles: Profiles, sight: Sight, *, now: float, background: identity.
 
 
 def agrees(consent: IdentityConsent | None, user: str) -> bool:
-    """Return what the app says, and no where it fails or says anything but True."""
+    """Return the answer of the app, and False if it fails or says anything but True."""
     if consent is None:
         return False
     try:

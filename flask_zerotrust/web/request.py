@@ -1,4 +1,4 @@
-"""The app of the current request, its log, and what the request has read."""
+"""The app of the current request, its log, and the records that the request has read."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ STRICT_POLICY = (
 # In templates of the app, which may hold scripts and styles of any kind.
 OPEN_POLICY = "object-src 'none'; base-uri 'self'"
 _NOBODY = "'none'"
-# What browsers call the place of a document that is shown inside of another one.
+# Browsers' names for the place of a document that is shown inside of another one.
 _FRAMES = frozenset(("iframe", "frame", "embed", "object", "fencedframe"))
 # Sent by Unpoly and Turbo, which put what they get into the page that is open.
 _LIBRARIES = ("X-Up-Version", "X-Turbo-Request-Id", "Turbo-Frame")
@@ -210,7 +210,7 @@ def protect(response: Response) -> Response:
 
 
 def inside(template: str, **context: Any) -> str:
-    """Render what stands in a page of the extension, for script that shows it in a dialog."""
+    """Render the main part of a page of the extension, for script that shows it in a dialog."""
     return render_template(f"zerotrust/{template}.html", frame="zerotrust/dialog.html", **context)
 
 
@@ -302,7 +302,7 @@ def no_factor(
     Parameters
     ----------
     action : str
-        What the user is about to do.
+        Action that the user is about to take.
     may_enrol : bool
         Whether the user may add a first factor here.
     choice : bool

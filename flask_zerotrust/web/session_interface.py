@@ -68,7 +68,7 @@ class _Quiet(SessionInterface):
 
 
 class _Cookieless(Response):
-    """Goes before a response class: drops cookies that were set, even by what runs after us."""
+    """Goes before a response class: drops cookies that were set, even by functions that run after this."""
 
     def get_wsgi_headers(self, environ: Any) -> Headers:
         """Return the headers without any Set-Cookie."""

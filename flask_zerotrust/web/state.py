@@ -1,4 +1,4 @@
-"""The state of one app: its services, each made once, and what they work on in a request."""
+"""The state of one app: its services, each made once, and the parts for a request."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class AppState:
     scorer : Scorer
         The model.
     sessions, browsers, challenges, enrolled
-        What the store keeps of sessions, known browsers, step-ups and factors.
+        Sessions, known browsers, step-ups and factors in the store.
     sender, mailer : optional
         Who hands over text messages and mail.
     terminal_sender, terminal_mailer
@@ -114,7 +114,7 @@ class AppState:
         )
 
     def change_terms(self) -> risk.Terms:
-        """Return what a change of factors takes: a step-up of the last minutes, whatever the risk.
+        """Return the terms of a change of factors: a step-up of the last minutes, whatever the risk.
 
         One recovery code alone is not enough. A second one is, or another factor.
         """

@@ -1,4 +1,4 @@
-"""The factors of users: those that the app names, those enrolled here, and what a user may add."""
+"""The factors of users: those that the app names, those enrolled here, and those that a user may add."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class UserFactors:
         return RelyingParty(s.webauthn_rp_id or domain, name, origins, named=named)
 
     def account_name(self, user: str) -> str:
-        """Return what the user's devices call the account: without a name of its own, as the site."""
+        """Return the name of the account on the user's devices: without a name of its own, as the site."""
         return (
             account_name(self._state.loaders.account_name, user)
             or self._state.settings.issuer

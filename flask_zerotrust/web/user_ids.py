@@ -14,7 +14,7 @@ from flask_zerotrust.errors import ConfigError
 
 #: Names of attributes that hold an id which stays as it is.
 STAYS = re.compile(r"_*(id|pk|u?uid|sub|dn|login|.*user_?id|(account|member|public)_id|.*name|.*mail.*)")
-# What stands beside the key in ids such as "admin-7".
+# The other parts of ids such as "admin-7".
 _KIND = re.compile(r"[A-Z]?[a-z]+([A-Z][a-z]+)*[-_:|/.]|[-_:|/.][a-z]+")
 
 

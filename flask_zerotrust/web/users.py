@@ -77,7 +77,7 @@ def current_user_id(loader: UserIdLoader | None) -> str | None:
 
 
 def account_name(loader: AccountName | None, user: str) -> str:
-    """Return what the user's devices call the account. Empty for an id that only machines read.
+    """Return the name of the account on the user's devices. Empty for an id that only machines read.
 
     >>> account_name(None, "ada"), account_name(None, "7"), account_name(str.upper, "ada")
     ('ada', '', 'ADA')

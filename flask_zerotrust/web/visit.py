@@ -30,7 +30,7 @@ _MARK = re.compile(r"[A-Za-z0-9_-]{22}")
 
 @dataclass(frozen=True, slots=True)
 class CurrentRisk:
-    """What the app and its templates see of this session's risk.
+    """The risk of this session, as the app and its templates see it.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ class Visit:
         return bool(seen["ended"])
 
     def standing(self, user: str) -> risk.Standing:
-        """Return what the store says of the session of this user, who is logged in, now."""
+        """Return the standing of this user's session now, by the store."""
         entry = self.opened(user) if not self.is_ended() else None
         record = self.record(entry, user) if entry is not None else None
         if record is None:
@@ -165,7 +165,7 @@ class Visit:
         return str(self._state.page_tokens.dumps([entry.id, nonce]))
 
     def thread(self, user: str) -> str:
-        """Return what a challenge is bound to: this browser's session, or its pair cookie without one."""
+        """Return the thread of challenges: this browser's session, or its pair cookie without one."""
         entry = self.opened(user)
         return entry.thread if entry is not None else pair_thread(make=True)
 
@@ -303,7 +303,7 @@ def sent_marks() -> list[str]:
 
 
 def browser_trust(record: Record) -> risk.Trust:
-    """Return what is known of the browser of a session."""
+    """Return the trust in the browser of a session."""
     if record.proof is not None:
         return "known" if record.proof.remembered else "session"
     return "session" if record.grant is not None else "new"

@@ -1,4 +1,4 @@
-"""``flask zerotrust doctor``: names what is wrong, says how to mend it, and is silent where all is well."""
+"""``flask zerotrust doctor``: names what is wrong, says how to fix it, and is silent where all is well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exception tree: one root, and each kind names who can mend it."""
+"""The exception tree: one root, and each kind names who can fix it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_root_is_an_ordinary_exception():
 def test_every_error_says_who_can_mend_it(kind):
     assert kind.__doc__
     if kind is not ZeroTrustError:
-        assert "can mend it" in kind.__doc__.splitlines()[0]
+        assert "can fix it" in kind.__doc__.splitlines()[0]
 
 
 def test_a_payload_error_names_the_field_and_answers_400():

@@ -1,4 +1,4 @@
-"""``flask zerotrust doctor``: what is wrong with this app, and how to mend it."""
+"""``flask zerotrust doctor``: finds faults of this app, and says how to fix them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORST_FIRST = ("error", "warning", "hint")
 @click.option("--offline", is_flag=True, help="Connect to nobody.")
 @json_option
 def doctor(offline: bool, as_json: bool) -> None:
-    """Find what weakens this app, and say how to mend it (needs `flask zerotrust`).
+    """Find what weakens this app, and say how to fix it (needs `flask zerotrust`).
 
     Exit code 1 where there are errors. Sends no message and changes nothing.
     """
@@ -44,7 +44,7 @@ def _examine(*, offline: bool) -> Iterator[Finding]:
     if script is None:
         the_app()  # says how to name one
     else:
-        # The `flask` command would put its --debug in place of what servers take from the configuration.
+        # The `flask` command would put its --debug in place of the value in the configuration.
         script.set_debug_flag = False
     try:
         patient = Patient(app=the_app(), state=the_guard())

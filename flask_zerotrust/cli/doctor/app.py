@@ -1,4 +1,4 @@
-"""What ``doctor`` looks at inside an app: keys, cookies, store, proxy, model, settings, routes."""
+"""Checks of ``doctor`` inside an app: keys, cookies, store, proxy, model, settings, routes."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _WEAK_BYTES, _FEW_CHARACTERS = 16, 8
 _PLACEHOLDERS = re.compile(
     r"dev|test|secret|change.?me|password|key|example|todo|default|insecure|replace", re.IGNORECASE
 )
-# Generators of movement change. The defaults of the model card are measured anew every year.
+# Generators of movement change. The defaults of the model card are measured again every year.
 _MODEL_DAYS = 365
 _DAY_S = 86_400.0
-# 2020-01-01, before the first model: what packagers stamp on files (0, 1, zip's 1980) is no age.
+# 2020-01-01, before the first model: dates that packagers stamp on files (0, 1, zip's 1980) are no age.
 _NO_DATE_S = 1_577_836_800.0
 # Words in the names of views that change money, rights or ways back into an account.
 _WORTH_GUARDING = re.compile(
@@ -46,7 +46,7 @@ _CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 # How gunicorn is told on a command line: "-w 4", "-w4", "--workers=4".
 _OPTION = r"(?:^|\s)(?:-w|--workers)(?:\s+|=|(?=\d))"
 
-# What layers around an app call what they wrap.
+# Attributes of layers around an app that hold the wrapped app.
 _LAYER_NAMES = ("app", "wsgi_app", "application")
 
 
@@ -79,7 +79,7 @@ def _placeholder(text: bytes) -> bool:
 
 def cookies(patient: Patient) -> Iterator[Finding]:
     """Look at the flags of the session cookie, and of Flask-Login's where that is used."""
-    # What Flask-Login takes where the app says nothing. Flask itself always says something.
+    # Flask-Login's value if the app says nothing. Flask itself always says something.
     fallback = {"SECURE": False, "HTTPONLY": True, "SAMESITE": None}
     prefixes = ["SESSION_COOKIE", "REMEMBER_COOKIE"] if hasattr(patient.app, "login_manager") else _OWN
     for prefix in prefixes:
@@ -141,12 +141,12 @@ def _rights(file: Path) -> Iterator[Finding]:
         with suppress(OSError):
             mode = path.stat().st_mode
             if mode & others and not (path.is_dir() and mode & stat.S_ISVTX):
-                mend = "chmod o-w" if path.is_dir() else "chmod 600"
+                fix = "chmod o-w" if path.is_dir() else "chmod 600"
                 yield Finding(
                     "error",
                     "store",
                     f"{str(path)!r} is open to other users of this machine (mode {stat.S_IMODE(mode):o}).",
-                    f"{mend} {shlex.quote(str(path))}",
+                    f"{fix} {shlex.quote(str(path))}",
                 )
 
 
@@ -241,7 +241,7 @@ def model(patient: Patient) -> Iterator[Finding]:
 
 
 def wiring(patient: Patient) -> Iterator[Finding]:
-    """Do what the first request would: who is logged in, misplaced guards, consent to recordings."""
+    """Check as the first request does: who is logged in, misplaced guards, consent to recordings."""
     try:
         with patient.app.test_request_context():
             check_complete()
@@ -265,19 +265,19 @@ def modes(patient: Patient) -> Iterator[Finding]:
     silent = settings.sms_sender == "twilio-verify" and settings.email_sender == "none"
     if settings.tell_owner and silent and patient.state.loaders.notify is None:
         text = "Twilio Verify sends codes only, so nobody can be told when their factors change."
-        mend = "Tell them yourself with @zt.notify, or set ZEROTRUST_EMAIL_SENDER."
-        yield Finding("warning", "modes", text, mend)
+        fix = "Tell them yourself with @zt.notify, or set ZEROTRUST_EMAIL_SENDER."
+        yield Finding("warning", "modes", text, fix)
     if not patient.state.factors.can_exist():
         text = "Nobody has a factor and nobody can get one, so whoever is asked is stuck."
-        mend = 'Name the app\'s factors with @zt.factors_loader, or set ZEROTRUST_ENROL = "first-use".'
-        yield Finding("error" if settings.mode == "enforce" else "warning", "modes", text, mend)
+        fix = 'Name the app\'s factors with @zt.factors_loader, or set ZEROTRUST_ENROL = "first-use".'
+        yield Finding("error" if settings.mode == "enforce" else "warning", "modes", text, fix)
     for problem in first_run.missing_senders(patient.state):
-        mend = "Until then every user with such a factor gets an error instead of a challenge."
-        yield Finding("error" if settings.mode == "enforce" else "warning", "modes", problem, mend)
+        fix = "Until then every user with such a factor gets an error instead of a challenge."
+        yield Finding("error" if settings.mode == "enforce" else "warning", "modes", problem, fix)
 
 
 def _way(app: Flask, endpoint: str) -> Iterator[Callable[..., Any]]:
-    """Yield what a request to an endpoint passes: what app and blueprints put before it, and the view."""
+    """Yield the functions of a request to an endpoint: those before it, and the view."""
     parts = endpoint.split(".")[:-1]
     for name in (None, *(".".join(parts[: i + 1]) for i in range(len(parts)))):
         yield from app.before_request_funcs.get(name, ())

@@ -17,7 +17,7 @@ _WRITING = {"POST", "PUT", "PATCH"}
 
 
 def browsers(patient: Patient) -> Iterator[Finding]:
-    """Look for what keeps browsers from being known, and for what keeps them known for too long."""
+    """Look for settings that keep browsers from being known, or keep them known for too long."""
     settings = patient.state.settings
     if not patient.signs_of_tls() and not _is_local(patient.app.config):
         yield Finding(

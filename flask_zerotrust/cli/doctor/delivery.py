@@ -1,4 +1,4 @@
-"""What ``doctor`` looks at outside an app: who delivers messages, and what other clocks say."""
+"""Checks of ``doctor`` outside an app: who delivers messages, and other clocks."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _unreachable(host: str, port: int, error: Exception) -> Finding:
 
 
 def clock(patient: Patient) -> Iterator[Finding]:
-    """Compare the app's clock with that of the file system, and with what the store has seen."""
+    """Compare the app's clock with that of the file system, and with times in the store."""
     now = patient.state.clock()
     with suppress(OSError), tempfile.TemporaryFile(dir=Path(patient.app.instance_path)) as file:
         # A folder on a network drive has its server's clock.
@@ -148,8 +148,8 @@ def numbers(patient: Patient) -> Iterator[Finding]:
             f"All users of one mobile network in {', '.join(small)} can share the first six digits of "
             f"their numbers, and with them {limit} messages an hour."
         )
-        mend = "Set ZEROTRUST_SMS_LIMITS = {'prefix': ...} to what your busiest hour needs."
-        yield Finding("hint", "numbers", text, mend)
+        fix = "Set ZEROTRUST_SMS_LIMITS = {'prefix': ...} to what your busiest hour needs."
+        yield Finding("hint", "numbers", text, fix)
 
 
 CHECKS: tuple[Check, ...] = (sender, clock, numbers)

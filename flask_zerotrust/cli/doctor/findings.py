@@ -1,4 +1,4 @@
-"""What ``doctor`` examines, and what it finds."""
+"""The app that ``doctor`` examines, and its findings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Severity = Literal["error", "warning", "hint"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to mend: how bad, which check says so, what is wrong, and how to mend it."""
+    """One fault: how bad it is, which check found it, the problem, and the fix."""
 
     severity: Severity
     check: str

@@ -1,4 +1,4 @@
-"""What ``doctor`` looks at in a Redis: whether it forgets, can be written, and can be read by others."""
+"""Checks of ``doctor`` in a Redis: whether it forgets, can be written, and can be read by others."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def _forgets(health: Any) -> Iterator[Finding]:
         )
         if health.evicted:
             text += f" It has dropped {health.evicted} keys since it started."
-        mend = (
+        fix = (
             "Set maxmemory-policy noeviction, in its configuration too. A shared cache needs its own Redis."
         )
-        yield Finding("error" if now else "warning", "store", text, mend)
+        yield Finding("error" if now else "warning", "store", text, fix)
     if not health.appends:
         yield Finding(
             "warning",
@@ -71,10 +71,10 @@ def _open_to_others(target: Any) -> Iterator[Finding]:
         text = (
             f"It is not checked that {host} is your Redis: others on the way can read and change all of it."
         )
-        mend = (
+        fix = (
             "Name the provider's CA file with ssl_ca_certs. Leave out ssl_cert_reqs and ssl_check_hostname."
         )
-        yield Finding("warning", "store", text, mend)
+        yield Finding("warning", "store", text, fix)
     if not target.encrypted:
         text = f"What is said to {host} crosses the network as plain text, the password included."
         yield Finding(

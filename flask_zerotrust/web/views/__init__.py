@@ -64,7 +64,7 @@ def _templates() -> BaseLoader:
 
 
 def _private(response: Response) -> Response:
-    """Keep caches away also from what the app answers here: its error pages, its way to the login."""
+    """Keep caches away also from the app's own answers here: its error pages, its way to the login."""
     if request.endpoint == "zerotrust.static":
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response

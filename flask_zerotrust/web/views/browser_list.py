@@ -66,7 +66,7 @@ def forget_others(state: AppState, user: str) -> ResponseReturnValue:
 
 
 def context(state: AppState, user: str) -> dict[str, Any]:
-    """Return what the page of factors shows of a user's browsers, the newest first."""
+    """Return a user's browsers for the page of factors, the newest first."""
     this = browsers.this_browser(state, user)
     rows = [_row(browser, this) for browser in reversed(_remembered(state, user))]
     others = any(not row.is_this for row in rows)

@@ -1,4 +1,4 @@
-"""The challenge: choose a factor, send a code, answer it, and go back to what was wanted."""
+"""The challenge: choose a factor, send a code, answer it, and go back to the requested page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from flask_zerotrust.web.views.forms import app_csrf, check_form, field_label, f
 
 View = Callable[..., ResponseReturnValue]
 
-# What the answer to a wrong try is called in HTTP.
+# HTTP statuses of wrong tries.
 STATUS = {
     "gone": 404,
     "not_yours": 403,
@@ -229,7 +229,7 @@ def _passed(state: AppState, pending: Pending, *, answer: str = "", keep_form: b
 
 @pending_view
 def begin_again(state: AppState, pending: Pending) -> ResponseReturnValue:
-    """Open the same challenge anew, form and all: a used-up one takes no more codes. Counters live on."""
+    """Open the same challenge again, form and all: a used-up one takes no more codes. Counters live on."""
     check_form(state, pending.id)
     if _is_answered(state, pending):
         return _onward(state, pending)
@@ -305,7 +305,7 @@ def _is_answered(state: AppState, pending: Pending) -> bool:
 
 
 def _onward(state: AppState, pending: Pending) -> ResponseReturnValue:
-    """Go back to what was wanted: straight for a page, over the confirm page for a form.
+    """Go back to the request: straight for a page, over the confirm page for a form.
 
     Script has its request itself, and sends it again when the person says so.
     """
@@ -335,7 +335,7 @@ def _answering(state: AppState, pending: Pending, factor: Factor, answer: str) -
 
 
 def _ways(factors: Sequence[Factor], chosen: Factor) -> list[dict[str, Any]]:
-    """Return what can be chosen: factors that answer one question are one way."""
+    """Return the choices: factors that answer one question are one way."""
     found: list[dict[str, Any]] = []
     kinds = {chosen.kind} if chosen.asks else set()
     for factor in factors:
@@ -363,7 +363,7 @@ def _page(
 def _context(
     state: AppState, pending: Pending, factor: Factor, error: ChallengeError | SenderError | None
 ) -> dict[str, Any]:
-    """Return what the page, or script in its place, shows."""
+    """Return the context of the page, or of script in its place."""
     here = url_for(".challenge", challenge_id=pending.id)
     reason = None if error is None else _reason(error)
     factors = state.factors.of(pending.user)
@@ -400,7 +400,7 @@ def _loses(pending: Pending, reason: str | None) -> bool:
     return kept and reason == "too_many" and not responses.prefers_json()
 
 
-# What of the page's context script gets as well: enough for a dialog of the app's own.
+# Parts of the page's context for script: enough for a dialog of the app's own.
 _DATA = (
     *("action", "factors", "factor", "sent", "question"),
     *("zerotrust_csrf", "submit_url", "send_url", "retry_after_s", "tries_left", "browser"),
@@ -429,7 +429,7 @@ def _shown(factor: Factor) -> dict[str, Any]:
 
 
 def _others(factors: Sequence[Factor], chosen: Factor, reason: str | None) -> list[Factor]:
-    """Return the user's other ways to answer. An account that is locked takes only what nobody guesses."""
+    """Return the user's other factors. A locked account takes only those that nobody guesses."""
     asked_too = chosen.kind if chosen.asks else None
     others = [one for one in factors if one.id != chosen.id and one.kind != asked_too]
     return [one for one in others if reason != "locked" or not one.guessable]
@@ -444,7 +444,7 @@ def _said(error: ChallengeError | SenderError | None, factor: Factor, *, alone: 
 
 
 def sentence(error: ChallengeError | SenderError | None, *, alone: bool) -> str | None:
-    """Return what a user reads of an error. ``alone`` says that there is no other way to choose."""
+    """Return the sentence of an error. ``alone`` says that there is no other way to choose."""
     if error is None:
         return None
     text = sentence_for(_reason(error), alone=alone)
@@ -459,7 +459,7 @@ def _reason(error: ChallengeError | SenderError) -> str:
 
 
 def status(error: ChallengeError | SenderError | None) -> int:
-    """Return what HTTP calls an error."""
+    """Return the HTTP status of an error."""
     if isinstance(error, SenderError):
         return 503
     return 200 if error is None else STATUS.get(error.reason, 422)

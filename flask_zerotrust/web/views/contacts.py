@@ -22,7 +22,7 @@ from flask_zerotrust.web.views.forms import app_csrf, check_form, form_token
 from flask_zerotrust.web.views.owner_check import owner_view
 
 ACTION = N_("add a way to confirm")
-# What a typed contact is called where it is none.
+# Names of typed contacts that are none.
 _SHAPE = {"sms": "number", "email": "address"}
 
 
@@ -66,7 +66,7 @@ def add(state: AppState, user: str, _: bool, kind: str) -> ResponseReturnValue:
 
 @owner_view(ACTION, adds=True)
 def send(state: AppState, user: str, _: bool, kind: str) -> ResponseReturnValue:
-    """Send another code to what is being added."""
+    """Send another code to the contact that is being added."""
     check_form(state, "add:" + kind)
     try:
         factor, pending = _found(state, user, kind)
@@ -77,7 +77,7 @@ def send(state: AppState, user: str, _: bool, kind: str) -> ResponseReturnValue:
 
 @owner_view(ACTION, adds=True)
 def confirm(state: AppState, user: str, first: bool, kind: str) -> ResponseReturnValue:
-    """Add what the code was sent to, if it is right."""
+    """Add the contact if the code is right."""
     check_form(state, "add:" + kind)
     now = state.clock()
     try:
@@ -145,7 +145,7 @@ def _waiting(
 
 
 def _used_up(state: AppState, user: str, kind: str, *, error: ChallengeError) -> ResponseReturnValue:
-    """Forget what takes no more codes, and ask for the number or address again. Its counters live on."""
+    """Forget a contact that takes no more codes, and ask for it again. Its counters live on."""
     try:
         contact, pending = state.challenges.contact(user, state.visit.thread(user), kind, now=state.clock())
     except ChallengeError:  # another request has forgotten it a moment ago

@@ -24,7 +24,7 @@ from flask_zerotrust.web.views.owner_check import owner_view
 
 # Plain letters: one curly quote makes a text message cost twice.
 _ACTION = N_("change your ways to confirm")
-#: What the list says at its top after a change. The word is in the query, the sentence is ours.
+#: Sentences at the top of the list after a change. The word is in the query, the sentence is ours.
 NEWS = {
     "added": N_("Added. From now on we may ask for it."),
     "added_first": N_(
@@ -40,7 +40,7 @@ NEWS = {
 _CHANGES = ("added", "removed")
 
 
-# What the list calls a factor that was removed: its own name went with it.
+# Names of removed factors on the list: its own name went with it.
 _KINDS = {
     "totp": N_("Authenticator app"),
     "sms": N_("Mobile number"),
@@ -172,7 +172,7 @@ def _shown(one: Factor, kept: set[str], dates: list[FactorDates]) -> dict[str, A
 
 
 def _gone(dates: FactorDates) -> dict[str, Any]:
-    """Return what the list shows of a factor that was removed."""
+    """Return the list's entry of a removed factor."""
     name = gettext(_KINDS.get(dates.kind, dates.kind))
     return {"label": name, "added": _day(dates.added_at), "removed": _day(dates.removed_at)}
 
@@ -182,7 +182,7 @@ def _day(at: float | None) -> browser_list.Time | None:
 
 
 def _ways(state: AppState) -> list[dict[str, str]]:
-    """Return what can be added here: (label, URL)."""
+    """Return the factors that can be added here: (label, URL)."""
     found = [(gettext("Authenticator app"), url_for(".enrol"))]
     if state.sender is not None:
         found.append((gettext("Mobile number"), url_for(".add_contact", kind="sms")))

@@ -59,7 +59,7 @@ def check_size() -> None:
 
 
 def _refuse(status: int, text: str, link: tuple[str, str]) -> NoReturn:
-    """End the request with a page that says what to do, or with problem JSON for programs."""
+    """End the request with a page that names the next step, or with problem JSON for programs."""
     if responses.prefers_json():
         abort(responses.problem(status, "Nothing was done", text))
     abort(responses.message(gettext("Nothing was done"), text, status, link))
@@ -98,7 +98,7 @@ def _kind(name: str, value: str) -> str:
 
 
 def field_label(name: str) -> str:
-    """Return what a field of a form is called, from its name."""
+    """Return the label of a form's field, from its name."""
     words: Any = name.replace("_", " ").replace("-", " ").replace(".", " ").strip()
     # A site can give its fields other names in its own catalogue.
     return gettext(words[:1].upper() + words[1:] if words else name)

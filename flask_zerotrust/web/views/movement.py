@@ -25,7 +25,7 @@ from flask_zerotrust.web.visit import CurrentRisk
 
 
 def register(blueprint: Blueprint) -> None:
-    """Add the collector's routes, and to its app what keeps their answers from setting cookies."""
+    """Add the collector's routes, and keep their answers from setting cookies."""
     blueprint.add_url_rule("/events", "events", take_events, methods=["POST"])
     blueprint.add_url_rule("/token", "token", give_token)
     blueprint.add_url_rule("/status", "status", show_status)

@@ -57,7 +57,7 @@ def owner_view(action: str, *, adds: bool = False) -> Callable[[Callable[..., Re
 
 
 def refused(state: AppState, user: str, action: str, *, first: bool) -> ResponseReturnValue | None:
-    """Return what somebody gets who may not change factors now. None for who may."""
+    """Return the answer for a user who may not change factors now, None for one who may."""
     if not first:
         return demand(state, state.change_terms(), action)
     if state.factors.first_use(user):
@@ -67,7 +67,7 @@ def refused(state: AppState, user: str, action: str, *, first: bool) -> Response
 
 
 def _no_room() -> ResponseReturnValue:
-    """Return what somebody gets who has as many factors as there may be."""
+    """Return the answer for a user with as many factors as there may be."""
     text = gettext("You have set up as many as you can. Remove one first.")
     back = (gettext("Back"), request.script_root + "/")
     return responses.message(gettext("No room for another"), text, 409, back)

@@ -1,4 +1,4 @@
-"""Tell the owner what has changed and who may be guessing, on the ways that the owner had before."""
+"""Tell the owner of changes and of guesses, on the ways that the owner had before."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _WARNING_TO = N_("If that was not you, change your password and tell our support
 
 
 def warning(state: AppState) -> str:
-    """Return what to do if it was not the owner, with the site's contact if it has named one."""
+    """Return the advice if it was not the owner, with the site's contact if it has named one."""
     support = state.settings.support
     return gettext(_WARNING_TO, support=support) if support else gettext(_WARNING)
 
@@ -139,7 +139,7 @@ def factors(state: AppState, user: str) -> Sequence[Factor]:
 
 
 def _tell(state: AppState, user: str, event: str, what: str, before: Sequence[Factor]) -> int:
-    """Hand the message over and return on how many ways. What fails is logged: the change stands."""
+    """Hand the message over and return on how many ways. A failure is logged: the change stands."""
     site = state.settings.issuer or current_app.name
     text = f"{site}: {what} {warning(state)}"
     if state.loaders.notify is not None:

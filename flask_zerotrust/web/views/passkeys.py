@@ -1,4 +1,4 @@
-"""Adding a passkey or a security key: the browser makes it, we check what it signed."""
+"""Adding a passkey or a security key: the browser makes it, the server checks its signature."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def end_others(state: AppState, user: str) -> ResponseReturnValue:
 
 
 def elsewhere(state: AppState) -> dict[str, Any]:
-    """Return what a page needs to offer "Log out elsewhere"."""
+    """Return the context of "Log out elsewhere"."""
     return {
         "end_others_url": url_for(".end_sessions"),
         "sessions_csrf": form_token(state, _FORM),
