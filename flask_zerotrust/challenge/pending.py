@@ -18,7 +18,7 @@ from flask_zerotrust.errors import ChallengeError
 from flask_zerotrust.stores.base import reading, update
 from flask_zerotrust.stores.quotas import enlist
 
-# Eight tabs asking at once is a lot. The ninth drops an older one (decisions.md).
+# Eight tabs asking at once is a lot. The ninth drops an older one.
 MAX_A_SESSION = 8
 # Challenges of one user at a time in known browsers, and as many in all others.
 MAX_A_USER = 100

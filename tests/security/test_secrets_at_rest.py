@@ -1,4 +1,4 @@
-"""What lies in the store tells neither codes nor secrets nor numbers (threat 3; decisions.md)."""
+"""What lies in the store tells neither codes nor secrets nor numbers (threat 3)."""
 
 from __future__ import annotations
 

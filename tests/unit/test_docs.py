@@ -44,7 +44,7 @@ NAMED = {
     "session_id": "ID",
 }
 WRITTEN = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
-PAGES = [ROOT / "README.md", ROOT / "CHANGES.md", *WRITTEN]
+PAGES = [*(ROOT / f"{name}.md" for name in ("README", "CHANGES", "CONTRIBUTING", "SECURITY")), *WRITTEN]
 
 
 def snippets(page: Path, language: str) -> list[str]:
