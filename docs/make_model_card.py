@@ -113,14 +113,10 @@ def summary(manifest: Json) -> str:
         cells = " | ".join(_asked(figures.get(count)) for count in LATER)
         rows.append(f"| {_title(name)}, {figures['people']} people: sessions asked for a code | {cells} |")
     stopped = [[f[c]["share"] for f in metrics["bots"].values() if c in f] for c in LATER]
-    rows.append(f"| {len(metrics['bots'])} public generators, stopped: mean | {_row(stopped, _mean)} |")
-    rows.append(f"| ... the worst of them | {_row(stopped, min)} |")
+    rows.append(f"| {len(metrics['bots'])} public generators, stopped: mean (worst) | {_both(stopped)} |")
     families = {k: v for k, v in metrics["held_out_families"].items() if k.startswith("bots:")}
     held = [[f[c]["share"] for f in families.values() if c in f] for c in LATER]
-    rows.append(
-        f"| {len(families)} simulated families, each held out in turn: mean | {_row(held, _mean)} |"
-    )
-    rows.append(f"| ... the worst of them | {_row(held, min)} |")
+    rows.append(f"| {len(families)} simulated families, each held out: mean (worst) | {_both(held)} |")
     return "\n".join(rows)
 
 
@@ -241,6 +237,18 @@ def _title(name: str) -> str:
 
 def _row(columns: list[list[float]], join: Any) -> str:
     return " | ".join(f"{_down(join(column))}" for column in columns)
+
+
+def _both(columns: list[list[float]]) -> str:
+    return " | ".join(f"{_down(_mean(column))} ({_down(min(column))})" for column in columns)
+
+
+def _both(columns: list[list[float]]) -> str:
+    return " | ".join(f"{_down(_mean(column))} ({_down(min(column))})" for column in columns)
+
+
+def _both(columns: list[list[float]]) -> str:
+    return " | ".join(f"{_down(_mean(column))} ({_down(min(column))})" for column in columns)
 
 
 def _mean(values: list[float]) -> float:

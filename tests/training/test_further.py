@@ -100,7 +100,7 @@ def test_a_model_cannot_be_trained_further_with_bots_alone(start: BundleScorer) 
         further.train_further(start, only, seed=3)
 
 
-# By the commands of the README, whose table has these counts
+# By the commands of the page "Your own model", whose table has these counts
 
 
 def command(*words: object) -> str:
@@ -119,16 +119,19 @@ def readme_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def asked(files: list[Path], model: Path | None, after: str) -> str:
-    """Return how many of the visits with so many strokes are asked for a code, as the README prints it."""
+    """Return how many of the visits with so many strokes are asked for a code, as the page prints it."""
     named = [] if model is None else ["--model", model]
     rows = [json.loads(line) for line in command("evaluate", *files, *named, "--json").splitlines()]
     counts = [row["after"][after] for row in rows if after in row["after"]]
     return f"{sum(c['step_up'] for c in counts)} of {sum(c['sessions'] for c in counts)}"
 
 
-def row_of_readme(first: str) -> list[str]:
+def row_of_page(first: str) -> list[str]:
     """Return the cells behind the first one, of the table about trained models."""
-    rows = [line.strip("| ").split(" | ") for line in (ROOT / "README.md").read_text().splitlines()]
+    rows = [
+        line.strip("| ").split(" | ")
+        for line in (ROOT / "docs" / "your-own-model.md").read_text().splitlines()
+    ]
     return next(cells[1:] for cells in rows if cells[0] == first)
 
 
@@ -142,7 +145,7 @@ def test_the_model_of_the_readme_takes_people_for_people(
     found = shared_data / "kh2017-30people.jsonl.gz"
     command("import", "kh2017", found, "--part", "report", "--out", file)
     counts = [asked([file], model, "5") for model in (None, readme_model)]
-    assert counts == ["0 of 15", "0 of 15"] == row_of_readme("people of KH2017, after 5 strokes")
+    assert counts == ["0 of 15", "0 of 15"] == row_of_page("people of KH2017, after 5 strokes")
 
 
 @pytest.mark.data
@@ -150,6 +153,6 @@ def test_the_model_of_the_readme_takes_people_for_people(
 def test_the_model_of_the_readme_asks_more_bots(readme_model: Path, shared_data: Path) -> None:
     generators = sorted((shared_data / "bots").glob("*.jsonl.gz"))
     counts = [asked(generators, model, "5") for model in (None, readme_model)]
-    assert counts == row_of_readme("15 public generators, after 5 strokes")
+    assert counts == row_of_page("15 public generators, after 5 strokes")
     before, after = (int(count.partition(" ")[0]) for count in counts)
     assert after > before

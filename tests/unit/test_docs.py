@@ -197,6 +197,17 @@ def test_links_lead_to_files(page):
     assert [link for link in links if not (page.parent / link).is_file()] == []
 
 
+def test_the_readme_is_short_and_its_links_work_on_a_package_index():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.split()) <= 700
+    home = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Source"]
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(links) > 10
+    for link in links:
+        assert link.startswith((home, "https://raw."))
+        assert (ROOT / link.rpartition("/main/")[2]).is_file(), link
+
+
 def test_every_attack_is_on_its_page_with_a_test():
     rows = (DOCS / "threat-model.md").read_text().splitlines()[7:]
     assert [row.split(" | ")[0] for row in rows] == [f"| {n}" for n in range(1, len(rows) + 1)]

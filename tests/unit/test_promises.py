@@ -16,11 +16,11 @@ NO_MUTATION = "none: no attack"
 
 
 def promises() -> set[str]:
-    """Return the first sentence of each promise, with its links as a page in docs/ writes them."""
+    """Return the promises of the README."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     section = text.partition("## What it promises\n")[2].partition("\n## ")[0]
     bullets = [" ".join(bullet.split()) for bullet in section.split("\n- ")[1:]]
-    return {re.split(r"(?<=\.) ", bullet)[0].replace("](docs/", "](") for bullet in bullets}
+    return set(bullets)
 
 
 def rows() -> list[tuple[str, str, str]]:
