@@ -43,8 +43,9 @@ coverage: system $(VENV)/.dev ## run all tests, and list the lines that none of 
 	@$(ALL) .ci/side-by-side $(MAKE) -- $(LANES)
 	@$(COVERAGE)
 
-lint: $(VENV)/.dev ## ruff: rules and format
+lint: $(VENV)/.dev ## ruff: rules and format; and the language of docstrings, comments and names
 	@$(BIN)/ruff check --quiet .
+	@$(BIN)/python .ci/prose
 	@$(BIN)/ruff format --quiet --check . || { echo "make format fixes the format."; exit 1; }
 
 types: $(VENV)/.dev ## mypy --strict, if the code has changed since it last passed

@@ -428,8 +428,8 @@ class Settings:
                 f"['https://www.{domain}']: browsers let every host below the domain sign with its keys."
             )
         for origin in self.webauthn_origins:
-            found = re.fullmatch(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(:[0-9]{1,5})?", origin)
-            if found is None or (domain and not f".{found[1]}".endswith(f".{domain}")):
+            match = re.fullmatch(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(:[0-9]{1,5})?", origin)
+            if match is None or (domain and not f".{match[1]}".endswith(f".{domain}")):
                 raise ConfigError(
                     f"{PREFIX}WEBAUTHN_ORIGINS must hold origins within {PREFIX}WEBAUTHN_RP_ID, such as "
                     f"'https://www.bank.example' without a path, got {origin!r}."

@@ -511,8 +511,8 @@ def check_complete() -> None:
             "your views. Set it before ZeroTrust(app) or init_app(app)."
         )
     protect(this_app(), state.loaders.protections, state.protected)
-    others = [function for app in list(_apps) for function in _called(app)]
-    find_misplaced(_called(this_app()), others)
+    rest = [function for app in list(_apps) for function in _called(app)]
+    find_misplaced(_called(this_app()), rest)
     find_cached(_called(this_app()))
     csrf.exempt(CSRF_EXEMPT)
     first_run.warn(state)

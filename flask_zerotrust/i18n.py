@@ -69,8 +69,8 @@ def use(translator: Translator) -> None:
 def gettext(text: str, /, **values: object) -> str:
     """Return a text in the language of the request, with values in place of its ``%(name)s``."""
     # Catalogues keep their header under the empty text.
-    found = _translator.gettext(text) if text else text
-    return found % values if values else found
+    result = _translator.gettext(text) if text else text
+    return result % values if values else result
 
 
 def ngettext(one: str, many: str, num: int, /, **values: object) -> str:

@@ -98,7 +98,7 @@ class KeyRing:
 def is_among(digest: str, made: Iterable[str]) -> bool:
     """Say whether a digest is one of those, in a time that does not depend on which or where."""
     sent = digest.encode()
-    return sum(hmac.compare_digest(one.encode(), sent) for one in made) > 0
+    return sum(hmac.compare_digest(item.encode(), sent) for item in made) > 0
 
 
 def _derive(secret: bytes, info: bytes) -> bytes:

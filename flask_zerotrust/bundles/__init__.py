@@ -98,6 +98,6 @@ def _read(file: Path, kind: Kind) -> bytes:
 
 
 def _check(file: Path, data: bytes, wanted: str, kind: Kind) -> None:
-    found = hashlib.sha256(data).hexdigest()
-    if found != wanted.lower():
-        raise ConfigError(f"{file} has SHA-256 {found}, expected {wanted}: it was changed. {kind.trust}")
+    result = hashlib.sha256(data).hexdigest()
+    if result != wanted.lower():
+        raise ConfigError(f"{file} has SHA-256 {result}, expected {wanted}: it was changed. {kind.trust}")

@@ -193,13 +193,13 @@ class Challenges:
             raise ChallengeError("gone")
         self.attempts.check_open(pending.user, factor, known=known, now=now)
         sent = self._codes.find(pending, factor, now=now) if factor.sends else None
-        asked = self._asked(pending, factor)
+        question = self._asked(pending, factor)
         self.attempts.slow(pending.user, factor, address, known=known)
-        one = self.attempts.count(pending, factor, known=known, now=now)
+        item = self.attempts.count(pending, factor, known=known, now=now)
         if sent is not None:
             use = self._codes.use_of(sent, pending, factor, code)
         elif factor.asks:
-            use = factor.judge(code, challenge=asked)
+            use = factor.judge(code, challenge=question)
         else:
             use = factor.check(code, now=now)
         if use is None and sent is not None and self._codes.is_former(sent, pending, factor, code):
@@ -207,7 +207,7 @@ class Challenges:
             raise ChallengeError("newer")
         if use is None:
             reason = wrong_by(self._store, pending.user, factor, code, now=now)
-            error = self.attempts.failed(one, pending.user, factor, known=known, now=now, address=address)
+            error = self.attempts.failed(item, pending.user, factor, known=known, now=now, address=address)
             error.reason = reason if error.reason == "wrong" else error.reason
             raise error
         claim_use(self._store, pending.user, factor.kind, use)
@@ -228,7 +228,7 @@ class Challenges:
 
         ``answer`` is the right answer, and ``granted`` the session's id since. Script has its form itself.
         """
-        said = self._digest(pending, answer) if granted else ""
+        digest = self._digest(pending, answer) if granted else ""
         self._codes.void(pending)
         return self._pending.change(
             pending,
@@ -236,7 +236,7 @@ class Challenges:
                 p,
                 session_id=session_id,
                 passed_at=now,
-                answer=said,
+                answer=digest,
                 granted=granted,
                 parked=p.parked if keep_form else None,
             ),
@@ -330,10 +330,10 @@ class Challenges:
         """Return the question that an answer has to fit, and close it. Empty where none is asked."""
         if not factor.asks:
             return b""
-        asked = self.questions.take(_place(pending, factor))
-        if asked is None:
+        question = self.questions.take(_place(pending, factor))
+        if question is None:
             raise ChallengeError("stale")
-        return asked
+        return question
 
     def _send(self, code: str, pending: Pending, factor: Factor, host: str) -> None:
         try:
@@ -347,8 +347,8 @@ class Challenges:
         if parked is None or parked.too_large:
             return parked
         size, most = ("large", MAX_PARKED_LARGE) if parked.size > LARGE_BYTES else ("small", MAX_PARKED)
-        kept = self._store.increment(f"parked:{size}:{name}", ttl_s=config.CHALLENGE_S)
-        return parked if kept <= most else Parked(parked.path, too_large=True)
+        stored = self._store.increment(f"parked:{size}:{name}", ttl_s=config.CHALLENGE_S)
+        return parked if stored <= most else Parked(parked.path, too_large=True)
 
 
 def _place(pending: Pending, factor: Factor) -> str:

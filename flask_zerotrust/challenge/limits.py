@@ -168,12 +168,14 @@ class Attempts(Kept):
             return 1
         return total - _number(self._store.get(_taken_back(key)))
 
-    def _refusal(self, one: Try, user: str, factor: Factor, *, known: bool, now: float) -> ChallengeError:
-        if one.of_factor >= config.FACTOR_FAILURES:
+    def _refusal(
+        self, attempt: Try, user: str, factor: Factor, *, known: bool, now: float
+    ) -> ChallengeError:
+        if attempt.of_factor >= config.FACTOR_FAILURES:
             return self._pause(user, factor, known=known, now=now)
-        if one.of_challenge >= config.CODE_TRIES:
+        if attempt.of_challenge >= config.CODE_TRIES:
             return ChallengeError("too_many")
-        left = config.CODE_TRIES - one.of_challenge, config.FACTOR_FAILURES - one.of_factor
+        left = config.CODE_TRIES - attempt.of_challenge, config.FACTOR_FAILURES - attempt.of_factor
         return ChallengeError("wrong", tries_left=min(left))
 
     def _pause(self, user: str, factor: Factor, *, known: bool, now: float) -> ChallengeError:

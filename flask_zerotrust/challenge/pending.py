@@ -159,11 +159,16 @@ class PendingStore(Sealed):
     def _index(self, pending: Pending) -> None:
         """Add the challenge to its session's list. Delete those that no longer fit."""
         dropped: list[str] = []
-        said = self._keys.digest("same-request", pending.action, pending.method, pending.return_path)
+        request_digest = self._keys.digest(
+            "same-request", pending.action, pending.method, pending.return_path
+        )
 
         def step(raw: bytes | None) -> bytes:
             with reading("challenges-of:"):
-                listed = [str(one) for one in [*json.loads(raw or b"[]"), pending.id + said[:_SAME_CHARS]]]
+                listed = [
+                    str(item)
+                    for item in [*json.loads(raw or b"[]"), pending.id + request_digest[:_SAME_CHARS]]
+                ]
             dropped.clear()
             while len(listed) > MAX_A_SESSION:
                 dropped.append(listed.pop(_surplus(listed))[:_ID_LENGTH])
@@ -192,9 +197,9 @@ def _surplus(listed: Sequence[str]) -> int:
     A page that asks every few seconds would otherwise end the challenge that the
     person is answering in another tab, form and all.
     """
-    made = Counter(one[_ID_LENGTH:] for one in listed)
+    made = Counter(item[_ID_LENGTH:] for item in listed)
     most = max(made.values())
-    return next(i for i, one in enumerate(listed) if made[one[_ID_LENGTH:]] == most)
+    return next(i for i, item in enumerate(listed) if made[item[_ID_LENGTH:]] == most)
 
 
 def _from_dict(data: dict[str, Any]) -> Pending:

@@ -34,14 +34,14 @@ class Questions:
 
     def take(self, place: str) -> bytes | None:
         """Return the question of a place to one caller, once. None where there is none (any more)."""
-        asked = self._store.get(_key(place))
-        if asked is None:
+        question = self._store.get(_key(place))
+        if question is None:
             return None
-        claim = "answered:" + hashlib.sha256(asked).hexdigest()
+        claim = "answered:" + hashlib.sha256(question).hexdigest()
         if not self._store.claim(claim, ttl_s=2 * config.CHALLENGE_S):
             return None
         self._store.delete(_key(place))
-        return asked
+        return question
 
     def ask_new_key(self, user: str, session_id: str) -> bytes:
         """Return the question for a key that this session is adding."""
@@ -49,10 +49,10 @@ class Questions:
 
     def take_new_key(self, user: str, session_id: str) -> bytes:
         """Return that question once, or raise ChallengeError ``stale``."""
-        asked = self.take(f"new:{session_id}:{user}")
-        if asked is None:
+        question = self.take(f"new:{session_id}:{user}")
+        if question is None:
             raise ChallengeError("stale")
-        return asked
+        return question
 
 
 def _key(place: str) -> str:

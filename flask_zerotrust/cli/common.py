@@ -163,10 +163,10 @@ def _words(context: click.Context) -> str:
 
 def the_guard() -> AppState:
     """Return the guard of the app that ``flask`` has found."""
-    found = the_app().extensions.get("zerotrust")
-    if not isinstance(found, AppState):
+    result = the_app().extensions.get("zerotrust")
+    if not isinstance(result, AppState):
         raise ConfigError("This app does not use Flask-ZeroTrust: ZeroTrust(app) is missing.")
-    return found
+    return result
 
 
 def sharing_guard() -> AppState:

@@ -83,8 +83,8 @@ def import_(dataset: str, path: str, out: str, part: str, skip_bad: bool) -> Non
     from flask_zerotrust.recordings import datasets
 
     with Bar() as bar, bad_lines(skip_bad) as on_bad:
-        found = _some(getattr(datasets, dataset)(path, on_bad=on_bad), dataset, path)
-        save(out, bar.over(datasets.part(dataset, part, found), "sessions"))
+        result = _some(getattr(datasets, dataset)(path, on_bad=on_bad), dataset, path)
+        save(out, bar.over(datasets.part(dataset, part, result), "sessions"))
 
 
 @group.command()
@@ -112,10 +112,10 @@ def _is_folder(out: str) -> bool:
     return out.endswith(("/", "\\")) or Path(out).is_dir()
 
 
-def _some(found: Iterable[Recording], dataset: str, path: str) -> Iterator[Recording]:
+def _some(result: Iterable[Recording], dataset: str, path: str) -> Iterator[Recording]:
     """Yield the sessions. None at all means that something else was named."""
     count = 0
-    for count, recording in enumerate(found, 1):  # noqa: B007 - asked for after the loop
+    for count, recording in enumerate(result, 1):  # noqa: B007 - asked for after the loop
         yield recording
     if not count:
         raise RecordingError(path, f"holds no sessions of {dataset}. Name its archive or unpacked folder.")

@@ -67,13 +67,13 @@ def _unused(state: AppState, user: str) -> Iterator[FactorDates]:
     """Yield the app's own factors that have passed no challenge yet, and so have no dates."""
     live = {dates.id for dates in state.enrolled.history(user) if dates.removed_at is None}
     try:
-        found = state.factors.of(user)
+        result = state.factors.of(user)
     except StoreError:
         raise
     except Exception as error:  # the app's own loader, which may want a request
         click.echo(f"@zt.factors_loader failed, so its factors may be missing: {error}", err=True)
         return
-    for factor in found:
+    for factor in result:
         if factor.id not in live:
             yield FactorDates(factor.id, factor.kind)
 

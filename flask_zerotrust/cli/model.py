@@ -154,8 +154,8 @@ def score(
     if memory is not None and jobs != 1:
         raise ConfigError("--memory needs --jobs 1: sessions are known again in the order of the files.")
     with Bar() as bar, bad_lines(skip_bad) as on_bad:
-        found = _scored(files, model, render, seed, jobs, on_bad, memory=memory)
-        for line in bar.over(found, "sessions"):
+        result = _scored(files, model, render, seed, jobs, on_bad, memory=memory)
+        for line in bar.over(result, "sessions"):
             click.echo(json.dumps(line) if as_json else _sentence(line))
 
 
@@ -203,9 +203,9 @@ def _score(
 
 def _sentence(line: dict[str, Any]) -> str:
     end = line["after"]["all"]
-    asked = "asked for a code" if end["step_up"] else "passes"
+    verdict = "asked for a code" if end["step_up"] else "passes"
     return (
-        f"{line['session']}: {line['strokes']} strokes, risk {end['risk']:.2f} ({end['level']}), {asked}"
+        f"{line['session']}: {line['strokes']} strokes, risk {end['risk']:.2f} ({end['level']}), {verdict}"
         + (f" [{', '.join(line['reasons'])}]" if line["reasons"] else "")
     )
 

@@ -25,8 +25,8 @@ def profile() -> None:
 @json_option
 def show(user: str, as_json: bool) -> None:
     """Show how far USER's profile is."""
-    found = _profiles().progress(user)
-    click.echo(json.dumps(dataclasses.asdict(found)) if as_json else _told(user, found))
+    progress = _profiles().progress(user)
+    click.echo(json.dumps(dataclasses.asdict(progress)) if as_json else _told(user, progress))
 
 
 @profile.command()
@@ -60,15 +60,15 @@ def _profiles() -> Any:
     return state.profiles
 
 
-def _told(user: str, found: Any) -> str:
-    if found.stopped:
+def _told(user: str, result: Any) -> str:
+    if result.stopped:
         return f"{user} wants no profile: nothing is kept."
-    if found.updated is None:
+    if result.updated is None:
         return f"Nothing is kept of how {user} moves."
-    when = datetime.fromtimestamp(0, UTC) + timedelta(seconds=found.updated)
-    ready = "ready" if found.ready else "not ready yet"
+    when = datetime.fromtimestamp(0, UTC) + timedelta(seconds=result.updated)
+    ready = "ready" if result.ready else "not ready yet"
     return (
-        f"{user}: {found.strokes} strokes learnt of {found.needed} needed, {ready}; "
-        f"{found.instruments} instrument{'' if found.instruments == 1 else 's'}; "
+        f"{user}: {result.strokes} strokes learnt of {result.needed} needed, {ready}; "
+        f"{result.instruments} instrument{'' if result.instruments == 1 else 's'}; "
         f"last learnt {when:%Y-%m-%d %H:%M} UTC"
     )

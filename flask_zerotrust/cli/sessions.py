@@ -120,23 +120,23 @@ def _chosen(state: AppState, who: str) -> list[tuple[str, Record]]:
         raise ConfigError(f"{who!r} is a user, and begins the id of a session. Write more of the id.")
     if len(by_id) > 1:
         raise ConfigError(f"{len(by_id)} sessions begin with {who!r}. Revoke the user instead.")
-    found = of_user or by_id
+    result = of_user or by_id
     # Rows that earlier sessions of a user have left may latch the next, or log in without a record.
-    if not found and not state.store.owned("user:" + who):
+    if not result and not state.store.owned("user:" + who):
         raise ConfigError(f"{who!r} is neither a user with a live session nor the id of one.")
-    return found
+    return result
 
 
 def _row(state: AppState, session_id: str, record: Record) -> dict[str, Any]:
     now = state.clock()
     faded = risk.decay(record.state, now=now, half_life_s=state.settings.half_life_s)
-    found = assess.describe(faded, policy=state.scorer.policy)
+    result = assess.describe(faded, policy=state.scorer.policy)
     grant_age_s = record.grant_age_s(user=record.user or "", now=now)
     return {
         "session": short_id(session_id),
         "user": record.user,
-        "level": found.level,
-        "risk": round(found.value, 4),
+        "level": result.level,
+        "risk": round(result.value, 4),
         "latched": record.latched,
         "browser": browser_trust(record),
         "grant_age_s": None if grant_age_s is None else round(grant_age_s),
@@ -163,15 +163,15 @@ def rekey() -> None:
     """
     state = sharing_guard()
     both = {"factors": state.enrolled.rekey(), "movement profile": state.profiles.rekey(now=state.clock())}
-    done, current = (sum(getattr(found, name) for found in both.values()) for name in ("done", "current"))
+    done, current = (sum(getattr(item, name) for item in both.values()) for name in ("done", "current"))
     click.echo(f"{done} encrypted again, {current} were under the newest key already.")
-    for what, found in both.items():
-        if found.unreadable:
+    for what, item in both.items():
+        if item.unreadable:
             click.echo(
-                f"No key opens the {what} of {len(found.unreadable)}: {', '.join(found.unreadable[:10])}. "
+                f"No key opens the {what} of {len(item.unreadable)}: {', '.join(item.unreadable[:10])}. "
                 "Put the former key back into SECRET_KEY_FALLBACKS and run this again, or let them begin "
                 "again.",
                 err=True,
             )
-    if any(found.unreadable for found in both.values()):
+    if any(item.unreadable for item in both.values()):
         click.get_current_context().exit(1)

@@ -88,19 +88,19 @@ def calibrate(
         people = _people(bar.over(read(files, on_bad), "visits"))
         before = thresholds.original(scorer)
         visits = [thresholds.watch(visit, scorer) for visit in people]
-        found = thresholds.find(visits, before, max_false_step_ups=max_false_step_ups, tighten=tighten)
-    old, new = (dataclasses.replace(scorer, policy=policy) for policy in (before, found.policy))
+        result = thresholds.find(visits, before, max_false_step_ups=max_false_step_ups, tighten=tighten)
+    old, new = (dataclasses.replace(scorer, policy=policy) for policy in (before, result.policy))
     cost = thresholds.bots_stopped([old, new], n=bots) if bots else []
-    said = thresholds.summary(found) | {"simulated_bots": cost}
-    sha256 = thresholds.write(out, Path(model or DEFAULT), found, before=before, provenance=said)
+    provenance = thresholds.summary(result) | {"simulated_bots": cost}
+    sha256 = thresholds.write(out, Path(model or DEFAULT), result, before=before, provenance=provenance)
     if as_json:
-        policy = dataclasses.asdict(found.policy)
-        answer = {"bundle": str(out), "sha256": sha256, "shift_log_odds": found.shift, "policy": policy}
-        click.echo(json.dumps(answer | {"max_false_step_ups": max_false_step_ups} | said))
+        policy = dataclasses.asdict(result.policy)
+        answer = {"bundle": str(out), "sha256": sha256, "shift_log_odds": result.shift, "policy": policy}
+        click.echo(json.dumps(answer | {"max_false_step_ups": max_false_step_ups} | provenance))
     else:
-        for line in thresholds.sentences(found):
+        for line in thresholds.sentences(result):
             click.echo(line)
-    for line in thresholds.warnings(found, cost):
+    for line in thresholds.warnings(result, cost):
         click.echo(line, err=True)
     if not as_json:
         say_how_to_use(out, sha256)
@@ -120,8 +120,8 @@ def recordings_(folder: Path | None, out: str, source: str, skip_bad: bool) -> N
 
     with Bar() as bar, bad_lines(skip_bad) as on_bad, _owner_only():
         folder = folder or _recorder().folder
-        found = spool.read(folder, source=source, on_bad=on_bad)
-        if not save(out, bar.over(found, "visits")):
+        result = spool.read(folder, source=source, on_bad=on_bad)
+        if not save(out, bar.over(result, "visits")):
             click.echo(f"Nothing is recorded in {folder}.", err=True)
 
 
@@ -134,12 +134,12 @@ def observed_(days: int, as_json: bool) -> None:
     Codes under both values of ZEROTRUST_NEW_BROWSER are estimates for each day.
     """
     state = sharing_guard()
-    found = list(observe.days(state.store, now=state.clock(), last=days))
-    for day in found if as_json else ():
+    result = list(observe.days(state.store, now=state.clock(), last=days))
+    for day in result if as_json else ():
         click.echo(json.dumps(dataclasses.asdict(day)))
     if as_json:
         return
-    for day in found:
+    for day in result:
         click.echo(
             f"{day.day}  {sum(day.passed.values())} requests pass{_why(day.passed)}, "
             f"{sum(day.asked.values())} are stopped{_why(day.asked)}; "
@@ -147,7 +147,7 @@ def observed_(days: int, as_json: bool) -> None:
         )
         for line in _policies(day):
             click.echo(f"            {line}")
-    if not found:
+    if not result:
         click.echo('Nothing was counted. Requests to guarded views are, with ZEROTRUST_MODE = "observe".')
 
 
@@ -167,10 +167,10 @@ def _why(counts: dict[str, int]) -> str:
 def _recorder() -> Recorder:
     if click.get_current_context().find_object(ScriptInfo) is None:
         raise ConfigError("Name the folder that ZEROTRUST_RECORD_DIR names.")
-    found = the_guard().recorder
-    if found is None:
+    result = the_guard().recorder
+    if result is None:
         raise ConfigError("This app records nothing: ZEROTRUST_RECORD_DIR is not set.")
-    return found
+    return result
 
 
 @contextmanager

@@ -74,8 +74,8 @@ class _Console:
         """Print the message and put it into the outbox. Nothing reaches the logs."""
         if not self._enabled():
             raise SenderError(self._refusal())
-        found = _CODE.search(text)
-        code = (found[1] or found[2]) if found else ""
+        match = _CODE.search(text)
+        code = (match[1] or match[2]) if match else ""
         self._outbox.append(Message(to=to, text=text, code=code, at=self._clock()))
         print(f"--- {what} to {to}\n{text}\n---", flush=True)
 

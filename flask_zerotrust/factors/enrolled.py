@@ -75,12 +75,12 @@ class Enrolled:
         with a warning in the log, kinds that this version does not know: a newer one may have enrolled it.
         """
         means = Means(sender, mailer, party)
-        kept = self._kept(user)["factors"]
-        made = [enrolled_rows.made(row, means, self._changes(user, row["id"])) for row in kept]
-        found = [factor for factor in made if factor is not None]
-        keys = [factor.credential for factor in found if isinstance(factor, WebAuthnFactor)]
-        found = [_with_siblings(factor, keys) for factor in found]
-        return sorted(found, key=lambda factor: factor.kind == recovery.KIND)
+        stored = self._kept(user)["factors"]
+        made = [enrolled_rows.made(row, means, self._changes(user, row["id"])) for row in stored]
+        result = [factor for factor in made if factor is not None]
+        keys = [factor.credential for factor in result if isinstance(factor, WebAuthnFactor)]
+        result = [_with_siblings(factor, keys) for factor in result]
+        return sorted(result, key=lambda factor: factor.kind == recovery.KIND)
 
     def count(self, user: str) -> int:
         """Return how many factors are kept for the user, also those that :meth:`factors` leaves out."""
@@ -178,7 +178,7 @@ class Enrolled:
         ChallengeError
             ``known`` where it is there already.
         """
-        if any(one.id == key.id for one in self.passkeys(user)):
+        if any(passkey.id == key.id for passkey in self.passkeys(user)):
             raise ChallengeError("known")
         members = {**enrolled_rows.members(key), "label": label}
         return self._add(user, webauthn.KIND, members, avoid, first=first)
@@ -240,8 +240,8 @@ class Enrolled:
             raise ChallengeError("label")
 
         def rename(record: _Record) -> _Record:
-            kept = [{**row, "label": words} if row["id"] == id else row for row in record["factors"]]
-            return {**record, "factors": kept}
+            stored = [{**row, "label": words} if row["id"] == id else row for row in record["factors"]]
+            return {**record, "factors": stored}
 
         self._change(user, rename)
 
@@ -293,24 +293,24 @@ class Enrolled:
         return str(self._change(user, add)["factors"][-1]["id"])
 
     def _added(self, record: _Record, kind: str, members: _Row, avoid: Collection[str]) -> _Record:
-        kept = record["factors"]
-        taken = {*avoid, *(row["id"] for row in kept)}
+        stored = record["factors"]
+        taken = {*avoid, *(row["id"] for row in stored)}
         number, id = _new_id(kind, record["made"].get(kind, 0), taken)
-        kept = [*kept, {"id": id, "kind": kind, **members}]
-        record = {**record, "factors": kept, "had": True, "made": {**record["made"], kind: number}}
+        stored = [*stored, {"id": id, "kind": kind, **members}]
+        record = {**record, "factors": stored, "had": True, "made": {**record["made"], kind: number}}
         return self._dated(record, history.added, id, kind)
 
     def _without(self, record: _Record, ids: Collection[str]) -> _Record:
         """Return a record without some of its factors."""
-        kept = [row for row in record["factors"] if row["id"] not in ids]
+        stored = [row for row in record["factors"] if row["id"] not in ids]
         for id in ids:
             record = self._dated(record, history.removed, id)
-        return {**record, "factors": kept}
+        return {**record, "factors": stored}
 
     def _dated(self, record: _Record, change: Callable[..., History], *of: str) -> _Record:
         """Return a record after a change of its dates."""
         dates = change(_history(record), *of, now=self._clock())
-        return {**record, "history": [one.dump() for one in dates]}
+        return {**record, "history": [date.dump() for date in dates]}
 
     def _changes(self, user: str, id: str) -> Changes:
         return Changes(
@@ -321,12 +321,12 @@ class Enrolled:
         """Move a passkey's counter on. False where it would not go up, unless it never counts."""
 
         def move(record: _Record) -> _Record:
-            kept = {row["id"]: row for row in record["factors"]}
-            before = kept[id]["count"] if id in kept else None
+            stored = {row["id"]: row for row in record["factors"]}
+            before = stored[id]["count"] if id in stored else None
             if before is None or (count <= before and (count, before) != (0, 0)):
                 raise _NotOnListError
-            kept[id] = {**kept[id], "count": count}
-            return {**record, "factors": list(kept.values())}
+            stored[id] = {**stored[id], "count": count}
+            return {**record, "factors": list(stored.values())}
 
         try:
             self._change(user, move)
@@ -340,13 +340,13 @@ class Enrolled:
 
         def strike(record: _Record) -> _Record:
             nonlocal digest
-            kept = {row["id"]: row for row in record["factors"]}
-            row = kept.get(id, {"digests": [], "key": "gone"})
+            stored = {row["id"]: row for row in record["factors"]}
+            row = stored.get(id, {"digests": [], "key": "gone"})
             digest = recovery.found(row["digests"], key=row["key"], user=user, code=code)
             if digest is None:
                 raise _NotOnListError
-            kept[id] = {**row, "digests": [one for one in row["digests"] if one != digest]}
-            return {**record, "factors": list(kept.values())}
+            stored[id] = {**row, "digests": [item for item in row["digests"] if item != digest]}
+            return {**record, "factors": list(stored.values())}
 
         try:
             self._change(user, strike)
@@ -405,5 +405,5 @@ def _with_siblings(factor: Factor, keys: Sequence[Credential]) -> Factor:
     if not isinstance(factor, WebAuthnFactor):
         return factor
     return dataclasses.replace(
-        factor, siblings=tuple(one for one in keys if one.id != factor.credential.id)
+        factor, siblings=tuple(key for key in keys if key.id != factor.credential.id)
     )

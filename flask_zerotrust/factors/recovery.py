@@ -80,7 +80,7 @@ def new_list(user: str) -> CodeList:
 def found(digests: list[str], *, key: str, user: str, code: str) -> str | None:
     """Return the digest of a code that is on the list, in a time that does not depend on where."""
     digest = _digest(key, user, code)
-    return digest if sum(hmac.compare_digest(one, digest) for one in digests) else None
+    return digest if sum(hmac.compare_digest(result, digest) for result in digests) else None
 
 
 def shown(code: str) -> str:

@@ -109,12 +109,12 @@ class WebAuthnFactor(Factor):
         """Return the options for ``navigator.credentials.get``, as JSON."""
         webauthn = library()
         structs = webauthn.helpers.structs
-        alike = [one for one in self.siblings if one.rp_id == self.credential.rp_id]
+        alike = [sibling for sibling in self.siblings if sibling.rp_id == self.credential.rp_id]
         options = webauthn.generate_authentication_options(
             rp_id=self.credential.rp_id,
             challenge=challenge,
             timeout=_TIMEOUT_MS,
-            allow_credentials=[_descriptor(structs, one) for one in (self.credential, *alike)],
+            allow_credentials=[_descriptor(structs, sibling) for sibling in (self.credential, *alike)],
             user_verification=structs.UserVerificationRequirement.PREFERRED,
         )
         return str(webauthn.options_to_json(options))
@@ -131,9 +131,9 @@ class WebAuthnFactor(Factor):
         """Return the use that a right answer to a question makes, None for a wrong one."""
         webauthn = library()
         try:
-            said = json.loads(answer)
+            data = json.loads(answer)
             verified = webauthn.verify_authentication_response(
-                credential=said,
+                credential=data,
                 expected_challenge=challenge,
                 expected_rp_id=self.credential.rp_id,
                 expected_origin=self._origins(),
@@ -202,7 +202,7 @@ def registration(
             resident_key=structs.ResidentKeyRequirement.PREFERRED,
             user_verification=structs.UserVerificationRequirement.PREFERRED,
         ),
-        exclude_credentials=[_descriptor(structs, one) for one in existing],
+        exclude_credentials=[_descriptor(structs, item) for item in existing],
     )
     return str(webauthn.options_to_json(options))
 
@@ -213,28 +213,28 @@ def registered(answer: str, party: RelyingParty, *, challenge: bytes) -> Credent
     if len(answer) > _MAX_ANSWER:
         return None
     try:
-        said = json.loads(answer)
+        data = json.loads(answer)
         verified = webauthn.verify_registration_response(
-            credential=said,
+            credential=data,
             expected_challenge=challenge,
             expected_rp_id=party.id,
             expected_origin=list(party.origins),
         )
-        hints = said["response"].get("transports")
+        hints = data["response"].get("transports")
         client = webauthn.helpers.parse_client_data_json(
-            webauthn.base64url_to_bytes(said["response"]["clientDataJSON"])
+            webauthn.base64url_to_bytes(data["response"]["clientDataJSON"])
         )
     except _refusals(webauthn):
         return None
     hints = hints if isinstance(hints, list) else []
-    known = [one.value for one in webauthn.helpers.structs.AuthenticatorTransport]
+    known = [item.value for item in webauthn.helpers.structs.AuthenticatorTransport]
     return Credential(
         id=verified.credential_id,
         public_key=verified.credential_public_key,
         sign_count=verified.sign_count,
         rp_id=party.id,
         origin=client.origin,
-        transports=tuple(one for one in known if one in hints),
+        transports=tuple(item for item in known if item in hints),
     )
 
 
@@ -245,5 +245,5 @@ def _refusals(webauthn: Any) -> tuple[type[Exception], ...]:
 
 
 def _descriptor(structs: Any, credential: Credential) -> Any:
-    transports = [structs.AuthenticatorTransport(one) for one in credential.transports]
+    transports = [structs.AuthenticatorTransport(transport) for transport in credential.transports]
     return structs.PublicKeyCredentialDescriptor(id=credential.id, transports=transports or None)

@@ -82,8 +82,8 @@ def compare(profile: Profile, features: Floats, *, background: Background) -> Fl
     spread = background.within + variance
     anybody = background.between + background.session + background.within
     raw = 0.5 * ((z - mean) ** 2 / spread - z**2 / anybody + np.log(spread / anybody)).sum(axis=1)
-    said: Floats = background.slope * raw + background.offset
-    return said
+    log_odds: Floats = background.slope * raw + background.offset
+    return log_odds
 
 
 def _expected(profile: Profile, kind: Floats, background: Background) -> tuple[Floats, Floats]:
@@ -99,13 +99,13 @@ def _expected(profile: Profile, kind: Floats, background: Background) -> tuple[F
     if known is None:
         return mean, variance
     # What the instrument adds to the person, where it was seen itself.
-    seen = background.within / known.strokes
-    gain = background.session / (background.session + seen)
+    visited = background.within / known.strokes
+    gain = background.session / (background.session + visited)
     return mean + gain * (known.mean - mean), (1.0 - gain) * variance + 0.5 * background.session
 
 
-def _same(one: Floats, other: Floats) -> bool:
-    return bool((np.abs(one - other) < SAME_KIND).all())
+def _same(floats: Floats, other: Floats) -> bool:
+    return bool((np.abs(floats - other) < SAME_KIND).all())
 
 
 def _taught(
@@ -132,7 +132,7 @@ def _taught(
         strokes *= _length(step, background) / max(_length(mean - home, background), 1e-12)
         mean = home + step
     new = Instrument(kind=kind, strokes=strokes, mean=mean, seen_at=now)
-    latest = sorted(profile.instruments, key=lambda kept: kept.seen_at)[-(MAX_INSTRUMENTS - 1) :]
+    latest = sorted(profile.instruments, key=lambda value: value.seen_at)[-(MAX_INSTRUMENTS - 1) :]
     return (*latest, new)
 
 

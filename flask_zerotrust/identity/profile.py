@@ -104,12 +104,12 @@ class Profile:
             When it is damaged, too large, or of another format.
         """
         try:
-            found = json.loads(data) if len(data) <= MAX_BYTES else {}
-            if found.pop("format", None) != FORMAT:
+            result = json.loads(data) if len(data) <= MAX_BYTES else {}
+            if result.pop("format", None) != FORMAT:
                 raise ValueError("another format")
             for name in ("instruments", "previous"):
-                found[name] = tuple(_unpacked(instrument) for instrument in found[name])
-            return cls(**found)
+                result[name] = tuple(_unpacked(instrument) for instrument in result[name])
+            return cls(**result)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise StoreError(
                 f"An identity profile cannot be read ({error}); forget it, and it is learnt again."

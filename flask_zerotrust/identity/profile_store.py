@@ -129,8 +129,8 @@ class Profiles:
     def export(self, user: str) -> dict[str, Any]:
         """Return all that is kept of the user's movement, as JSON."""
         held = self.load(user)
-        kept = None if held.profile is None else held.profile.to_dict()
-        return {"user": user, "stopped": held.stopped, "profile": kept}
+        stored = None if held.profile is None else held.profile.to_dict()
+        return {"user": user, "stopped": held.stopped, "profile": stored}
 
     def forget(self, user: str) -> None:
         """Erase the profile, also from the store's files. An opt-out stays."""
@@ -210,11 +210,11 @@ class Profiles:
         if raw is None:
             return Held(user)
         head, _, body = self._keys.decrypt(_PURPOSE, raw).partition(b"\n")
-        said = json.loads(head)
-        if said["user"] != user:
+        data = json.loads(head)
+        if data["user"] != user:
             raise StoreError("A movement profile was found under another user's key. Restore the store.")
         profile = identity.Profile.from_bytes(body) if body else None
-        return Held(user, raw, profile, said["stopped"])
+        return Held(user, raw, profile, data["stopped"])
 
 
 def _key(user: str) -> str:

@@ -88,18 +88,18 @@ def resample(strokes: Strokes) -> Grids:
     when += start
     # Rounding must not reach beyond the last event, towards whatever comes next.
     np.minimum(when, end, out=when)
-    found = np.ascontiguousarray(np.interp(when, t, place).T)
-    moved = found[1 : m + 1] - found[:m]
+    result = np.ascontiguousarray(np.interp(when, t, place).T)
+    shifted = result[1 : m + 1] - result[:m]
     inside = _COUNT[:m] < steps[:, 0]
     a, b = m + 1, m + EVEN_STEPS + 2
     return Grids(
-        moved=moved,
-        speed=np.abs(moved),
+        moved=shifted,
+        speed=np.abs(shifted),
         kept=inside.astype(np.float64),
         triple=inside[2:],
         steps=steps[:, 0],
-        even=found[a:b],
-        arc=found[b:],
+        even=result[a:b],
+        arc=result[b:],
         arc_t=np.ascontiguousarray(((when[:, b:] - start) / duration).T),
         duration_ms=duration[:, 0],
         path_px=path[:, 0],

@@ -94,12 +94,12 @@ def rows(said: Floats, features: Floats) -> Floats:
         Log-odds of the strokes, clipped.
     features : ndarray, shape (n, len(FEATURE_NAMES))
     """
-    found = np.empty((len(said), WIDTH))
-    found[:, 0] = 1.0
-    values = found[:, _VALUES]
+    result = np.empty((len(said), WIDTH))
+    result[:, 0] = 1.0
+    values = result[:, _VALUES]
     values[:, 0], values[:, 1:] = said, features.take(_COLUMNS, axis=1)
-    np.multiply(values, values, out=found[:, _SQUARES])
-    return found
+    np.multiply(values, values, out=result[:, _SQUARES])
+    return result
 
 
 def added(sums: tuple[float, ...], more: Floats) -> Floats:
@@ -110,21 +110,21 @@ def added(sums: tuple[float, ...], more: Floats) -> Floats:
     last = np.array(sums) if sums else np.zeros(WIDTH)
     if last[0] + len(more) <= WINDOW:
         return np.asarray(last + np.add.reduce(more))
-    number, kept = float(last[0]), []
+    number, stored = float(last[0]), []
     for _ in more:
         number += 1.0
-        kept.append(min(1.0, WINDOW / number))
-        number *= kept[-1]
+        stored.append(min(1.0, WINDOW / number))
+        number *= stored[-1]
     # What is left of every stroke after all that fading, of the sums before them first.
-    left = np.multiply.accumulate([1.0, *kept[::-1]])[::-1]
+    left = np.multiply.accumulate([1.0, *stored[::-1]])[::-1]
     return np.asarray(last * left[0] + left[:-1] @ more)
 
 
 def seen(sums: Floats) -> Floats:
     """Return a model's input from sums, shape (m, WIDTH): number of strokes, then means and spreads."""
-    found = sums / sums[:, :1]
-    found[:, 0] = sums[:, 0]
-    mean, spread = found[:, _VALUES], found[:, _SQUARES]
+    result = sums / sums[:, :1]
+    result[:, 0] = sums[:, 0]
+    mean, spread = result[:, _VALUES], result[:, _SQUARES]
     spread -= mean * mean
     np.sqrt(np.maximum(spread, 0.0, out=spread), out=spread)
-    return found
+    return result

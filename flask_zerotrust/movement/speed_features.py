@@ -115,19 +115,19 @@ def _flags(g: Grids, a: Floats, flips: Flags, highest: Floats, at: NDArray[np.in
 
     The last two rows are where it rises before the peak and falls after it.
     """
-    found = np.zeros((_N_FLAGS, *g.speed.shape), bool)
-    np.greater(g.speed, highest * _LEVELS, out=found[: len(_LEVELS)])
-    tops, dips, turns, rises, falls = found[len(_LEVELS) :]
+    result = np.zeros((_N_FLAGS, *g.speed.shape), bool)
+    np.greater(g.speed, highest * _LEVELS, out=result[: len(_LEVELS)])
+    tops, dips, turns, rises, falls = result[len(_LEVELS) :]
     ahead = _STEPS[: len(a)] < at
     up, down = a > 0, a < 0
     # A stroke that ends while it gets faster has no peak there, whatever lies past its end.
     np.logical_and(up[:-1] > up[1:], g.triple, out=tops[2:])
     np.logical_and(down[:-1] > down[1:], g.triple, out=dips[2:])
-    dips[2:] &= ~found[_VALLEY, 1:-1]
+    dips[2:] &= ~result[_VALLEY, 1:-1]
     turns[2:] = flips
     np.logical_and(a > _FLAT, ahead, out=rises[1:])
     np.greater(a < -_FLAT, ahead, out=falls[1:])
-    return found
+    return result
 
 
 def _powers(g: Grids, v: Floats, terms: Floats) -> Floats:
@@ -260,15 +260,15 @@ def even_columns(g: Grids) -> list[Floats]:
     Bands of the speed's spectrum are shares of its variance. Those of the movement across the chord
     are logarithms of energy relative to the path.
     """
-    moved = g.even[1:] - g.even[:-1]
-    u = np.abs(moved)
+    steps = g.even[1:] - g.even[:-1]
+    u = np.abs(steps)
     at = u.argmax(axis=0)
     u *= EVEN_STEPS / np.add.reduce(u)
     start, early, late, end, centroid, second = sums(u * _weights(at.size))
     d = u - 1.0
     d /= np.sqrt(np.add.reduce(d * d)) + _TINY
     n = at.size
-    projected = _BASIS @ np.concatenate((d, _across(g, moved)), axis=1)
+    projected = _BASIS @ np.concatenate((d, _across(g, steps)), axis=1)
     like = projected[:_N_TEMPLATES, :n]
     bands = np.add.reduceat(projected * projected, _FIRST_OF_BAND)
     return [
@@ -286,7 +286,7 @@ def even_columns(g: Grids) -> list[Floats]:
     ]
 
 
-def _across(g: Grids, moved: Places) -> Floats:
+def _across(g: Grids, places: Places) -> Floats:
     """Return the movement across the chord, relative to chord and path."""
     chord = g.even[-1] - g.even[0]
-    return np.asarray((moved * (chord.conj() / (np.abs(chord) * g.path_px + _TINY))).imag)
+    return np.asarray((places * (chord.conj() / (np.abs(chord) * g.path_px + _TINY))).imag)

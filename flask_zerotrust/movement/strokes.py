@@ -68,27 +68,27 @@ def split(batch: EventBatch) -> Strokes:
     """
     t, x, y, breaks = batch.t_ms, batch.x, batch.y, None
     mouse = (batch.pointer == MOUSE) & batch.trusted
-    kept = mouse & (batch.kind == MOVE)
+    stored = mouse & (batch.kind == MOVE)
     # Most batches hold nothing else, and then nothing has to be picked out or copied.
-    if not _all(kept):
-        t, x, y, breaks = t[kept], x[kept], y[kept], np.cumsum(mouse & _BREAKS[batch.kind])[kept]
+    if not _all(stored):
+        t, x, y, breaks = t[stored], x[stored], y[stored], np.cumsum(mouse & _BREAKS[batch.kind])[stored]
     # Of each instant the last event (coarse clocks repeat themselves), and of those the ones that moved.
-    kept = np.empty(t.size, bool)
-    kept[-1:] = True
-    np.greater(t[1:], t[:-1], out=kept[:-1])
-    if not _all(kept):
-        t, x, y, breaks = t[kept], x[kept], y[kept], breaks if breaks is None else breaks[kept]
-    kept = np.empty(t.size, bool)
-    kept[:1] = True
-    np.not_equal(x[1:], x[:-1], out=kept[1:])
-    kept[1:] |= y[1:] != y[:-1]
-    if not _all(kept):
-        t, x, y, breaks = t[kept], x[kept], y[kept], breaks if breaks is None else breaks[kept]
+    stored = np.empty(t.size, bool)
+    stored[-1:] = True
+    np.greater(t[1:], t[:-1], out=stored[:-1])
+    if not _all(stored):
+        t, x, y, breaks = t[stored], x[stored], y[stored], breaks if breaks is None else breaks[stored]
+    stored = np.empty(t.size, bool)
+    stored[:1] = True
+    np.not_equal(x[1:], x[:-1], out=stored[1:])
+    stored[1:] |= y[1:] != y[:-1]
+    if not _all(stored):
+        t, x, y, breaks = t[stored], x[stored], y[stored], breaks if breaks is None else breaks[stored]
     return _runs(t, x, y, breaks)
 
 
-def _all(kept: NDArray[np.bool_]) -> bool:
-    return int(np.count_nonzero(kept)) == kept.size
+def _all(share: NDArray[np.bool_]) -> bool:
+    return int(np.count_nonzero(share)) == share.size
 
 
 # Which kinds of events end a stroke, by their number.
@@ -128,7 +128,7 @@ def _runs(
     enough = (sizes >= MIN_EVENTS) & (lasted >= MIN_MS) & (np.add.reduceat(step, starts) >= MIN_PX)
     if _all(enough):
         return Strokes(t, x, y, edges)
-    kept = np.repeat(enough, sizes)
+    stored = np.repeat(enough, sizes)
     offsets = np.zeros(np.count_nonzero(enough) + 1, np.int64)
     np.cumsum(sizes[enough], out=offsets[1:])
-    return Strokes(t[kept], x[kept], y[kept], offsets)
+    return Strokes(t[stored], x[stored], y[stored], offsets)

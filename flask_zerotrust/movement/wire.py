@@ -154,30 +154,36 @@ def decode(envelope: Envelope, *, max_events: int) -> EventBatch:
     planes = _planes(envelope.planes, max_events)
     # Of a word's two octets the first says which event it was, the second how late its handler ran.
     octets = planes[3].view(np.uint8)
-    said, late = octets[::2], octets[1::2]
-    meaning = _MEANING.take(said)
-    seen = int(np.bitwise_or.reduce(meaning))
-    if seen & _IS_NOTHING or late.max() > _LATEST:
+    log_odds, late = octets[::2], octets[1::2]
+    meaning = _MEANING.take(log_odds)
+    known = int(np.bitwise_or.reduce(meaning))
+    if known & _IS_NOTHING or late.max() > _LATEST:
         raise PayloadError("planes", "the kind plane holds a number that means nothing")
-    dt, moved = planes[0].astype(np.float64), planes[1:3].astype(np.float64)
+    dt, deltas = planes[0].astype(np.float64), planes[1:3].astype(np.float64)
     if dt.min() < 0:
         raise PayloadError("planes", "the dt plane must not go back in time")
-    step_ms, wheel, keep = dt * _TICK_MS, np.zeros(moved.shape), None
-    if seen & (_IS_GAP | _IS_WHEEL):
-        keep = _stand_still(meaning, dt, step_ms, moved, wheel)
-    t_ms, place = envelope.t0_ms + np.cumsum(step_ms), np.cumsum(moved, axis=1)
+    step_ms, wheel, keep = dt * _TICK_MS, np.zeros(deltas.shape), None
+    if known & (_IS_GAP | _IS_WHEEL):
+        keep = _stand_still(meaning, dt, step_ms, deltas, wheel)
+    t_ms, place = envelope.t0_ms + np.cumsum(step_ms), np.cumsum(deltas, axis=1)
     _check_extent(t_ms, place)
     # Most batches hold nothing but events, and then nothing has to be picked out or copied.
     if keep is not None and not keep.all():
-        t_ms, place, wheel, said, late = t_ms[keep], place[:, keep], wheel[:, keep], said[keep], late[keep]
+        t_ms, place, wheel, log_odds, late = (
+            t_ms[keep],
+            place[:, keep],
+            wheel[:, keep],
+            log_odds[keep],
+            late[keep],
+        )
     return EventBatch(
         t_ms=t_ms,
         x=place[0],
         y=place[1],
-        kind=said & 15,
-        pointer=(said >> 4) & 3,
-        trusted=(said & 64) == 0,
-        pressure=said >= 128,
+        kind=log_odds & 15,
+        pointer=(log_odds >> 4) & 3,
+        trusted=(log_odds & 64) == 0,
+        pressure=log_odds >= 128,
         lag_ms=late.astype(np.float64) * _LAG_MS,
         wheel_x=wheel[0],
         wheel_y=wheel[1],

@@ -46,14 +46,14 @@ def batches(recording: Recording) -> Iterator[EventBatch]:
 def _whole(recording: Recording) -> EventBatch:
     letters = np.frombuffer(recording.type.encode("ascii"), dtype=np.uint8)
     kind = _KIND[letters]
-    seen = np.flatnonzero(kind)
-    seen = seen[_sampled(recording.t[seen], kind[seen])]
-    n = seen.size
-    kind = kind[seen]
+    known = np.flatnonzero(kind)
+    known = known[_sampled(recording.t[known], kind[known])]
+    n = known.size
+    kind = kind[known]
     return EventBatch(
-        t_ms=_ticks(recording.t[seen]) / 10.0,
-        x=np.clip(np.floor(recording.x[seen] + 0.5), -_FAR_PX, _FAR_PX),
-        y=np.clip(np.floor(recording.y[seen] + 0.5), -_FAR_PX, _FAR_PX),
+        t_ms=_ticks(recording.t[known]) / 10.0,
+        x=np.clip(np.floor(recording.x[known] + 0.5), -_FAR_PX, _FAR_PX),
+        y=np.clip(np.floor(recording.y[known] + 0.5), -_FAR_PX, _FAR_PX),
         kind=kind,
         pointer=np.full(n, POINTERS.index(recording.pointer), dtype=np.uint8),
         trusted=np.ones(n, dtype=np.bool_),
@@ -62,7 +62,7 @@ def _whole(recording: Recording) -> EventBatch:
         wheel_x=np.zeros(n),
         wheel_y=np.where(kind == WHEEL, _NOTCH_PX, 0.0),
         viewport=recording.viewport,
-        sent_ms=float(recording.t[seen[-1]]) if n else 0.0,
+        sent_ms=float(recording.t[known[-1]]) if n else 0.0,
     )
 
 
@@ -97,22 +97,22 @@ def _cuts(events: EventBatch) -> Iterator[tuple[int, float]]:
     presses = np.append(np.flatnonzero(events.kind == DOWN), n)
     moves = np.append(np.flatnonzero(events.kind == MOVE), n)
     strokes = np.flatnonzero(np.diff(t, prepend=-np.inf) >= PAUSE_MS - 1e-6)
-    first = seen = 0
+    first = known = 0
     timer = np.inf
-    while seen < n:
-        press = int(presses[np.searchsorted(presses, seen)])
+    while known < n:
+        press = int(presses[np.searchsorted(presses, known)])
         if np.isinf(timer):
-            move = int(moves[np.searchsorted(moves, seen)])
+            move = int(moves[np.searchsorted(moves, known)])
             timer = t[move] + SEND_EVERY_MS if move < press else timer
-            seen = move + 1 if move < press else seen
+            known = move + 1 if move < press else known
         ticked = int(np.searchsorted(t, timer, side="right"))
-        if press < max(ticked, seen) or (press < n and np.isinf(timer)):
+        if press < max(ticked, known) or (press < n and np.isinf(timer)):
             yield press + 1, float(t[press])
-            first = seen = press + 1
+            first = known = press + 1
             continue
-        seen = ticked
-        if seen < n:
-            end, again_ms = _tick(t, strokes, first, seen, timer)
+        known = ticked
+        if known < n:
+            end, again_ms = _tick(t, strokes, first, known, timer)
             if end > first:
                 yield end, float(timer)
             first, timer = end, timer + again_ms
@@ -121,14 +121,14 @@ def _cuts(events: EventBatch) -> Iterator[tuple[int, float]]:
 
 
 def _tick(
-    t: NDArray[np.float64], strokes: NDArray[np.intp], first: int, seen: int, now: float
+    t: NDArray[np.float64], strokes: NDArray[np.intp], first: int, known: int, now: float
 ) -> tuple[int, float]:
     """Return where the timer cuts, and in how many ms it rings again (inf: with the next move)."""
-    if seen <= first:
+    if known <= first:
         return first, np.inf
-    stroke = max(first, int(strokes[np.searchsorted(strokes, seen - 1, side="right") - 1]))
-    if now - t[seen - 1] >= PAUSE_MS or now - t[stroke] >= HOLD_MS:
-        return seen, np.inf
+    stroke = max(first, int(strokes[np.searchsorted(strokes, known - 1, side="right") - 1]))
+    if now - t[known - 1] >= PAUSE_MS or now - t[stroke] >= HOLD_MS:
+        return known, np.inf
     return stroke, SEND_EVERY_MS if stroke > first else PAUSE_MS
 
 

@@ -142,10 +142,10 @@ def _stop(error: RecordingError) -> None:
 
 
 def _files(path: str | Path) -> list[Path]:
-    found = Path(path)
-    if not found.is_dir():
-        return [found]
-    inside = sorted(f for f in found.iterdir() if f.name.endswith(SUFFIXES))
+    made = Path(path)
+    if not made.is_dir():
+        return [made]
+    inside = sorted(f for f in made.iterdir() if f.name.endswith(SUFFIXES))
     if not inside:
         raise RecordingError(str(path), f"holds no recordings (files ending in {', '.join(SUFFIXES)})")
     return inside

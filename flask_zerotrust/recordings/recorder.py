@@ -160,8 +160,8 @@ def sweep(folder: Path, *, max_bytes: int, keep_s: float, now: float) -> None:
 
 def spools(folder: Path) -> list[tuple[float, Path]]:
     """Return the spool files of a folder, oldest first, with the wall-clock seconds of their opening."""
-    found = ((_NAME.fullmatch(path.name), path) for path in folder.iterdir())
-    return sorted((float(match[1]), path) for match, path in found if match is not None)
+    result = ((_NAME.fullmatch(path.name), path) for path in folder.iterdir())
+    return sorted((float(match[1]), path) for match, path in result if match is not None)
 
 
 def _open(folder: Path, now: float) -> _File:

@@ -144,8 +144,8 @@ def _recordings(name: str, stay: list[tuple[float, _Batch]], source: str) -> Ite
     x = np.concatenate([batch.moves.x for _, batch in stay])
     y = np.concatenate([batch.moves.y for _, batch in stay])
     kind = np.concatenate([batch.moves.kind for _, batch in stay])
-    for number, kept in ((n, trusted & (pointer == n)) for n in np.unique(pointer).tolist()):
-        if not kept.any():
+    for number, item in ((n, trusted & (pointer == n)) for n in np.unique(pointer).tolist()):
+        if not item.any():
             continue
         # The codes are those of a decoded batch, so the name is one of the literals.
         device: Pointer = wire.POINTERS[number]  # type: ignore[assignment]
@@ -156,10 +156,10 @@ def _recordings(name: str, stay: list[tuple[float, _Batch]], source: str) -> Ite
             source=source,
             pointer=device,
             viewport=stay[0][1].moves.viewport,
-            t=_ascending(t[kept]),
-            x=x[kept],
-            y=y[kept],
-            type="".join(_LETTERS[kind[kept]]),
+            t=_ascending(t[item]),
+            x=x[item],
+            y=y[item],
+            type="".join(_LETTERS[kind[item]]),
         )
 
 

@@ -58,8 +58,8 @@ class Replayed:
                 log_odds = min(log_odds + STRONG, CAP_REPLAY)
             elif any(hit.likeness >= fingerprints.RARER for hit in hits if hit.strokes == 1):
                 log_odds = max(log_odds, WEAK)
-            kept = (_better(hit, one) for hit, one in zip(hits, together, strict=True))
-            recent = (*recent, *kept)[-RECALLED:]
+            stored = (_better(hit, item) for hit, item in zip(hits, together, strict=True))
+            recent = (*recent, *stored)[-RECALLED:]
         return Replayed(log_odds, recent)
 
     def to_json(self) -> list[Any]:

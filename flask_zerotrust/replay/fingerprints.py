@@ -91,8 +91,8 @@ def fingerprints(strokes: Strokes) -> Prints:
     z = np.empty(when.shape, np.complex128)
     z.real, z.imag = np.interp(when, clock, strokes.x), np.interp(when, clock, strokes.y)
     # The first of the cosines is the mean.
-    found = z @ _TO_HARMONICS
-    return Prints(found[:, 1:], path, found[:, 0], start - ahead, end - ahead)
+    result = z @ _TO_HARMONICS
+    return Prints(result[:, 1:], path, result[:, 0], start - ahead, end - ahead)
 
 
 def telling(strokes: Strokes, prints: Prints) -> Floats:
@@ -103,8 +103,8 @@ def telling(strokes: Strokes, prints: Prints) -> Floats:
     lateral = np.sqrt(np.maximum(energy - np.abs(np.add.reduce(z * z, axis=1)), 0.0) / 2.0)
     enough = (lateral >= MIN_LATERAL_PX) & (prints.path_px >= MIN_PX)
     enough &= strokes.offsets[1:] - strokes.offsets[:-1] >= MIN_EVENTS
-    found: Floats = np.where(enough, lateral, 0.0)
-    return found
+    result: Floats = np.where(enough, lateral, 0.0)
+    return result
 
 
 def chance(prints: Complex, path_px: Floats) -> Floats:
@@ -123,8 +123,8 @@ def chance(prints: Complex, path_px: Floats) -> Floats:
     columns = np.ones((len(prints), 2 + len(bands)))
     columns[:, 1] = np.log(path_px)
     columns[:, 2:] = np.log(0.3 + np.sqrt(sizes)).T
-    found: Floats = columns @ _CHANCE
-    return found
+    result: Floats = columns @ _CHANCE
+    return result
 
 
 def likeness(prints: Complex, path_px: Floats, stored: Complex) -> Floats:
@@ -144,11 +144,11 @@ def likeness(prints: Complex, path_px: Floats, stored: Complex) -> Floats:
     """
     several = stored.reshape(len(prints), -1, HARMONICS)
     k = several.shape[1]
-    asked = np.repeat(prints, k, axis=0)
-    error = laid_over(asked, several.reshape(-1, HARMONICS))
+    repeated = np.repeat(prints, k, axis=0)
+    error = laid_over(repeated, several.reshape(-1, HARMONICS))
     near = np.sqrt(unexplained(error, np.repeat(clocks(prints), k, axis=0)))
-    said: Floats = chance(prints, path_px)[:, None] - np.log(near.reshape(-1, k) + _FLOOR_PX)
-    return said.reshape(stored.shape[:-1])
+    log_odds: Floats = chance(prints, path_px)[:, None] - np.log(near.reshape(-1, k) + _FLOOR_PX)
+    return log_odds.reshape(stored.shape[:-1])
 
 
 def laid_over(one: Complex, other: Complex) -> Complex:
@@ -163,16 +163,16 @@ def laid_over(one: Complex, other: Complex) -> Complex:
 
 def power(values: Complex) -> Floats:
     """Return the sums of squares of rows, shape (n,)."""
-    found: Floats = np.add.reduce(values.real**2 + values.imag**2, axis=1)
-    return found
+    result: Floats = np.add.reduce(values.real**2 + values.imag**2, axis=1)
+    return result
 
 
 def clocks(prints: Complex) -> Floats:
     """Return the effects of slightly different clocks, orthonormal, shape (n, CLOCKS, 2 HARMONICS)."""
-    moved = _flat(prints) @ _CLOCKS
+    shifted = _flat(prints) @ _CLOCKS
     basis = np.empty((len(prints), CLOCKS, 2 * HARMONICS))
     for i in range(CLOCKS):  # Gram-Schmidt
-        vector = moved[:, 2 * HARMONICS * i : 2 * HARMONICS * (i + 1)]
+        vector = shifted[:, 2 * HARMONICS * i : 2 * HARMONICS * (i + 1)]
         for j in range(i):
             vector = vector - np.einsum("nk,nk->n", vector, basis[:, j])[:, None] * basis[:, j]
         size = np.sqrt(np.einsum("nk,nk->n", vector, vector))
@@ -185,8 +185,8 @@ def unexplained(error: Complex, basis: Floats) -> Floats:
     flat = _flat(error)
     along = np.einsum("nck,nk->nc", basis, flat)
     left = np.einsum("nk,nk->n", flat, flat) - np.einsum("nc,nc->n", along, along)
-    found: Floats = np.maximum(left, 0.0)
-    return found
+    result: Floats = np.maximum(left, 0.0)
+    return result
 
 
 def _flat(values: Complex) -> Floats:

@@ -62,14 +62,14 @@ def rows_of(strokes: Strokes, *, thread: str, now: float) -> Rows:
     rows = np.zeros(m, ROW)
     if not m:
         return rows
-    found = fingerprints.fingerprints(strokes)
-    rows["visit"], moved = _disguised(thread)
+    result = fingerprints.fingerprints(strokes)
+    rows["visit"], shifted = _disguised(thread)
     # Strokes of one batch in their order, and before the next batch.
     rows["at"] = now + 1e-3 * np.arange(m)
-    rows["begun_ms"], rows["ended_ms"] = found.begun_ms[:m], found.ended_ms[:m]
-    rows["place"] = found.place[:m] + moved
-    rows["telling"] = fingerprints.telling(strokes, found)[:m]
-    rows["path"], rows["prints"] = found.path_px[:m], found.harmonics[:m]
+    rows["begun_ms"], rows["ended_ms"] = result.begun_ms[:m], result.ended_ms[:m]
+    rows["place"] = result.place[:m] + shifted
+    rows["telling"] = fingerprints.telling(strokes, result)[:m]
+    rows["path"], rows["prints"] = result.path_px[:m], result.harmonics[:m]
     return rows
 
 
@@ -118,12 +118,12 @@ class ReplayMemory:
     ) -> list[tuple[Hit, ...]]:
         """Return, for every stroke, the stored ones that it is like, of users and visitors alike."""
         own, other = (self._visitors, self._users) if visitor else (self._users, self._visitors)
-        found = own.look_up(rows, now=now, before=before)
+        result = own.look_up(rows, now=now, before=before)
         if not rows.size:
-            return found
+            return result
         before = own.last_of(rows) if before is None else before
         more = other.look_up(rows, now=now, before=before)
-        return [_best((*one, *two)) for one, two in zip(found, more, strict=True)]
+        return [_best((*item, *two)) for item, two in zip(result, more, strict=True)]
 
 
 def _best(hits: Sequence[Hit]) -> tuple[Hit, ...]:
@@ -198,15 +198,15 @@ class Ring:
         with self._lock:
             fresh = self._read(now)
             before = self._last_of(int(rows["visit"][0])) if before is None else before[-1:]
-            found = list(self._alike(rows, before, fresh))
+            result = list(self._alike(rows, before, fresh))
         hits: list[list[Hit]] = [[] for _ in range(rows.size)]
-        for strokes, which, stored, alike, enough in found:
+        for strokes, which, stored, alike, enough in result:
             own = (stored["visit"] == rows["visit"][which]) & (stored["at"] > now - OWN_S)
             counts = (alike >= enough) & ~own & (stored["at"] >= now - self._keep_s)
             for i in counts.nonzero()[0].tolist():
                 visit, at = int(stored["visit"][i]), float(stored["at"][i])
                 hits[which[i]].append(Hit(visit, at, float(alike[i]), strokes))
-        return [_best(one) for one in hits]
+        return [_best(hit) for hit in hits]
 
     def last_of(self, rows: Rows) -> Rows:
         """Return the last stroke in memory of the visit that strokes are of, if any."""
@@ -225,16 +225,16 @@ class Ring:
         earlier[fresh.size + 1 :] = rows[:-1]
         made, number = pairs_of(later, earlier)
         points, second = self._indexed(made.sketched(), number, fresh)
-        told = np.concatenate(
+        joined = np.concatenate(
             [later["telling"][: fresh.size].nonzero()[0], fresh.size + _most_telling(rows)]
         )
-        alone = sketch.alone(later["prints"][told])
-        single, which_alone = self._indexed(alone, told, fresh, behind=self._capacity)
+        alone = sketch.alone(later["prints"][joined])
+        single, which_alone = self._indexed(alone, joined, fresh, behind=self._capacity)
         which, place = self._near.near(np.concatenate([points, single]), within=WITHIN, most=CANDIDATES)
         split = int(np.searchsorted(which, len(points)))
         if split:
-            asked = made.of(slice(len(made) - len(points), None))
-            yield from self._in_pairs(asked, second, which[:split], place[:split])
+            queries = made.of(slice(len(made) - len(points), None))
+            yield from self._in_pairs(queries, second, which[:split], place[:split])
         if split < which.size:
             place = place[split : split + SINGLES] - self._capacity
             yield _by_itself(rows, np.repeat(which_alone, place.size), self._rows[place])
@@ -247,18 +247,18 @@ class Ring:
         self._near.put(behind + fresh[number[:old]], points[:old])
         return points[old:], number[old:] - fresh.size
 
-    def _in_pairs(self, asked: Pairs, number: Places, which: Places, place: Places) -> Iterator[Found]:
+    def _in_pairs(self, question: Pairs, number: Places, which: Places, place: Places) -> Iterator[Found]:
         """Yield the matches of strokes together with the one before."""
         stored, still = pairs_of(self._rows[place], self._rows[self._before[place]])
         if still.size:
             which, place = which[still], place[still]
-            alike = pairs.likeness(asked.of(which), stored)
+            alike = pairs.likeness(question.of(which), stored)
             yield 2, number[which], self._rows[place], alike, pairs.LIKE_AT_ALL
 
     def _last_of(self, visit: int) -> Rows:
         place = self._last.get(visit)
-        found: Rows = self._rows[:0] if place is None else self._rows[place : place + 1]
-        return found if (found["visit"] == visit).all() else found[:0]
+        result: Rows = self._rows[:0] if place is None else self._rows[place : place + 1]
+        return result if (result["visit"] == visit).all() else result[:0]
 
     def _read(self, now: float) -> Places:
         """Read new rows of the log, and return the places where it is now."""
@@ -319,8 +319,8 @@ def _most_telling(rows: Rows) -> Places:
 
 def _by_itself(rows: Rows, which: Places, stored: Rows) -> Found:
     """Return how much strokes are like others, each alone."""
-    asked = rows[which]
-    alike = fingerprints.likeness(asked["prints"], asked["path"].astype(np.float64), stored["prints"])
+    queries = rows[which]
+    alike = fingerprints.likeness(queries["prints"], queries["path"].astype(np.float64), stored["prints"])
     return 1, which, stored, alike, fingerprints.LIKE_AT_ALL
 
 
@@ -329,11 +329,11 @@ def pairs_of(later: Rows, earlier: Rows) -> tuple[Pairs, Places]:
     times_ms = np.empty((4, later.size))
     times_ms[0], times_ms[1] = earlier["begun_ms"], earlier["ended_ms"]
     times_ms[2], times_ms[3] = later["begun_ms"], later["ended_ms"]
-    kept = pairs.belong(times_ms)
-    kept &= later["visit"] == earlier["visit"]
-    kept &= earlier["at"] <= later["at"]
-    number = kept.nonzero()[0]
-    if number.size < kept.size:
+    stored = pairs.belong(times_ms)
+    stored &= later["visit"] == earlier["visit"]
+    stored &= earlier["at"] <= later["at"]
+    number = stored.nonzero()[0]
+    if number.size < stored.size:
         later, earlier, times_ms = later[number], earlier[number], times_ms[:, number]
     way = later["place"] - earlier["place"]
     return Pairs(later["prints"], earlier["prints"], way, times_ms), number

@@ -91,9 +91,9 @@ class Nearest:
             return which, place
         return _first(which, place, np.where(self._cell[place] < self._nowhere, far, np.inf), most)
 
-    def _beside(self, asked: Points) -> tuple[Places, Places]:
+    def _beside(self, points: Points) -> tuple[Places, Places]:
         """Return which point is to be compared with which sorted ones."""
-        where = self._where(asked)
+        where = self._where(points)
         cell = np.minimum(where.astype(np.intp), self._last)
         # The lower of the cell and its nearer neighbour. Both are inside the grid.
         lower = np.minimum(np.maximum(cell - (where - cell < 0.5), 0), self._last - 1)
@@ -104,8 +104,8 @@ class Nearest:
         ends = length.cumsum()
         at = np.arange(ends[-1])
         at += np.repeat(begin - ends + length, length)
-        counts = np.add.reduce(length.reshape(len(asked), -1), axis=1)
-        return np.repeat(np.arange(len(asked)), counts), at
+        counts = np.add.reduce(length.reshape(len(points), -1), axis=1)
+        return np.repeat(np.arange(len(points)), counts), at
 
     def _where(self, points: Points) -> NDArray[np.float64]:
         """Return points along the first dimensions in cells, shape (n, gridded dimensions)."""
@@ -127,5 +127,5 @@ def _first(which: Places, place: Places, far: Points, most: int) -> tuple[Places
     order = np.lexsort((far, which))
     which, place, far = which[order], place[order], far[order]
     rank = np.arange(which.size) - np.searchsorted(which, which)
-    kept = (rank < most) & (far < np.inf)
-    return which[kept], place[kept]
+    stored = (rank < most) & (far < np.inf)
+    return which[stored], place[stored]

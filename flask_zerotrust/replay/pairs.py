@@ -80,14 +80,14 @@ def likeness(asked: Pairs, stored: Pairs) -> Floats:
     The second is laid over the first, turned, scaled, mirrored, as one shape. The clock of either
     stroke may be moved and stretched a little.
     """
-    one = _shape(asked)
-    error = laid_over(one, _shape(stored))
-    half = one.shape[1] // 2
+    item = _shape(asked)
+    error = laid_over(item, _shape(stored))
+    half = item.shape[1] // 2
     wrong = np.concatenate([error[:, 1:half], error[:, half + 1 :]])
     of_strokes = unexplained(wrong, clocks(np.concatenate([asked.later, asked.earlier])))
     distance = np.sqrt((_halves(of_strokes) + power(error[:, ::half])) / 2.0)
-    found: Floats = chance(asked, one) - np.log(distance + _FLOOR_PX) - _out_of_pace(asked, stored)
-    return found
+    result: Floats = chance(asked, item) - np.log(distance + _FLOOR_PX) - _out_of_pace(asked, stored)
+    return result
 
 
 def chance(pairs: Pairs, shape: Complex | None = None) -> Floats:
@@ -107,8 +107,8 @@ def chance(pairs: Pairs, shape: Complex | None = None) -> Floats:
         _lateral(each, both, 2.0).reshape(2, -1).min(axis=0),
         np.sqrt(high / 2.0),
     ]
-    found: Floats = _CHANCE[0] + np.log(np.stack(columns, axis=1) + _FLOOR_PX) @ _CHANCE[1:]
-    return found
+    result: Floats = _CHANCE[0] + np.log(np.stack(columns, axis=1) + _FLOOR_PX) @ _CHANCE[1:]
+    return result
 
 
 def _shape(pairs: Pairs) -> Complex:
@@ -129,8 +129,8 @@ def _halves(values: Floats) -> Floats:
     return values[: values.size // 2] + values[values.size // 2 :]
 
 
-def _out_of_pace(asked: Pairs, stored: Pairs) -> Floats:
-    earlier, later, pause = (_lasted(asked, i) - _lasted(stored, i) for i in range(3))
+def _out_of_pace(pairs: Pairs, stored: Pairs) -> Floats:
+    earlier, later, pause = (_lasted(pairs, i) - _lasted(stored, i) for i in range(3))
     strokes = np.minimum(np.abs(later - earlier), _PACE_MOST)
     paused = np.minimum(np.abs(pause - (later + earlier) / 2.0), _PAUSE_MOST)
     cost: Floats = _PACE * strokes + _PAUSE * paused
@@ -141,5 +141,5 @@ def _lasted(pairs: Pairs, number: int) -> Floats:
     """Return the log of how long the earlier stroke (0), the later (1) or the pause (2) was."""
     began, ended, begins, ends = pairs.times_ms
     lasted = (ended - began, ends - begins, np.maximum(begins - ended, _SHORTEST_PAUSE_MS))[number]
-    found: Floats = np.log(lasted)
-    return found
+    result: Floats = np.log(lasted)
+    return result

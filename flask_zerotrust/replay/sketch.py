@@ -73,9 +73,9 @@ def of_pairs(later: Complex, earlier: Complex, way: Complex, times_ms: Floats) -
 
 def alone(harmonics: Complex) -> Points:
     """Return sketches of single strokes, shape (n, DIMENSIONS): far from those of all pairs."""
-    found = products_alone(harmonics) @ learned().alone
-    found[:, 0] += FAR
-    return found
+    result = products_alone(harmonics) @ learned().alone
+    result[:, 0] += FAR
+    return result
 
 
 def products_of_pairs(later: Complex, earlier: Complex, way: Complex, times_ms: Floats) -> Points:
@@ -109,14 +109,14 @@ def _products(parts: Complex, more: Floats | None) -> Points:
     """Return products of every two parts, of parts of size one together, and ``more`` columns."""
     first, second, weights = _products_of(parts.shape[1])
     extra = 0 if more is None else len(more)
-    found = np.empty((len(parts), first.size + extra), np.float32)
+    result = np.empty((len(parts), first.size + extra), np.float32)
     # Mirrored, the real parts are the same.
     products = (parts[:, first] * parts.conj()[:, second]).real
     size = np.add.reduce(parts.real**2 + parts.imag**2, axis=1)
-    np.multiply(products, weights / np.maximum(size, 1e-12)[:, None], out=found[:, : first.size])
+    np.multiply(products, weights / np.maximum(size, 1e-12)[:, None], out=result[:, : first.size])
     if more is not None:
-        found[:, first.size :] = more.T
-    return found
+        result[:, first.size :] = more.T
+    return result
 
 
 @cache

@@ -86,8 +86,8 @@ def assess(
     hits: Hits = (),
 ) -> Assessment:
     """Score the strokes of a batch and fold them into the state of the session."""
-    heard, seen = score(batch, scorer=scorer), movement.inspect(batch)
-    return fold(heard, state, seen=seen, hits=hits, scorer=scorer, now=now, half_life_s=half_life_s)
+    scores, browser = score(batch, scorer=scorer), movement.inspect(batch)
+    return fold(scores, state, seen=browser, hits=hits, scorer=scorer, now=now, half_life_s=half_life_s)
 
 
 def score(batch: EventBatch, *, scorer: Scorer) -> Heard:
@@ -104,12 +104,12 @@ def rate(features: NDArray[np.float64], *, scorer: Scorer) -> Heard:
     """Return a model's log-odds of strokes by their features, shape (n, k), in time order."""
     if not len(features):
         return Heard()
-    said, policy = scorer.log_odds(features), scorer.policy
-    finite = np.isfinite(said)
+    log_odds, policy = scorer.log_odds(features), scorer.policy
+    finite = np.isfinite(log_odds)
     if not finite.all():
-        said, features = said[finite], features[finite]
-    clipped = np.minimum(np.maximum(said, -policy.stroke_cap_person), policy.stroke_cap_bot)
-    return Heard(tuple(said.tolist()), session_features.rows(clipped, features))
+        log_odds, features = log_odds[finite], features[finite]
+    clipped = np.minimum(np.maximum(log_odds, -policy.stroke_cap_person), policy.stroke_cap_bot)
+    return Heard(tuple(log_odds.tolist()), session_features.rows(clipped, features))
 
 
 def fold(
@@ -164,8 +164,8 @@ def follow(
     """Return the states after each of new strokes. The last is that of :func:`move`."""
     states = []
     for i, stroke in enumerate(heard.said):
-        one = Heard((stroke,), heard.rows[i : i + 1])
-        state = move(one, state, scorer=scorer, now=now, half_life_s=half_life_s)
+        single = Heard((stroke,), heard.rows[i : i + 1])
+        state = move(single, state, scorer=scorer, now=now, half_life_s=half_life_s)
         states.append(state)
     return states
 
@@ -202,8 +202,8 @@ def _reasons(state: risk.RiskState, level: risk.Level, policy: risk.Policy) -> t
     """Name the evidence against a session: how it moved, how the browser got its events, whose it is."""
     if level == "low":
         return ()
-    moved = replace(state, browser=NOTHING_SEEN, identity=NOBODY_ELSE, replay=NEVER_SEEN)
-    words = list(_of_movement(moved, risk.level(moved, policy), policy))
+    movement_only = replace(state, browser=NOTHING_SEEN, identity=NOBODY_ELSE, replay=NEVER_SEEN)
+    words = list(_of_movement(movement_only, risk.level(movement_only, policy), policy))
     if state.browser.untrusted > 0:
         words.append("untrusted_events")
     if state.browser.timing > 0:

@@ -65,8 +65,8 @@ def see(batch: EventBatch, *, scorer: assess.Scorer) -> Seen:
     """Return the evidence of a batch."""
     strokes = movement.split(batch).first(MAX_STROKES)
     features = movement.extract(strokes)
-    heard = assess.rate(features, scorer=scorer)
-    return Seen(batch, strokes, features, movement.inspect(batch), heard)
+    scores = assess.rate(features, scorer=scorer)
+    return Seen(batch, strokes, features, movement.inspect(batch), scores)
 
 
 def fold(

@@ -175,17 +175,17 @@ def decay(state: RiskState, *, now: float, half_life_s: float) -> RiskState:
 
     A clock that runs backwards counts as no time passed.
     """
-    kept = 0.5 ** (max(0.0, now - state.at) / half_life_s)
+    stored = 0.5 ** (max(0.0, now - state.at) / half_life_s)
     return RiskState(
-        log_odds=state.log_odds * kept,
-        weight=state.weight * kept,
+        log_odds=state.log_odds * stored,
+        weight=state.weight * stored,
         at=max(now, state.at),
         recent=state.recent,
-        worst=state.worst * kept if state.worst > 0 else state.worst,
-        manner=state.manner.faded(kept),
-        browser=state.browser.faded(kept),
-        replay=state.replay.faded(kept) if state.replay.log_odds else state.replay,
-        identity=state.identity.faded(kept) if state.identity.strokes else state.identity,
+        worst=state.worst * stored if state.worst > 0 else state.worst,
+        manner=state.manner.faded(stored),
+        browser=state.browser.faded(stored),
+        replay=state.replay.faded(stored) if state.replay.log_odds else state.replay,
+        identity=state.identity.faded(stored) if state.identity.strokes else state.identity,
     )
 
 
@@ -199,11 +199,11 @@ def update(
     log_odds, recent, worst = state.log_odds, list(state.recent), state.worst
     window, drift, temper = policy.window, policy.drift, policy.temper
     for stroke in strokes:
-        said = min(max(float(stroke) + drift, -policy.stroke_cap_person), policy.stroke_cap_bot)
-        recent = [*recent, said][-window:]
+        answer = min(max(float(stroke) + drift, -policy.stroke_cap_person), policy.stroke_cap_bot)
+        recent = [*recent, answer][-window:]
         if len(recent) == window:
             worst = max(worst, sum(recent) / window)
-        log_odds = min(max(log_odds + temper * said, -policy.session_cap_person), policy.session_cap_bot)
+        log_odds = min(max(log_odds + temper * answer, -policy.session_cap_person), policy.session_cap_bot)
     weight = min(state.weight + len(strokes), policy.max_weight)
     return replace(state, log_odds=log_odds, weight=weight, recent=tuple(recent), worst=worst)
 
@@ -254,8 +254,8 @@ def is_other(state: RiskState) -> bool:
 def _bot(state: RiskState, policy: Policy, high_at: float) -> float:
     """Return the risk of a bot, in which timing alone stays below ``high_at``."""
     high = math.log(high_at / (1.0 - high_at)) - policy.prior_log_odds
-    said = movement(state, policy) + state.browser.log_odds(high=high)
-    return _sigmoid(policy.prior_log_odds + said)
+    log_odds = movement(state, policy) + state.browser.log_odds(high=high)
+    return _sigmoid(policy.prior_log_odds + log_odds)
 
 
 def _sigmoid(log_odds: float) -> float:
@@ -278,8 +278,8 @@ def judge(state: RiskState, policy: Policy) -> tuple[Level, float]:
     risk = 1.0 - (1.0 - bot) * (1.0 - other_value(state)) * (1.0 - replay_value(state))
     if is_other(state) or is_replayed(state):
         return "high", risk
-    moved = _bot_level(state, bot, policy)
-    return ("elevated" if moved == "low" and risk >= policy.elevated_at else moved), risk
+    level_of_bot = _bot_level(state, bot, policy)
+    return ("elevated" if level_of_bot == "low" and risk >= policy.elevated_at else level_of_bot), risk
 
 
 def _bot_level(state: RiskState, risk: float, policy: Policy) -> Level:

@@ -83,9 +83,9 @@ class Trees:
         trees = self.leaf.size // wide
 
         def padded(column: NDArray[Any], filling: Any) -> NDArray[Any]:
-            found = np.full((trees, _BITS), filling, column.dtype)
-            found[:, :inner] = column.reshape(trees, inner)
-            return found.ravel()
+            result = np.full((trees, _BITS), filling, column.dtype)
+            result[:, :inner] = column.reshape(trees, inner)
+            return result.ravel()
 
         nodes = _Nodes(
             feature=padded(self.feature, 0),
@@ -173,8 +173,8 @@ class Networks:
             rows = rows @ weight
             rows += offset
             np.maximum(rows, 0.0, out=rows)
-        said = rows @ self.weights[-1] + self.offsets[-1]
-        scores: Floats = np.add.reduce(said[..., 0]) / len(said)
+        log_odds = rows @ self.weights[-1] + self.offsets[-1]
+        scores: Floats = np.add.reduce(log_odds[..., 0]) / len(log_odds)
         return scores
 
 
@@ -193,8 +193,8 @@ class Calibration:
 
     def __call__(self, raw: Floats) -> Floats:
         """Return the ratios, of the shape of ``raw``."""
-        said: Floats = np.interp(raw, self.knots, self.log_odds_at)
-        return said
+        log_odds: Floats = np.interp(raw, self.knots, self.log_odds_at)
+        return log_odds
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -103,7 +103,7 @@ class Browsers:
 
         They are keyed digests, of the newest secret key first. A browser keeps its key under the first.
         """
-        return tuple(one[:_TAG_CHARS] for one in self._keys.digests("browser-user", user))
+        return tuple(digest[:_TAG_CHARS] for digest in self._keys.digests("browser-user", user))
 
     def all(self, user: str, *, now: float) -> list[Browser]:
         """Return a user's browsers that have not expired, in the order in which they were made.
@@ -156,8 +156,8 @@ class Browsers:
             if thread is not None and any(browser.remembered for browser in same):
                 # A browser that is remembered stays so when its user confirms once more.
                 added = replace(same[-1], used_at=now, factor_id=factor_id, factor_tag=factor_tag)
-            others = sorted((b for b in before if b.key != key), key=lambda b: b.used_at)
-            return [*others[-(MAX_BROWSERS - 1) :], added]
+            rest = sorted((b for b in before if b.key != key), key=lambda b: b.used_at)
+            return [*rest[-(MAX_BROWSERS - 1) :], added]
 
         self._update(user, change, now=now)
         return added
@@ -188,8 +188,8 @@ class Browsers:
         made = self._keys.digest("browser-mark", user, value)[:_TAG_CHARS]
 
         def step(raw: bytes | None) -> bytes:
-            others = [[one, at] for one, at in _marks(raw) if one != made and now - at < MARK_S]
-            return json.dumps([*others[-(MAX_BROWSERS - 1) :], [made, now]]).encode()
+            rest = [[mark, at] for mark, at in _marks(raw) if mark != made and now - at < MARK_S]
+            return json.dumps([*rest[-(MAX_BROWSERS - 1) :], [made, now]]).encode()
 
         update(self._store, _mark_key(user), step, ttl_s=MARK_S, owner=_owner(user))
 
@@ -199,18 +199,18 @@ class Browsers:
             self._store.delete(_mark_key(user))
             return
         made = self._keys.digests("browser-mark", user, except_value)
-        kept = [one[:_TAG_CHARS] for one in made]
+        stored = [item[:_TAG_CHARS] for item in made]
 
         def step(raw: bytes | None) -> bytes:
-            return json.dumps([mark for mark in _marks(raw) if is_among(mark[0], kept)]).encode()
+            return json.dumps([mark for mark in _marks(raw) if is_among(mark[0], stored)]).encode()
 
         update(self._store, _mark_key(user), step, ttl_s=MARK_S, owner=_owner(user))
 
     def is_marked(self, user: str, value: str, *, now: float) -> bool:
         """Return whether a browser with this cookie has passed a factor of the user."""
-        kept = [one for one, at in _marks(self._store.get(_mark_key(user))) if now - at < MARK_S]
+        stored = [mark for mark, at in _marks(self._store.get(_mark_key(user))) if now - at < MARK_S]
         digests = self._keys.digests("browser-mark", user, value)
-        return any(is_among(one[:_TAG_CHARS], kept) for one in digests)
+        return any(is_among(mark[:_TAG_CHARS], stored) for mark in digests)
 
     def factor_tag(self, kind: str, factor_id: str, secret: str) -> str:
         """Return the keyed digest of a factor's own members."""
@@ -219,7 +219,7 @@ class Browsers:
     def is_of_factor(self, browser: Browser, kind: str, secret: str) -> bool:
         """Return whether a browser was proven with this very factor."""
         digests = self._keys.digests("browser-factor", kind, browser.factor_id, secret)
-        return is_among(browser.factor_tag, (one[:_TAG_CHARS] for one in digests))
+        return is_among(browser.factor_tag, (digest[:_TAG_CHARS] for digest in digests))
 
     def _update(self, user: str, change: Callable[[list[Browser]], list[Browser]], *, now: float) -> None:
         def step(raw: bytes | None) -> bytes:
@@ -329,7 +329,7 @@ def _dump(browsers: list[Browser]) -> bytes:
 
 def _marks(raw: bytes | None) -> list[tuple[str, float]]:
     try:
-        return [(str(one), float(at)) for one, at in json.loads(raw or b"[]")]
+        return [(str(load), float(at)) for load, at in json.loads(raw or b"[]")]
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise StoreError(
             "A user's marks of browsers in the store are not what this version writes. If another version "

@@ -106,8 +106,8 @@ class Sessions:
 
         ``pair`` is the digest of the pair cookie. A copied or planted session comes without the cookie.
         """
-        found = _paired(session, pair)
-        return found if found is not None and self._is_of(found, user) else None
+        result = _paired(session, pair)
+        return result if result is not None and self._is_of(result, user) else None
 
     def start(
         self, session: MutableMapping[str, Any], user: str | None, *, pair: str = "", rotate: bool = False
@@ -119,30 +119,30 @@ class Sessions:
         An entry of another browser is replaced, and its record stays as it is. A login that nobody told of
         counts from the time of the visitor's entry, once.
         """
-        found = _paired(session, pair)
-        if found is None:
+        result = _paired(session, pair)
+        if result is None:
             fresh = self._new_entry(user, pair)
-        elif not self._is_of(found, user):
+        elif not self._is_of(result, user):
             fresh = self._new_entry(user, pair)
-            was_visitor = user is not None and self._is_of(found, None)
-            self._move(found.id, fresh, user=user, keep=was_visitor)
-            if was_visitor and found.at is not None:
-                self._date_login(found, fresh, user, at=found.at)
+            was_visitor = user is not None and self._is_of(result, None)
+            self._move(result.id, fresh, user=user, keep=was_visitor)
+            if was_visitor and result.at is not None:
+                self._date_login(result, fresh, user, at=result.at)
         elif rotate:
-            fresh = replace(found, id=_new_id(), epoch=self._epoch(user))
-            self._move(found.id, fresh, user=user, keep=True)
-            self._store.delete(_login_key(found.id))
+            fresh = replace(result, id=_new_id(), epoch=self._epoch(user))
+            self._move(result.id, fresh, user=user, keep=True)
+            self._store.delete(_login_key(result.id))
         else:
-            return found
+            return result
         session[SESSION_KEY] = fresh.to_session()
         return fresh
 
     def part(self, session: MutableMapping[str, Any], user: str | None, *, pair: str = "") -> Entry:
         """Give this session an id and a thread that no copy of its cookie has. Its record goes along."""
-        found = self.start(session, user, pair=pair)
-        fresh = replace(found, id=_new_id(), thread=_new_id(), epoch=self._epoch(user))
-        self._move(found.id, fresh, user=user, keep=True)
-        at = self._login_at(found)
+        result = self.start(session, user, pair=pair)
+        fresh = replace(result, id=_new_id(), thread=_new_id(), epoch=self._epoch(user))
+        self._move(result.id, fresh, user=user, keep=True)
+        at = self._login_at(result)
         if at is not None:
             self.note_login(fresh, user, at=at)
         session[SESSION_KEY] = fresh.to_session()
@@ -150,8 +150,8 @@ class Sessions:
 
     def note_visitor(self, session: MutableMapping[str, Any], *, pair: str = "", now: float) -> None:
         """Keep in a visitor's session when the app wrote it: its user may be another from then on."""
-        found = self.start(session, None, pair=pair)
-        session[SESSION_KEY] = replace(found, at=now).to_session()
+        result = self.start(session, None, pair=pair)
+        session[SESSION_KEY] = replace(result, at=now).to_session()
 
     def begin(self, entry: Entry, user: str, *, now: float) -> None:
         """Note a login in the session's record, so that its user sees the session among theirs.
@@ -183,10 +183,10 @@ class Sessions:
 
     def drop(self, session: MutableMapping[str, Any], *, pair: str = "") -> None:
         """Forget this session's entry and, if it is this browser's, bury its record (at logout)."""
-        found = _paired(session, pair)
-        if found is not None:
-            self._bury(found.id)
-            self._store.delete(_login_key(found.id))
+        result = _paired(session, pair)
+        if result is not None:
+            self._bury(result.id)
+            self._store.delete(_login_key(result.id))
         session.pop(SESSION_KEY, None)
 
     def record(self, session_id: str, *, user: str | None) -> Record | None:
@@ -196,20 +196,20 @@ class Sessions:
         """
         keys = (_key(session_id), _ledger_key(user or ""), EPOCH_KEY)
         raw, ledger, epoch = self._store.get_many(keys)
-        found = Record.load(raw) if raw is not None else None
-        if found is None or found.gone or (found.user is not None and found.user != user):
+        result = Record.load(raw) if raw is not None else None
+        if result is None or result.gone or (result.user is not None and result.user != user):
             return None
-        return _as_now(found, Ledger.load(ledger), epoch_of(epoch))
+        return _as_now(result, Ledger.load(ledger), epoch_of(epoch))
 
     def is_ended(self, session: MutableMapping[str, Any]) -> bool:
         """Return whether this session was ended before its time, by its user or an operator.
 
         It asks nobody who is logged in, so that it can be asked before the app knows.
         """
-        found = Entry.from_session(session.get(SESSION_KEY))
-        if found is None or not found.user_tag:
+        result = Entry.from_session(session.get(SESSION_KEY))
+        if result is None or not result.user_tag:
             return False
-        return self.endings.of(found.user_tag).reaches(epoch=found.epoch, thread=found.thread)
+        return self.endings.of(result.user_tag).reaches(epoch=result.epoch, thread=result.thread)
 
     def of(self, user: str) -> list[tuple[str, Record]]:
         """Return the ids and records of a user's live sessions."""
@@ -230,9 +230,9 @@ class Sessions:
         ``keep`` is one that goes on, under an id that no copy of its cookie has.
         """
         self.endings.end_all(self._tags(user), "user:" + user)
-        kept = self.part(keep, user, pair=pair).id if keep is not None else None
+        stored = self.part(keep, user, pair=pair).id if keep is not None else None
         for session_id, _ in self.of(user):
-            if session_id != kept:
+            if session_id != stored:
                 self._bury(session_id)
 
     def change(self, entry: Entry, user: str | None, make: Callable[[Record], Record]) -> Record | None:
@@ -310,8 +310,8 @@ class Sessions:
         Returns None, and changes nothing, if that id has ended or is of another thread.
         """
         raw = self._store.get(_key(session_id))
-        found = Record.load(raw) if raw is not None else Record(gone=True)
-        if found.gone or found.thread != entry.thread or session_id == entry.id:
+        result = Record.load(raw) if raw is not None else Record(gone=True)
+        if result.gone or result.thread != entry.thread or session_id == entry.id:
             return None
         fresh = replace(entry, id=session_id)
         session[SESSION_KEY] = fresh.to_session()
@@ -328,11 +328,11 @@ class Sessions:
             return None
         record = before if before is not None else self._first(proof.user)
         record = self._taken_over(record, proof.user)
-        moved = replace(record, proof=proof, proven=True, version=record.version + 1)
+        renewed = replace(record, proof=proof, proven=True, version=record.version + 1)
         begun_at, epoch = record.begun_at or proof.at, self.endings.epoch()
-        moved = replace(moved, thread=entry.thread, begun_at=begun_at, epoch=epoch)
+        renewed = replace(renewed, thread=entry.thread, begun_at=begun_at, epoch=epoch)
         fresh = replace(entry, id=_new_id())
-        self._put(fresh.id, self._note(fresh.id, moved), instead_of=entry.id)
+        self._put(fresh.id, self._note(fresh.id, renewed), instead_of=entry.id)
         session[SESSION_KEY] = fresh.to_session()
         return fresh
 
@@ -343,8 +343,8 @@ class Sessions:
     def live(self) -> list[tuple[str, Record]]:
         """Return the ids and records of all sessions: reads every one, so for commands only."""
         raws = ((key, self._store.get(key)) for key in self._store.keys(_key("")))
-        found = [(key.removeprefix(_key("")), Record.load(raw)) for key, raw in raws if raw is not None]
-        return [(session_id, self._as_now(record)) for session_id, record in found if not record.gone]
+        result = [(key.removeprefix(_key("")), Record.load(raw)) for key, raw in raws if raw is not None]
+        return [(session_id, self._as_now(record)) for session_id, record in result if not record.gone]
 
     def revoke(self, session_id: str, *, latches: bool) -> None:
         """End a session's grant. With ``latches`` also its latch, and the evidence behind it."""
@@ -495,8 +495,8 @@ class Sessions:
         if not keep or before is None:
             return
         taken = self._taken_over(before, user)
-        moved = replace(taken, version=before.version + 1, thread=fresh.thread)
-        self._put(fresh.id, self._note(fresh.id, moved), instead_of=old_id)
+        renewed = replace(taken, version=before.version + 1, thread=fresh.thread)
+        self._put(fresh.id, self._note(fresh.id, renewed), instead_of=old_id)
 
     def _put(self, session_id: str, record: Record, *, instead_of: str) -> None:
         self._store.put(
@@ -522,21 +522,21 @@ class Sessions:
         """
         if self._store.get(_key(session_id)) is None:
             return None
-        found: list[Record] = []
+        result: list[Record] = []
 
         def step(raw: bytes | None) -> bytes:
             before = Record.load(raw) if raw is not None else Record()
-            found[:] = [before]
+            result[:] = [before]
             return Record(version=before.version + 1, gone=True).dump()
 
         # Longer than any page token of this id is good for.
         life_s = max(self._settings.session_s, config.TOKEN_S)
         update(self._store, _key(session_id), step, ttl_s=life_s)
-        if found[0].gone:
+        if result[0].gone:
             return None
-        if found[0].user is not None:
-            self._delete(self.bounds.enlist_buried(session_id, found[0].user))
-        return self._trusted(found[0])
+        if result[0].user is not None:
+            self._delete(self.bounds.enlist_buried(session_id, result[0].user))
+        return self._trusted(result[0])
 
     def _epoch(self, user: str | None) -> str:
         return "" if user is None else self.endings.of(self._tag(user)).epoch
@@ -571,8 +571,8 @@ def _as_now(record: Record, ledger: Ledger, epoch: str) -> Record:
 
 
 def _paired(session: MutableMapping[str, Any], pair: str) -> Entry | None:
-    found = Entry.from_session(session.get(SESSION_KEY))
-    return found if found is not None and found.pair == pair else None
+    result = Entry.from_session(session.get(SESSION_KEY))
+    return result if result is not None and result.pair == pair else None
 
 
 def _new_id() -> str:

@@ -41,14 +41,14 @@ class Tokens(URLSafeTimedSerializer):
         SignatureExpired
             For a token of more than so many seconds, or of the future.
         """
-        said, stamp = self._known(token)
+        known, stamp = self._known(token)
         if not 0 <= int(self._clock()) - stamp <= max_age_s:
             raise SignatureExpired("too old, or of the future")
-        return said
+        return known
 
     def _read(self, token: str) -> tuple[Any, int]:
-        said, signed_at = self.loads(token, return_timestamp=True)
-        return said, int(signed_at.timestamp())
+        data, signed_at = self.loads(token, return_timestamp=True)
+        return data, int(signed_at.timestamp())
 
 
 def serializer(secrets: list[str | bytes], salt: str, clock: Callable[[], float]) -> Tokens:

@@ -143,9 +143,9 @@ def record(recording: Recording, *, rng: np.random.Generator) -> Recording:
     """
     letters = _letters(recording.type)
     placed = np.flatnonzero(~np.isin(letters, _letters("kK")))
-    base, kept = _based(recording, letters, placed, Device(base_ms=0.0), rng)
+    base, stored = _based(recording, letters, placed, Device(base_ms=0.0), rng)
     return replace(
-        recording, t=base.t, x=base.x, y=base.y, type=letters[placed[kept]].tobytes().decode("ascii")
+        recording, t=base.t, x=base.x, y=base.y, type=letters[placed[stored]].tobytes().decode("ascii")
     )
 
 
@@ -207,13 +207,13 @@ def _framed(
     screen. People's data is full of that beat and generated paths must have it too.
     """
     sensor_ms = 1_000.0 / _pick(rng, {125.0: 3, 250.0: 1, 500.0: 1, 1_000.0: 1})
-    seen = t[move]
+    emitted = t[move]
     for step in (sensor_ms, _FRAME_MS):
         phase = rng.uniform(0.0, step)
-        seen = np.ceil((seen - phase) / step) * step + phase
+        emitted = np.ceil((emitted - phase) / step) * step + phase
     other = np.flatnonzero(letter != ord("m"))
     until = np.append(t[other], np.inf)[np.searchsorted(other, move)]
-    framed: Floats = np.minimum(seen, until)
+    framed: Floats = np.minimum(emitted, until)
     return framed
 
 
@@ -230,9 +230,9 @@ def _thinned(t: Floats, base_ms: float) -> NDArray[np.bool_]:
 
 def _overtaken(t: Floats, keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which kept events share their time with a later kept one (all but the last event)."""
-    kept = np.flatnonzero(keep)
+    stored = np.flatnonzero(keep)
     overtaken = np.zeros(max(t.size - 1, 0), dtype=np.bool_)
-    overtaken[kept[:-1][np.diff(t[kept]) <= 0]] = True
+    overtaken[stored[:-1][np.diff(t[stored]) <= 0]] = True
     return overtaken
 
 
@@ -268,11 +268,11 @@ def _reports(knots: _Path, base: _Path, device: Device, rng: np.random.Generator
     return np.stack([t, x, y])[:, arrived]
 
 
-def _told(moves: Floats, others: Floats, device: Device, rng: np.random.Generator) -> Floats:
+def _told(moves: Floats, floats: Floats, device: Device, rng: np.random.Generator) -> Floats:
     """Return the moves that a page gets, when it gets them: none later than a press that followed it."""
-    until = np.append(others, np.inf)[np.searchsorted(others, moves[0])]
-    t, kept = delivered(moves[0], until, device.rough, rng=rng)
-    return np.stack([t, moves[1], moves[2]])[:, kept]
+    until = np.append(floats, np.inf)[np.searchsorted(floats, moves[0])]
+    t, stored = delivered(moves[0], until, device.rough, rng=rng)
+    return np.stack([t, moves[1], moves[2]])[:, stored]
 
 
 def _ticks(knots: _Path, device: Device, rng: np.random.Generator) -> Floats:
@@ -334,8 +334,8 @@ def _seen(values: Floats, device: Device) -> Floats:
 
 def _clock(t: Floats, device: Device) -> Floats:
     """Return times as the browser's clock tells them, to 0.1 ms at best."""
-    told: Floats = np.round(np.floor(t / device.timer_ms + 1e-6) * device.timer_ms, 1)
-    return told
+    reported: Floats = np.round(np.floor(t / device.timer_ms + 1e-6) * device.timer_ms, 1)
+    return reported
 
 
 def _merged(

@@ -83,7 +83,7 @@ def optimal(rng: np.random.Generator) -> Maker:
     A finite-horizon linear quadratic regulator of a mass behind a first-order muscle, both axes alike.
     """
     effort, muscle_s = log_uniform(rng, 1e-9, 1e-6), log_uniform(rng, 0.01, 0.08)
-    command, sight = log_uniform(rng, 0.02, 1.0), log_uniform(rng, 0.002, 0.08)
+    command, profile_match = log_uniform(rng, 0.02, 1.0), log_uniform(rng, 0.002, 0.08)
     timing, finish, smooth = fitts(rng) if rng.random() < 0.7 else any_timing(rng), _finish(rng), 0.15
 
     def make(reach: Reach, rng: np.random.Generator) -> Floats:
@@ -93,11 +93,13 @@ def optimal(rng: np.random.Generator) -> Maker:
         state = np.zeros((3, 2))
         state[0] = np.array(reach.start) - np.array(reach.end)
         drawn = rng.normal(0.0, 1.0, (2, steps, 2))
-        seen, way = np.zeros(2), [state[0].copy()]
+        known, way = np.zeros(2), [state[0].copy()]
         for k in range(steps):
-            seen = seen + smooth * (sight * reach.distance_px * drawn[0, k] / math.sqrt(smooth) - seen)
+            known = known + smooth * (
+                profile_match * reach.distance_px * drawn[0, k] / math.sqrt(smooth) - known
+            )
             believed = state.copy()
-            believed[0] += seen * (1.0 - k / steps)
+            believed[0] += known * (1.0 - k / steps)
             force = -(gains[k] @ believed) * (1.0 + command * drawn[1, k])
             state = a @ state + b[:, None] * force
             way.append(state[0].copy())

@@ -122,8 +122,8 @@ def _sampled(
     px, hz = shake
     phase = rng.uniform(0.0, 2.0 * math.pi, (2, 1)) + np.cumsum(rng.normal(0.0, 0.15, (2, t.size)), axis=1)
     place = np.round(place + px * np.sin(2.0 * math.pi * hz * t / 1_000.0 + phase))
-    moved = np.append((np.diff(place) != 0).any(axis=0), True)
-    return np.vstack([t + rng.uniform(-0.3, 0.3, t.size), place])[:, moved]
+    shifted = np.append((np.diff(place) != 0).any(axis=0), True)
+    return np.vstack([t + rng.uniform(-0.3, 0.3, t.size), place])[:, shifted]
 
 
 def _habits(rng: np.random.Generator, strokes: int | None) -> Habits:

@@ -100,13 +100,13 @@ def delivered(
     held = gates[gate]
     spells = rng.random(int((t[-1] - t[0]) / _SPELL_MS) + 1) < rough.busy
     busy = spells[((t - t[0]) / _SPELL_MS).astype(np.int64)]
-    told = np.minimum(np.where(busy, held, t), until)
+    notified = np.minimum(np.where(busy, held, t), until)
     last = np.append((gate[1:] > gate[:-1]) | (until[1:] > until[:-1]), True)
-    kept = ~busy | last
+    stored = ~busy | last
     if rough.lumped:
-        kept = np.ones(t.size, dtype=np.bool_)
-        told = np.minimum(told + _LUMP_STEP_MS * _rank(gate) * busy, until)
-    return np.maximum.accumulate(told), kept
+        stored = np.ones(t.size, dtype=np.bool_)
+        notified = np.minimum(notified + _LUMP_STEP_MS * _rank(gate) * busy, until)
+    return np.maximum.accumulate(notified), stored
 
 
 def on_lattice(values: Floats, px: float) -> Floats:

@@ -107,24 +107,24 @@ _everyones: list[weakref.ref[Connections]] = []
 
 
 def _prepare(connection: sqlite3.Connection, tables: str, layout: int) -> None:
-    (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if found not in (0, layout):
+    (result,) = connection.execute("PRAGMA user_version").fetchone()
+    if result not in (0, layout):
         raise StoreError(
-            f"The store has layout {found}, this version of the package writes layout {layout}. "
+            f"The store has layout {result}, this version of the package writes layout {layout}. "
             "Stop the server, move the file away (people will be asked for a code again) and start."
         )
     connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    if found != layout:  # else nothing is written, so that an app starts while somebody else writes
+    if result != layout:  # else nothing is written, so that an app starts while somebody else writes
         connection.executescript(tables)
 
 
 def _identity(file: Path) -> tuple[int, int] | None:
     """Return the identity of a file among others of the same name. None where there is none."""
     try:
-        found = os.stat(file)
+        result = os.stat(file)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return result.st_dev, result.st_ino
 
 
 def _own(idle: _Idle) -> sqlite3.Connection | None:

@@ -113,8 +113,8 @@ class MemoryStore:
             now = self._clock()
             rows = self._logs.get(log, [])
             number = rows[-1].number + 1 if rows else int(now * 1_000) + 1
-            kept = [row for row in rows if row.expires_at > now]
-            self._logs[log] = [*kept, _Row(entry, now + ttl_s, number=number)][-keep:]
+            stored = [row for row in rows if row.expires_at > now]
+            self._logs[log] = [*stored, _Row(entry, now + ttl_s, number=number)][-keep:]
             self._sweep_sometimes()
 
     def entries(self, log: str) -> list[bytes]:
@@ -126,13 +126,13 @@ class MemoryStore:
     def entries_after(self, log: str, position: int) -> list[tuple[int, bytes]]:
         """Return the entries that were added after a position (0: all), oldest first, each with its own."""
         with self._lock:
-            now, found = self._clock(), []
+            now, result = self._clock(), []
             for row in reversed(self._logs.get(log, ())):
                 if row.number <= position:
                     break
                 if row.expires_at > now:
-                    found.append((row.number, _as_bytes(row.value)))
-        return found[::-1]
+                    result.append((row.number, _as_bytes(row.value)))
+        return result[::-1]
 
     def close(self) -> None:
         """Do nothing: there is no file to let go of."""

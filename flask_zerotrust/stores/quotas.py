@@ -52,8 +52,8 @@ def enlist(
 
     def step(raw: bytes | None) -> bytes:
         with reading(roster):
-            before = [(str(one), str(its_place)) for one, its_place in json.loads(raw or b"[]")]
-        listed = [one for one in before if one[0] not in (row, instead_of)]
+            before = [(str(item), str(its_place)) for item, its_place in json.loads(raw or b"[]")]
+        listed = [item for item in before if item[0] not in (row, instead_of)]
         listed.append((row, place))
         dropped.clear()
         while len(listed) > most:

@@ -162,15 +162,15 @@ class RedisStore:
     ) -> bool:
         """Write ``new`` only where the value is still ``old`` (None: no row). Say whether it was."""
         wanted = ("new", b"") if old is None else ("old", old)
-        said = (key, new, _ms(ttl_s), *wanted, *_given(owner))
-        return bool(self._run(self._swap, self._rows + key, *said))
+        reply = (key, new, _ms(ttl_s), *wanted, *_given(owner))
+        return bool(self._run(self._swap, self._rows + key, *reply))
 
     def keys(self, prefix: str) -> list[str]:
         """Return the keys that begin so, sorted."""
         pattern = _literal(self._rows + prefix) + "*"
         with self._failing():
-            found = set(self._redis.scan_iter(match=pattern, count=1_000))
-        return sorted(key.decode().removeprefix(self._rows) for key in found)
+            result = set(self._redis.scan_iter(match=pattern, count=1_000))
+        return sorted(key.decode().removeprefix(self._rows) for key in result)
 
     def owned(self, owner: str) -> list[str]:
         """Return the keys about this owner, sorted."""
@@ -190,12 +190,12 @@ class RedisStore:
 
     def entries_after(self, log: str, position: int) -> list[tuple[int, bytes]]:
         """Return the entries that were added after a position (0: all), oldest first, each with its own."""
-        found: list[tuple[int, bytes]] = []
+        result: list[tuple[int, bytes]] = []
         while True:
             page, now_ms = self._page(log, position)
-            found += [(at, entry) for at, entry, end_ms in page if end_ms > now_ms]
+            result += [(at, entry) for at, entry, end_ms in page if end_ms > now_ms]
             if len(page) < _PAGE:
-                return found
+                return result
             position = page[-1][0]
 
     def close(self) -> None:
@@ -205,15 +205,15 @@ class RedisStore:
     def health(self) -> Health:
         """Return how the server is set up, for ``doctor``."""
         with self._failing():
-            said = self._redis.info()
+            reply = self._redis.info()
             return Health(
-                version=str(said.get("redis_version", "")),
-                replica=said.get("role") == "slave",
-                cluster=said.get("redis_mode") == "cluster" or bool(said.get("cluster_enabled")),
-                maxmemory=int(said.get("maxmemory", 0)),
-                policy=str(said.get("maxmemory_policy", "")),
-                evicted=int(said.get("evicted_keys", 0)),
-                appends=bool(said.get("aof_enabled")),
+                version=str(reply.get("redis_version", "")),
+                replica=reply.get("role") == "slave",
+                cluster=reply.get("redis_mode") == "cluster" or bool(reply.get("cluster_enabled")),
+                maxmemory=int(reply.get("maxmemory", 0)),
+                policy=str(reply.get("maxmemory_policy", "")),
+                evicted=int(reply.get("evicted_keys", 0)),
+                appends=bool(reply.get("aof_enabled")),
                 now=self._time_ms() / 1e3,
             )
 
@@ -222,8 +222,8 @@ class RedisStore:
             return script(keys=(key,), args=(self._owners, *words))
 
     def _names(self, owner: str, what: str) -> list[str]:
-        said = self._run(self._owned, self._owners + owner, self._rows, owner, what)
-        return [name.decode() for name in said]
+        reply = self._run(self._owned, self._owners + owner, self._rows, owner, what)
+        return [name.decode() for name in reply]
 
     def _page(self, log: str, position: int) -> tuple[list[tuple[int, bytes, int]], int]:
         after = f"({position >> _NUMBER_BITS}-{position & ((1 << _NUMBER_BITS) - 1)}"
@@ -231,7 +231,7 @@ class RedisStore:
             both.time()
             both.xrange(self._logs + log, min=after, max="+", count=_PAGE)
             (seconds, micros), entries = both.execute()
-        page = [(_position(at), said[b"e"], int(said[b"x"])) for at, said in entries]
+        page = [(_position(at), entry[b"e"], int(entry[b"x"])) for at, entry in entries]
         return page, seconds * 1_000 + micros // 1_000
 
     def _time_ms(self) -> int:
@@ -264,8 +264,8 @@ class RedisStore:
             time.sleep(_FILES_PAUSE_S)
 
     def _files(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._redis.info("persistence")
-        return found
+        result: dict[str, Any] = self._redis.info("persistence")
+        return result
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
@@ -283,8 +283,10 @@ class RedisStore:
                 self._patience.missed()
             if _is_demoted(error):
                 self._pool.disconnect(inuse_connections=False)
-            said = str(error).rstrip(".")
-            raise StoreError(f"The store {self.target.shown!r} failed: {said}. {_advice(error)}") from error
+            reply = str(error).rstrip(".")
+            raise StoreError(
+                f"The store {self.target.shown!r} failed: {reply}. {_advice(error)}"
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,10 +326,10 @@ def _pool(target: Target) -> Any:
     if "service" not in target.place:
         kind, place = _CLASSES[target.scheme], target.place
         return redis.ConnectionPool(connection_class=kind, **place, **{**target.more, **how}, retry=retry)
-    asked = {**how, **target.sentinel, "ssl": target.encrypted}
+    verdict = {**how, **target.sentinel, "ssl": target.encrypted}
     # Neither has types.
     sentinels = Sentinel(  # type: ignore[no-untyped-call]
-        target.place["sentinels"], sentinel_kwargs={**asked, "retry": retry}
+        target.place["sentinels"], sentinel_kwargs={**verdict, "retry": retry}
     )
     how = {**target.more, **how, "ssl": target.encrypted}
     return SentinelConnectionPool(  # type: ignore[no-untyped-call]

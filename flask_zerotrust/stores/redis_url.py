@@ -102,7 +102,7 @@ def parse(url: str) -> Target:
     _check_names(options, scheme)
     place = _place(parts, scheme)
     more: dict[str, Any] = {"db": _database(parts, scheme, options)}
-    more |= {name: unquote(said) for name in ("username", "password") if (said := getattr(parts, name))}
+    more |= {name: unquote(text) for name in ("username", "password") if (text := getattr(parts, name))}
     more |= _tls(options) | {name: _count(name, options[name]) for name in _COUNTS if name in options}
     return Target(
         scheme=scheme,
@@ -152,8 +152,11 @@ def _sentinels(parts: SplitResult) -> dict[str, Any]:
             "sentinels need the name of their primary: redis+sentinel://HOST1:26379,HOST2:26379/NAME/0"
         )
     hosts = parts.netloc.rpartition("@")[2].split(",")
-    found = [_address(host, _SENTINEL_PORT) for host in hosts]
-    return {"sentinels": [(host or "localhost", port) for host, port in found], "service": unquote(service)}
+    result = [_address(host, _SENTINEL_PORT) for host in hosts]
+    return {
+        "sentinels": [(host or "localhost", port) for host, port in result],
+        "service": unquote(service),
+    }
 
 
 def _address(text: str, port: int) -> tuple[str | None, int]:
@@ -175,44 +178,44 @@ def _shown(scheme: str, place: dict[str, Any], db: int) -> str:
 
 def _tls(options: dict[str, str]) -> dict[str, Any]:
     """Return how a server's certificate is checked, where the URL says so."""
-    found: dict[str, Any] = {name: options[name] for name in _TLS_FILES if name in options}
+    result: dict[str, Any] = {name: options[name] for name in _TLS_FILES if name in options}
     if "ssl_check_hostname" in options:
-        found["ssl_check_hostname"] = _YES_NO.get(options["ssl_check_hostname"].lower())
-        if found["ssl_check_hostname"] is None:
+        result["ssl_check_hostname"] = _YES_NO.get(options["ssl_check_hostname"].lower())
+        if result["ssl_check_hostname"] is None:
             raise _bad("its ssl_check_hostname must be true or false")
     if "ssl_cert_reqs" in options:
-        found["ssl_cert_reqs"] = options["ssl_cert_reqs"].lower().removeprefix("cert_")
-        if found["ssl_cert_reqs"] not in _CERTIFICATES:
+        result["ssl_cert_reqs"] = options["ssl_cert_reqs"].lower().removeprefix("cert_")
+        if result["ssl_cert_reqs"] not in _CERTIFICATES:
             raise _bad(f"its ssl_cert_reqs must be one of {', '.join(_CERTIFICATES)}")
-    if found.get("ssl_cert_reqs") == "none":
-        found["ssl_check_hostname"] = False  # nobody vouches for a name
-    return found
+    if result.get("ssl_cert_reqs") == "none":
+        result["ssl_check_hostname"] = False  # nobody vouches for a name
+    return result
 
 
-def _count(name: str, said: str) -> int:
-    if not (said.isascii() and said.isdigit() and len(said) < 10):
-        raise _bad(f"its {name} must be a whole number, got {said!r}")
-    return int(said)
+def _count(name: str, log_odds: str) -> int:
+    if not (log_odds.isascii() and log_odds.isdigit() and len(log_odds) < 10):
+        raise _bad(f"its {name} must be a whole number, got {log_odds!r}")
+    return int(log_odds)
 
 
 def _database(parts: SplitResult, scheme: str, options: dict[str, str]) -> int:
     named = "" if scheme == "unix" else parts.path.strip("/")
     named = named.partition("/")[2] if "sentinel" in scheme else named
-    said = options.get("db", named) or "0"
-    if not (said.isascii() and said.isdigit()):
-        raise _bad(f"its database must be a number, as in redis://localhost:6379/0, got {said!r}")
-    return int(said)
+    text = options.get("db", named) or "0"
+    if not (text.isascii() and text.isdigit()):
+        raise _bad(f"its database must be a number, as in redis://localhost:6379/0, got {text!r}")
+    return int(text)
 
 
 def _seconds(options: dict[str, str]) -> float:
     name = next((name for name in _WAITS if name in options), "timeout_s")
-    said = options.get(name, str(TIMEOUT_S))
+    text = options.get(name, str(TIMEOUT_S))
     try:
-        value = float(said)
+        value = float(text)
     except ValueError:
         value = math.nan
     if not 0 < value <= 60:
-        raise _bad(f"its {name} must be above 0 and at most 60 seconds, got {said!r}")
+        raise _bad(f"its {name} must be above 0 and at most 60 seconds, got {text!r}")
     return value
 
 

@@ -103,16 +103,16 @@ class SQLiteStore:
 
     def get(self, key: str) -> bytes | None:
         """Return the value. Of a counter its decimal digits. None when there is none."""
-        found = self._run("SELECT value FROM rows WHERE key = :key AND expires_at > :now", key=key)
-        return _as_bytes(found[0][0]) if found else None
+        result = self._run("SELECT value FROM rows WHERE key = :key AND expires_at > :now", key=key)
+        return _as_bytes(result[0][0]) if result else None
 
     def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return the result of :meth:`get` for each key, by one statement."""
         named = {f"key_{i}": key for i, key in enumerate(keys)}
         places = ", ".join(":" + name for name in named)  # no key, so that none is read as SQL
         statement = f"SELECT key, value FROM rows WHERE key IN ({places}) AND expires_at > :now"  # noqa: S608
-        found = self._run(statement, **named)
-        values = {key: _as_bytes(value) for key, value in found}
+        result = self._run(statement, **named)
+        values = {key: _as_bytes(value) for key, value in result}
         return [values.get(key) for key in keys]
 
     def put(self, key: str, value: bytes, *, ttl_s: float, owner: str | None = None) -> None:
@@ -144,10 +144,10 @@ class SQLiteStore:
 
     def increment(self, key: str, *, ttl_s: float) -> int:
         """Add one and return the sum. The first of a series (1) sets its time to live."""
-        found = self._write(_INCREMENT, ttl_s, key=key)
-        if not found:
+        result = self._write(_INCREMENT, ttl_s, key=key)
+        if not result:
             raise StoreError("A key that holds a value was counted. Give the counter its own key.")
-        return int(found[0][0])
+        return int(result[0][0])
 
     def claim(self, key: str, *, ttl_s: float) -> bool:
         """Return True to exactly one caller until the claim expires."""

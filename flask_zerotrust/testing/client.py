@@ -58,7 +58,7 @@ def inside(client: FlaskClient, do: Callable[[AppState], Found]) -> Found:
 def _outcome(do: Callable[[AppState], Found], state: AppState) -> Callable[[], Found]:
     """Run it now. Return a function that gives the result or raises the error later."""
     try:
-        found = do(state)
+        result = do(state)
     except Exception as error:
         failure = error
 
@@ -66,7 +66,7 @@ def _outcome(do: Callable[[AppState], Found], state: AppState) -> Callable[[], F
             raise failure
 
         return fail
-    return lambda: found
+    return lambda: result
 
 
 def user_of(state: AppState) -> str:

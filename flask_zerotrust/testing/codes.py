@@ -32,17 +32,17 @@ def last_code(client: FlaskClient, *, to: str | None = None) -> str:
     state = guard_of(client)
     console = (ConsoleSender, ConsoleMailer)
     senders = (state.sender or state.terminal_sender, state.mailer or state.terminal_mailer)
-    kept = [sender.outbox for sender in senders if isinstance(sender, console)]
-    if not kept:
+    stored = [sender.outbox for sender in senders if isinstance(sender, console)]
+    if not stored:
         raise ConfigError(
             "Only what the console sends can be read: set ZEROTRUST_SMS_SENDER = 'console', or "
             "ZEROTRUST_EMAIL_SENDER."
         )
-    messages = sorted((message for outbox in kept for message in outbox), key=lambda message: message.at)
-    found = [message.code for message in messages if message.code and to in (None, message.to)]
-    if not found:
+    messages = sorted((message for outbox in stored for message in outbox), key=lambda message: message.at)
+    result = [message.code for message in messages if message.code and to in (None, message.to)]
+    if not result:
         raise ConfigError(f"No code was sent{'' if to is None else ' to this recipient'} yet.")
-    return found[-1]
+    return result[-1]
 
 
 def totp_code(client: FlaskClient, user: str | None = None) -> str:
@@ -59,10 +59,10 @@ def totp_code(client: FlaskClient, user: str | None = None) -> str:
 
     def read(state: AppState) -> str:
         name = user if user is not None else user_of(state)
-        found = [factor for factor in state.factors.of(name) if isinstance(factor, TotpFactor)]
-        if not found:
+        result = [factor for factor in state.factors.of(name) if isinstance(factor, TotpFactor)]
+        if not result:
             raise ConfigError(f"User {name!r} has no authenticator app: check @zt.factors_loader.")
-        return _unused_code(state, name, found[0])
+        return _unused_code(state, name, result[0])
 
     return inside(client, read)
 
@@ -111,8 +111,8 @@ def _easiest(state: AppState) -> Factor:
 
 def _challenge_path(client: FlaskClient, answer: TestResponse) -> str:
     """Return the challenge's path as the client wants it: without the app's mount point."""
-    said = answer.get_json(silent=True) or {}
-    url = answer.location or said.get("challenge_url") or ""
+    text = answer.get_json(silent=True) or {}
+    url = answer.location or text.get("challenge_url") or ""
     if "/challenge/" not in url:
         raise ConfigError(f"This answer leads to no challenge: it is {answer.status}.")
     path = urlsplit(url).path

@@ -76,11 +76,11 @@ def bot(family: str = "bezier", seed: int = 0, *, strokes: int | None = None) ->
 
 
 def _read(path: str | Path, session: str | None) -> Recording:
-    found = [visit for visit in recordings.read(path) if session in (None, visit.session)]
-    if len(found) != 1:
+    result = [visit for visit in recordings.read(path) if session in (None, visit.session)]
+    if len(result) != 1:
         which = "" if session is None else f" called {session!r}"
-        raise RecordingError(str(path), f"holds {len(found)} visits{which}: name one with session=")
-    return found[0]
+        raise RecordingError(str(path), f"holds {len(result)} visits{which}: name one with session=")
+    return result[0]
 
 
 def _feed(state: AppState, entry: Entry, user: str | None, recording: Recording) -> None:

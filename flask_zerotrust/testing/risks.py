@@ -149,7 +149,7 @@ def _value(level: str, policy: Policy) -> float:
         "elevated": (policy.elevated_at + ends) / 2.0 if policy.elevated_at < ends else None,
         "high": (policy.early_high_at + 1.0) / 2.0,
     }
-    found = inside.get(level)
-    if found is None:
+    result = inside.get(level)
+    if result is None:
         raise ConfigError(f"{level!r} is no level of this model: unknown, low, elevated or high.")
-    return found
+    return result

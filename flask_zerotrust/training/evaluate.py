@@ -40,18 +40,18 @@ def score_session(
     """
     if render_rng is not None:
         recording = render(recording, rng=render_rng)
-    state, seen, latched, after = risk.RiskState(), 0, False, {}
+    state, known, latched, after = risk.RiskState(), 0, False, {}
     last = assess.describe(state, policy=scorer.policy)
     for batch in batches(recording):
         now = start_s + batch.sent_ms / 1_000.0
         hits = _hits(batch, memory, thread=recording.session, now=now)
-        heard, shown = assess.score(batch, scorer=scorer), movement.inspect(batch)
+        scores, shown = assess.score(batch, scorer=scorer), movement.inspect(batch)
         terms: Any = {"scorer": scorer, "now": now, "half_life_s": half_life_s}
-        for moment in assess.follow(heard, state, **terms):
-            seen += 1
-            if seen in COUNTS:
-                after[str(seen)] = _entry(moment, scorer.policy, latched)
-        last = assess.fold(heard, state, seen=shown, hits=hits, **terms)
+        for moment in assess.follow(scores, state, **terms):
+            known += 1
+            if known in COUNTS:
+                after[str(known)] = _entry(moment, scorer.policy, latched)
+        last = assess.fold(scores, state, seen=shown, hits=hits, **terms)
         state = last.state
         latched = latched or last.level == "high"
     after["all"] = _entry(state, scorer.policy, latched)
@@ -60,7 +60,7 @@ def score_session(
         "user": recording.user,
         "label": recording.label,
         "source": recording.source,
-        "strokes": seen,
+        "strokes": known,
         "after": after,
         "reasons": list(last.reasons),
     }
@@ -71,9 +71,9 @@ def _hits(batch: EventBatch, memory: ReplayMemory | None, *, thread: str, now: f
     if memory is None:
         return ()
     rows = rows_of(movement.split(batch), thread=thread, now=now)
-    found = memory.look_up(rows, now=now)
+    result = memory.look_up(rows, now=now)
     memory.remember(rows)
-    return found
+    return result
 
 
 def _entry(state: risk.RiskState, policy: risk.Policy, latched: bool) -> dict[str, Any]:

@@ -134,14 +134,14 @@ def train(
         progress("models", folds + 1, folds + 1)
     raw_of_others = blend(flat.raw(people.features), small.raw(people.features))
     curve = Calibration(*calibrate.log_odds(raw, table.bot, weights(table)))
-    said, others = curve(raw), curve(raw_of_others)
-    seconds = session_model.train(table, said, dealt(table, folds), seed=seed, trees=second_trees)
-    model_of = Artefact(model, flat, small, curve, seconds, Policy(), said, table, seed)
+    log_odds, rest = curve(raw), curve(raw_of_others)
+    seconds = session_model.train(table, log_odds, dealt(table, folds), seed=seed, trees=second_trees)
+    model_of = Artefact(model, flat, small, curve, seconds, Policy(), log_odds, table, seed)
 
     # Bad conditions are drawn far more often than visitors have them: they teach, and set no threshold.
     def strangers(length: int) -> Stretches:
         own = model_of.held_out(length)
-        return joined(own.part(~own.bot), seconds.told(cut(people, others, length)))
+        return joined(own.part(~own.bot), seconds.told(cut(people, rest, length)))
 
     return replace(model_of, policy=calibrate.policy(strangers))
 
@@ -195,16 +195,16 @@ def _out_of_fold(table: Table, size: _Size, *, of: int, jobs: int, progress: Pro
         )
         for k in range(of)
     )
-    for k, found in enumerate(joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks)):
-        raw[fold == k] = found
+    for k, item in enumerate(joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks)):
+        raw[fold == k] = item
         if progress is not None:
             progress("models", k + 1, of + 1)
     return raw
 
 
-def _judged(seen: Table, rows: Floats, size: _Size) -> Floats:
+def _judged(table: Table, rows: Floats, size: _Size) -> Floats:
     """Return the scores of other rows by models of a table."""
-    model, small = _fitted(seen, size)
+    model, small = _fitted(table, size)
     return blend(np.asarray(model.decision_function(rows)), small.raw(rows))
 
 

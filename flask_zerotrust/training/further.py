@@ -97,13 +97,13 @@ class _Start(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-lea
         return np.stack([1.0 - of_bot, of_bot], axis=1)
 
 
-def _joined(one: Trees, other: Trees) -> Trees:
+def _joined(trees: Trees, other: Trees) -> Trees:
     """Return trees whose sum is that of both."""
     return Trees(
-        feature=np.concatenate([one.feature, other.feature]),
-        threshold=np.concatenate([one.threshold, other.threshold]),
-        missing_left=np.concatenate([one.missing_left, other.missing_left]),
-        leaf=np.concatenate([one.leaf, other.leaf]),
-        baseline=one.baseline + other.baseline,
-        depth=one.depth,
+        feature=np.concatenate([trees.feature, other.feature]),
+        threshold=np.concatenate([trees.threshold, other.threshold]),
+        missing_left=np.concatenate([trees.missing_left, other.missing_left]),
+        leaf=np.concatenate([trees.leaf, other.leaf]),
+        baseline=trees.baseline + other.baseline,
+        depth=trees.depth,
     )

@@ -47,10 +47,10 @@ def flatten(fitted: Sequence[Any], *, centre: Floats, spread: Floats) -> Network
     return Networks(
         centre=centre,
         spread=spread,
-        weights=tuple(np.stack(layers) for layers in zip(*(one.coefs_ for one in fitted), strict=True)),
+        weights=tuple(np.stack(layers) for layers in zip(*(item.coefs_ for item in fitted), strict=True)),
         offsets=tuple(
             np.stack(layers)[:, None, :]
-            for layers in zip(*(one.intercepts_ for one in fitted), strict=True)
+            for layers in zip(*(item.intercepts_ for item in fitted), strict=True)
         ),
     )
 

@@ -40,9 +40,9 @@ class Seconds:
     def held_out(self, runs: Stretches) -> Stretches:
         """Return runs of that table with scores by models that never saw them."""
         together = np.zeros(len(runs))
-        for k, one in enumerate(self.by_fold):
+        for k, item in enumerate(self.by_fold):
             here = self.fold[runs.first] == k
-            together[here] = one.log_odds(runs.sums[here])
+            together[here] = item.log_odds(runs.sums[here])
         return replace(runs, together=together)
 
     def told(self, runs: Stretches) -> Stretches:
@@ -74,7 +74,9 @@ def train(table: Table, said: Floats, fold: NDArray[np.int64], *, seed: int, tre
         raw[part == k] = by_fold[-1].raw(rows[part == k])
     curve = scoring.Calibration(*calibration.log_odds(raw, bot, weights(bot, group)))
     whole = _fitted(rows, bot, group, seed=seed, trees=trees)
-    return Seconds(scoring.Second(whole, curve), tuple(scoring.Second(one, curve) for one in by_fold), fold)
+    return Seconds(
+        scoring.Second(whole, curve), tuple(scoring.Second(item, curve) for item in by_fold), fold
+    )
 
 
 def weights(bot: NDArray[np.bool_], group: NDArray[np.str_]) -> Floats:

@@ -114,8 +114,8 @@ def watch(recording: Recording, scorer: Scorer, *, half_life_s: float = HALF_LIF
     strokes = 0
     for batch in batches(recording):
         now = batch.sent_ms / 1_000.0
-        heard = assess.score(batch, scorer=scorer)
-        for after in assess.follow(heard, state, scorer=scorer, now=now, half_life_s=half_life_s):
+        scores = assess.score(batch, scorer=scorer)
+        for after in assess.follow(scores, state, scorer=scorer, now=now, half_life_s=half_life_s):
             state = after
             strokes += 1
             at = policy.prior_log_odds + risk.movement(state, policy)
@@ -143,16 +143,16 @@ def find(
         With too few people to promise the share, saying how many it takes.
     """
     listed = list(visits)
-    heard = [v for v in listed if v.settled > -math.inf]
-    people = len({v.person for v in heard})
-    _check_enough(people, len(listed) - len(heard), max_false_step_ups)
+    scores = [v for v in listed if v.settled > -math.inf]
+    people = len({v.person for v in scores})
+    _check_enough(people, len(listed) - len(scores), max_false_step_ups)
     lowest = -math.inf if tighten else 0.0
-    shifts = sorted({max(lowest, _shift(v, policy)) for v in heard} | (set() if tighten else {0.0}))
+    shifts = sorted({max(lowest, _shift(v, policy)) for v in scores} | (set() if tighten else {0.0}))
     # The looser, the fewer are asked. With the last one nobody is.
     enough = bisect.bisect_left(
         shifts,
         True,
-        key=lambda s: _asked(heard, _loosened(policy, s)).upper_95 <= max_false_step_ups,
+        key=lambda s: _asked(scores, _loosened(policy, s)).upper_95 <= max_false_step_ups,
     )
     shift = shifts[enough]
     after = _loosened(policy, shift)
@@ -160,12 +160,12 @@ def find(
         policy=after,
         shift=shift,
         wanted=max_false_step_ups,
-        before=_asked(heard, policy),
-        after=_asked(heard, after),
+        before=_asked(scores, policy),
+        after=_asked(scores, after),
         early=_count(
-            [v for v in heard if v.early > -math.inf], lambda v: v.early >= _logit(after.early_at)
+            [v for v in scores if v.early > -math.inf], lambda v: v.early >= _logit(after.early_at)
         ),
-        too_short=len(listed) - len(heard),
+        too_short=len(listed) - len(scores),
     )
 
 
@@ -271,14 +271,14 @@ def warnings(found: Calibration, cost: Sequence[dict[str, Any]]) -> list[str]:
         return []
     (old, new), n = cost, max(1, cost[0]["bots"])
     lost = max(old["after_5"] - new["after_5"], old["at_end"] - new["at_end"])
-    said = (
+    log_odds = (
         f"Simulated bots asked for a code: {new['after_5']} of {n} after 5 strokes and {new['at_end']} at "
         f"the end; with the model's own cut-offs {old['after_5']} and {old['at_end']}."
     )
     if lost <= 0:
-        return [said]
+        return [log_odds]
     return [
-        "Warning: looser cut-offs let more bots pass. " + said,
+        "Warning: looser cut-offs let more bots pass. " + log_odds,
         "If these visits may hold bots, leave them out and calibrate again; if they are people, a model "
         "trained with them costs less than looser cut-offs.",
     ]
@@ -310,13 +310,13 @@ def _count(visits: Sequence[Visit], is_asked: Callable[[Visit], bool]) -> Count:
     for visit in visits:
         by_person[visit.person].append(is_asked(visit))
     # Each person weighs the same: the sum of their shares, rounded up, plays the people asked.
-    total = math.fsum(sum(said) / len(said) for said in by_person.values())
+    total = math.fsum(sum(item) / len(item) for item in by_person.values())
     people = len(by_person)
     return Count(
         people=people,
         visits=len(visits),
-        people_asked=sum(any(said) for said in by_person.values()),
-        visits_asked=sum(sum(said) for said in by_person.values()),
+        people_asked=sum(any(item) for item in by_person.values()),
+        visits_asked=sum(sum(item) for item in by_person.values()),
         share=total / people if people else 0.0,
         upper_95=upper_bound(math.ceil(total - 1e-9), people, confidence=CONFIDENCE),
     )

@@ -58,10 +58,10 @@ class Stretches:
         lowest, highest = -policy.session_cap_person, policy.session_cap_bot
         return [
             replace(
-                risk.update(risk.RiskState(), said, now=0.0, half_life_s=1.0, policy=policy),
+                risk.update(risk.RiskState(), item, now=0.0, half_life_s=1.0, policy=policy),
                 manner=Manner(tuple(sums), min(max(together, lowest), highest)),
             )
-            for said, sums, together in zip(
+            for item, sums, together in zip(
                 self.said.tolist(), self.sums.tolist(), self.together.tolist(), strict=True
             )
         ]

@@ -44,9 +44,9 @@ def table(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 def _moment(lines: list[dict[str, Any]], moment: str) -> dict[str, Any]:
     there = [line for line in lines if moment in line["after"]]
     reached = [line["after"][moment] for line in there]
-    asked = sum(entry["step_up"] for entry in reached)
+    challenged = sum(entry["step_up"] for entry in reached)
     unknown = sum(entry["step_up"] and entry["level"] == "unknown" for entry in reached)
-    suspicious = asked - unknown
+    suspicious = challenged - unknown
     visitors = {_visitor(line) for line in there}
     suspects = {
         _visitor(line)
@@ -55,7 +55,7 @@ def _moment(lines: list[dict[str, Any]], moment: str) -> dict[str, Any]:
     }
     return {
         "sessions": len(reached),
-        "step_up": asked,
+        "step_up": challenged,
         "unknown": unknown,
         "suspicious_share": suspicious / len(reached) if reached else None,
         "upper_95": upper_bound(len(suspects), len(visitors)) if reached else None,

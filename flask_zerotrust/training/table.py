@@ -109,8 +109,8 @@ def views(
         return [View(_capture(recording, view, person_views, rng), view > person_views)]
     own = [View(recording, rough=False)]
     for view in range(1, last + 1):
-        seen = _capture(vary(recording, rng=rng), view, person_views, rng)
-        own.append(View(seen, view > person_views))
+        known = _capture(vary(recording, rng=rng), view, person_views, rng)
+        own.append(View(known, view > person_views))
     return own
 
 
@@ -158,8 +158,8 @@ def _rows(
     if often is None:
         return [(features(recording)[:MAX_STROKES], False)]
     rng = np.random.default_rng(seed)
-    seen = views(_opening(recording), rng=rng, person_views=often[0], rough_views=often[1])
-    return [(features(view.recording)[:MAX_STROKES], view.rough) for view in seen]
+    result = views(_opening(recording), rng=rng, person_views=often[0], rough_views=often[1])
+    return [(features(view.recording)[:MAX_STROKES], view.rough) for view in result]
 
 
 def _opening(recording: Recording) -> Recording:

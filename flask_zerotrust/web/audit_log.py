@@ -60,5 +60,5 @@ def _clean(name: str, value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, tuple | list):
-        return [_clean(name, one) for one in value]
+        return [_clean(name, item) for item in value]
     return _DIGITS.sub("#", value) if isinstance(value, str) and name not in _IDS else value

@@ -269,11 +269,11 @@ def set_mark(state: AppState, user: str, response: Response) -> None:
     it. It stays, because it may belong to another user of the browser.
     """
     value = state.visit.mark_of(user) or secrets.token_urlsafe(browsers.MARK_BYTES)
-    others = [other for other in sent_marks() if other != value]
+    rest = [other for other in sent_marks() if other != value]
     state.browsers.mark(user, value, now=state.clock())
     response.set_cookie(
         MARK_COOKIE,
-        ".".join([value, *others][:MAX_MARKS]),
+        ".".join([value, *rest][:MAX_MARKS]),
         max_age=int(browsers.MARK_S),
         path=url_for("zerotrust.events").removesuffix("/events"),
         secure=request.is_secure or bool(current_app.config["SESSION_COOKIE_SECURE"]),

@@ -86,15 +86,15 @@ class _Rejoined(io.RawIOBase):
 
     def read(self, size: int | None = -1) -> bytes:
         wanted = -1 if size is None else size
-        found = self._beginning.read(wanted)
+        result = self._beginning.read(wanted)
         if wanted < 0:
-            return found + self._rest.read()
-        return found + self._rest.read(wanted - len(found)) if len(found) < wanted else found
+            return result + self._rest.read()
+        return result + self._rest.read(wanted - len(result)) if len(result) < wanted else result
 
     def readinto(self, buffer: Any) -> int:
-        found = self.read(len(buffer))
-        buffer[: len(found)] = found
-        return len(found)
+        result = self.read(len(buffer))
+        buffer[: len(result)] = result
+        return len(result)
 
 
 def is_readable(*, most_bytes: int | None = None) -> bool:
@@ -122,9 +122,9 @@ def is_readable(*, most_bytes: int | None = None) -> bool:
 
 def form_batches() -> tuple[str, ...]:
     """Return the batches that ride in this form post, oldest first. Nothing where they are too many."""
-    found = tuple(value for name, value in _own_fields() if name == BATCH_FIELD)
-    fits = len(found) <= MAX_BATCHES and sum(map(len, found)) <= MAX_FIELD_BYTES
-    return found if fits else ()
+    result = tuple(value for name, value in _own_fields() if name == BATCH_FIELD)
+    fits = len(result) <= MAX_BATCHES and sum(map(len, result)) <= MAX_FIELD_BYTES
+    return result if fits else ()
 
 
 def form_proof() -> str:
@@ -172,18 +172,18 @@ def _beginning() -> bytes:
     Nothing is read of a body without a length, which no form of a browser is, or of one that the app has
     begun to read as a stream.
     """
-    kept: bytes | None = getattr(request, "_cached_data", None)  # by get_data()
-    if kept is not None:
-        return kept[:MAX_AHEAD_BYTES]
+    stored: bytes | None = getattr(request, "_cached_data", None)  # by get_data()
+    if stored is not None:
+        return stored[:MAX_AHEAD_BYTES]
     if not request.content_length or "stream" in vars(request):
         return b""
     rest = request.environ["wsgi.input"]
     try:
-        found: bytes = rest.read(min(request.content_length, MAX_AHEAD_BYTES))
+        result: bytes = rest.read(min(request.content_length, MAX_AHEAD_BYTES))
     except OSError:  # the client is gone, which the view will see as well
         return b""
-    request.environ["wsgi.input"] = _Rejoined(found, rest)
-    return found
+    request.environ["wsgi.input"] = _Rejoined(result, rest)
+    return result
 
 
 def _urlencoded(beginning: bytes) -> Iterator[tuple[str, str]]:

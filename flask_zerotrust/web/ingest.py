@@ -89,19 +89,19 @@ def _check_token(state: AppState, envelope: wire.Envelope, entry: Entry) -> None
 def _count(state: AppState, events: wire.EventBatch, entry: Entry, user: str | None) -> None:
     """Fold a batch into its session's record. Folding runs again after every lost race. Seeing does not."""
     now = state.clock()
-    seen = batch.see(events, scorer=state.scorer)
-    sight = _look(state, user, seen)
-    moved, hits = _look_up(state, seen.strokes, entry, visitor=user is None, now=now)
+    evidence = batch.see(events, scorer=state.scorer)
+    profile_match = _look(state, user, evidence)
+    shifted, hits = _look_up(state, evidence.strokes, entry, visitor=user is None, now=now)
     counted: _Counted | None = None  # of the last run of step, the one that won
 
     def step(before: Record) -> Record:
         nonlocal counted
         outcome = batch.fold(
-            seen,
+            evidence,
             before.state,
             before.timeline,
             hits=hits,
-            others=sight.said if sight is not None else (),
+            others=profile_match.said if profile_match is not None else (),
             scorer=state.scorer,
             now=now,
             half_life_s=state.settings.half_life_s,
@@ -112,9 +112,9 @@ def _count(state: AppState, events: wire.EventBatch, entry: Entry, user: str | N
             result=result,
             latches=result.level == "high" and not before.latched,
             revoked=outcome.against if granted else None,
-            teaches=sight is not None
+            teaches=profile_match is not None
             and outcome.believed
-            and recognition.may_teach(after, result, sight, now=now),
+            and recognition.may_teach(after, result, profile_match, now=now),
         )
         return after
 
@@ -122,20 +122,20 @@ def _count(state: AppState, events: wire.EventBatch, entry: Entry, user: str | N
     if state.sessions.change(entry, user, step) is None:
         raise PayloadError("token", "is of a session that has moved on", status=401)
     assert counted is not None
-    _remember(state, moved, visitor=user is None)
-    if counted.teaches and sight is not None and state.background is not None:
-        recognition.teach(state.profiles, sight, now=now, background=state.background)
+    _remember(state, shifted, visitor=user is None)
+    if counted.teaches and profile_match is not None and state.background is not None:
+        recognition.teach(state.profiles, profile_match, now=now, background=state.background)
     _announce(counted, entry, user)
 
 
-def _look(state: AppState, user: str | None, seen: batch.Seen) -> recognition.Sight | None:
+def _look(state: AppState, user: str | None, known: batch.Seen) -> recognition.Sight | None:
     """Compare a batch with the profile of the user who is logged in, if that user agrees."""
     if state.background is None or user is None:
         return None
     if not recognition.agrees(state.loaders.identity_consent, user):
         return None
     return recognition.look(
-        state.profiles, user, seen.batch, seen.strokes, seen.features, background=state.background
+        state.profiles, user, known.batch, known.strokes, known.features, background=state.background
     )
 
 
@@ -145,16 +145,16 @@ def _look_up(
     """Return a batch's strokes as the memory keeps them, and its matches of each."""
     if state.replays is None:
         return None, ()
-    moved = rows_of(strokes, thread=entry.thread, now=now)
-    return moved, state.replays.look_up(moved, now=now, visitor=visitor)
+    result = rows_of(strokes, thread=entry.thread, now=now)
+    return result, state.replays.look_up(result, now=now, visitor=visitor)
 
 
-def _remember(state: AppState, moved: Rows | None, *, visitor: bool) -> None:
+def _remember(state: AppState, rows: Rows | None, *, visitor: bool) -> None:
     """Keep the strokes of a batch that counted. Without them it counts all the same."""
-    if state.replays is None or moved is None:
+    if state.replays is None or rows is None:
         return
     try:
-        state.replays.remember(moved, visitor=visitor)
+        state.replays.remember(rows, visitor=visitor)
     except StoreError:
         log.exception("the memory of movement could not be written; these strokes are not in it")
 

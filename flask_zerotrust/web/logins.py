@@ -96,9 +96,9 @@ def _settle(state: AppState) -> None:
     Only the session at the end of a request tells of that. A grant would wait in the browser
     for the next login, and in every copy of its cookie. A login without an entry could not be ended.
     """
-    kept = Entry.from_session(session.get(SESSION_KEY))
+    stored = Entry.from_session(session.get(SESSION_KEY))
     user = state.user()
-    if kept is None or (kept.user_tag and state.visit.entry_of(user) is None):
+    if stored is None or (stored.user_tag and state.visit.entry_of(user) is None):
         logged_out(state)
     if user is not None and state.visit.entry_of(user) is None and state.settings.mode != "off":
         state.sessions.begin(state.visit.start(user), user, now=state.clock())

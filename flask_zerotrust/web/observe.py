@@ -116,14 +116,14 @@ def days(store: Store, *, now: float, last: int = DAYS) -> Iterator[Day]:
     """Yield the days on which something was counted, newest first."""
     for back in range(last):
         day = _day(now - back * _DAY_S)
-        found = Day(
+        made = Day(
             day,
             passed=_counts(store, day, allowed=True),
             asked=_counts(store, day, allowed=False),
             **{name: _read(store, f"observed:{day}:{name}") for name in _TOTALS},
         )
-        if found.passed or found.asked:
-            yield found
+        if made.passed or made.asked:
+            yield made
 
 
 def _day(now: float) -> str:

@@ -100,16 +100,16 @@ def is_guarded(view: Callable[..., Any]) -> bool:
 
 def _ways(view: Callable[..., Any]) -> list[list[Callable[..., Any]]]:
     """Return the view with the functions that it wraps. For a view class, that of each method, too."""
-    found = [_chain(view)]
+    result = [_chain(view)]
     view_class = getattr(view, "view_class", None)
     for _, method in inspect.getmembers(view_class, inspect.isfunction) if view_class else ():
-        found.append(_chain(method))
-    return found
+        result.append(_chain(method))
+    return result
 
 
 def _chain(function: Callable[..., Any]) -> list[Callable[..., Any]]:
     """Return the function and everything it wraps, outermost first."""
-    found = [function]
-    while hasattr(found[-1], "__wrapped__"):
-        found.append(found[-1].__wrapped__)
-    return found
+    result = [function]
+    while hasattr(result[-1], "__wrapped__"):
+        result.append(result[-1].__wrapped__)
+    return result

@@ -35,21 +35,21 @@ def protect(app: Flask, protections: Iterable[Protection], done: set[Protection]
         For an endpoint that the app does not have. No guard is set then.
     """
     with _lock:
-        new = [one for one in protections if one not in done]
-        named = [(name, one) for one in new for text in one.endpoints for name in _named(app, text)]
-        for name, one in named:
-            app.view_functions[name] = one.state(app.view_functions[name])
+        new = [item for item in protections if item not in done]
+        named = [(name, item) for item in new for text in item.endpoints for name in _named(app, text)]
+        for name, item in named:
+            app.view_functions[name] = item.state(app.view_functions[name])
         done.update(new)
 
 
 def _named(app: Flask, text: str) -> list[str]:
     """Return the endpoints that a name or a pattern means."""
     known = [name for name in app.view_functions if not name.startswith(_OWN)]
-    found = [text] if text in known else matching(known, text) if "*" in text else []
-    if not found:
+    result = [text] if text in known else matching(known, text) if "*" in text else []
+    if not result:
         near = get_close_matches(text, known, n=3, cutoff=0.5)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise ConfigError(
             f"zt.protect({text!r}): this app has no such endpoint.{hint} `flask routes` lists them all."
         )
-    return found
+    return result

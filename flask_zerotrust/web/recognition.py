@@ -69,8 +69,8 @@ def look(
     habits = movement.habits(batch, strokes, features)
     if held.profile is None or not identity.ready(held.profile):
         return Sight(held, habits, ())
-    said = identity.compare(held.profile, habits, background=background)
-    return Sight(held, habits, tuple(said[np.isfinite(said)].tolist()))
+    log_odds = identity.compare(held.profile, habits, background=background)
+    return Sight(held, habits, tuple(log_odds[np.isfinite(log_odds)].tolist()))
 
 
 def may_teach(record: Record, found: Assessment, sight: Sight, *, now: float) -> bool:

@@ -73,7 +73,7 @@ def _of_this_browser(store: Store) -> tuple[list[str], str]:
         return [], ""
     with reading("renewed:"):
         former, fresh = json.loads(raw)
-        return [str(one) for one in former], str(fresh)
+        return [str(item) for item in former], str(fresh)
 
 
 def _sent() -> str:

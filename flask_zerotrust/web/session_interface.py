@@ -50,11 +50,11 @@ def keep_cookieless(state: BlueprintSetupState) -> None:
 
 def _quieten(app: Flask) -> None:
     """Make the app's session interface, whichever it is by now, save nothing for the collector."""
-    found = app.session_interface
-    if isinstance(found, _Quiet):
+    result = app.session_interface
+    if isinstance(result, _Quiet):
         return
-    quiet = copy.copy(found)
-    quiet.__class__ = _quiet(type(found))
+    quiet = copy.copy(result)
+    quiet.__class__ = _quiet(type(result))
     app.session_interface = quiet
 
 

@@ -130,10 +130,10 @@ def this_state() -> AppState:
     ConfigError
         When the extension was not added to this app.
     """
-    found = current_app.extensions.get("zerotrust")
-    if not isinstance(found, AppState):
+    result = current_app.extensions.get("zerotrust")
+    if not isinstance(result, AppState):
         raise ConfigError(
             f"Flask-ZeroTrust is not set up for {current_app.name!r}: call ZeroTrust(app), or "
             "init_app(app) in the factory, before the first request."
         )
-    return found
+    return result

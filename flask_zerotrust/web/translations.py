@@ -73,8 +73,8 @@ def _domain() -> Domain | None:
 
     if _KEPT not in current_app.extensions:
         current_app.extensions[_KEPT] = Domain(_folders(), DOMAIN)
-    found: Domain = current_app.extensions[_KEPT]
-    return found
+    result: Domain = current_app.extensions[_KEPT]
+    return result
 
 
 def _folders() -> list[str]:
@@ -96,6 +96,6 @@ def _language_of(folder: str, locale: str) -> str | None:
     """Read a catalogue's language once: that takes as long as all else on a page."""
     from babel.support import Translations  # noqa: PLC0415 - adapter of an optional package
 
-    found: Translations | NullTranslations = Translations.load(folder, [locale], DOMAIN)
-    tag = found.info().get("language")
+    result: Translations | NullTranslations = Translations.load(folder, [locale], DOMAIN)
+    tag = result.info().get("language")
     return tag.replace("_", "-") if tag else None

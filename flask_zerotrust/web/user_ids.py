@@ -42,7 +42,7 @@ def other_ids(user: Any, user_id: str) -> set[str]:
     """Return the further ids under which factors of a user may have been kept."""
     get_id = getattr(user, "get_id", None)  # which users of an API may lack
     ids = (get_id() if get_id is not None else None, getattr(user, "id", None))
-    return {str(found) for found in ids if found is not None} - {user_id}
+    return {str(item) for item in ids if item is not None} - {user_id}
 
 
 def may_change(user: Any, user_id: str, *, chosen: bool) -> bool:

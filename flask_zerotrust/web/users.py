@@ -64,16 +64,16 @@ def current_user_id(loader: UserIdLoader | None) -> str | None:
     """
     if loader is None:
         return _flask_login_id()
-    found: object = loader()
-    if found is None or found == "":
+    result: object = loader()
+    if result is None or result == "":
         return None
-    if isinstance(found, bool) or not isinstance(found, str | int | UUID):
+    if isinstance(result, bool) or not isinstance(result, str | int | UUID):
         raise ConfigError(
             "The function registered with @zt.user_id_loader must return the user's id as a string, "
             "an int or a UUID, or None when nobody is logged in. It returned "
-            f"{type(found).__name__}: return str(user.id)."
+            f"{type(result).__name__}: return str(user.id)."
         )
-    return str(found)
+    return str(result)
 
 
 def account_name(loader: AccountName | None, user: str) -> str:

@@ -79,9 +79,9 @@ class Visit:
 
     def opened(self, user: str | None) -> Entry | None:
         """Return the entry of who is logged in. A top-level navigation makes it where it is missing."""
-        found = self.entry_of(user)
-        if found is not None or not self._may_begin(user):
-            return found
+        result = self.entry_of(user)
+        if result is not None or not self._may_begin(user):
+            return result
         if SESSION_KEY not in session:
             # Never there, or cleared by the app a moment ago: then a copy of the cookie has it still.
             recover_entry()
@@ -96,10 +96,10 @@ class Visit:
 
     def record(self, entry: Entry, user: str | None) -> Record | None:
         """Return the store's record of this session, read once a request."""
-        seen = records_read()
-        if entry.id not in seen:
-            seen[entry.id] = self._state.sessions.record(entry.id, user=user)
-        return cast("Record | None", seen[entry.id])
+        result = records_read()
+        if entry.id not in result:
+            result[entry.id] = self._state.sessions.record(entry.id, user=user)
+        return cast("Record | None", result[entry.id])
 
     def current(self) -> CurrentRisk:
         """Return the risk of this session now. The first page of a browser begins its session.
@@ -119,12 +119,12 @@ class Visit:
             return CurrentRisk()
         return self._shown(record, assess.describe(self._faded(record), policy=self._state.scorer.policy))
 
-    def _shown(self, record: Record, found: assess.Assessment) -> CurrentRisk:
+    def _shown(self, record: Record, assessment: assess.Assessment) -> CurrentRisk:
         return CurrentRisk(
-            value=found.value,
-            level=found.level,
+            value=assessment.value,
+            level=assessment.level,
             age_s=max(0.0, self._state.clock() - record.state.at) if record.strokes else None,
-            reasons=found.reasons,
+            reasons=assessment.reasons,
             strokes=record.strokes,
             latched=record.latched,
             browser=browser_trust(record),
@@ -132,10 +132,10 @@ class Visit:
 
     def is_ended(self) -> bool:
         """Return whether this session was ended before its time: one store read a request, at most."""
-        seen = records_read()
-        if "ended" not in seen:
-            seen["ended"] = self._state.sessions.is_ended(session)
-        return bool(seen["ended"])
+        result = records_read()
+        if "ended" not in result:
+            result["ended"] = self._state.sessions.is_ended(session)
+        return bool(result["ended"])
 
     def standing(self, user: str) -> risk.Standing:
         """Return the standing of this user's session now, by the store."""

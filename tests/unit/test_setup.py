@@ -254,3 +254,21 @@ def test_a_check_that_failed_runs_again(tmp_path):
 def test_the_scripts_can_be_run():
     scripts = ("run", "side-by-side", "system-packages", "when-changed")
     assert all(os.access(SCRIPT.parent / name, os.X_OK) for name in scripts)
+
+
+PLAIN = '"""Say it in plain words, one idea a sentence, and call things by their names."""\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (PLAIN, ""),
+        ('"""One; two; three."""\n', "semicolons"),
+        ('"""What it is, and what it does."""\n', '"what"'),
+        (PLAIN + "found = [one for one in kept]\n" * 80, "opaque names"),
+    ],
+)
+def test_language_beyond_its_limits_fails_the_lint(tmp_path, text, said):
+    (tmp_path / "module.py").write_text(text)
+    done = subprocess.run([TESTS.parent / ".ci" / "prose", tmp_path], capture_output=True, text=True)
+    assert (done.returncode, said in done.stdout) == (1 if said else 0, True)

@@ -27,14 +27,14 @@ def doctor(offline: bool, as_json: bool) -> None:
 
     Exit code 1 where there are errors. Sends no message and changes nothing.
     """
-    found = sorted(_examine(offline=offline), key=lambda one: _WORST_FIRST.index(one.severity))
-    errors = sum(one.severity == "error" for one in found)
+    result = sorted(_examine(offline=offline), key=lambda item: _WORST_FIRST.index(item.severity))
+    errors = sum(one.severity == "error" for one in result)
     if as_json:
-        click.echo(json.dumps({"errors": errors, "findings": [dataclasses.asdict(one) for one in found]}))
+        click.echo(json.dumps({"errors": errors, "findings": [dataclasses.asdict(one) for one in result]}))
     else:
-        for one in found:
+        for one in result:
             click.echo(f"{one.severity.upper():8}{one.check}: {one.problem}\n        -> {one.fix}")
-        click.echo(_summary(found))
+        click.echo(_summary(result))
     if errors:
         click.get_current_context().exit(1)
 
@@ -57,7 +57,7 @@ def _examine(*, offline: bool) -> Iterator[Finding]:
             yield from check(patient)
 
 
-def _summary(found: list[Finding]) -> str:
-    counts = {name: sum(one.severity == name for one in found) for name in _WORST_FIRST}
-    said = ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items() if n)
-    return said or "Nothing found."
+def _summary(result: list[Finding]) -> str:
+    counts = {name: sum(item.severity == name for item in result) for name in _WORST_FIRST}
+    text = ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for name, n in counts.items() if n)
+    return text or "Nothing found."

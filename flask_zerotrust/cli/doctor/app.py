@@ -137,10 +137,10 @@ def store(patient: Patient) -> Iterator[Finding]:
 
 def _rights(file: Path) -> Iterator[Finding]:
     """See who else can get at the store's file, or at its folder, where it can be replaced."""
-    for path, others in ((file, stat.S_IRWXG | stat.S_IRWXO), (file.parent, stat.S_IWOTH)):
+    for path, item in ((file, stat.S_IRWXG | stat.S_IRWXO), (file.parent, stat.S_IWOTH)):
         with suppress(OSError):
             mode = path.stat().st_mode
-            if mode & others and not (path.is_dir() and mode & stat.S_ISVTX):
+            if mode & item and not (path.is_dir() and mode & stat.S_ISVTX):
                 fix = "chmod o-w" if path.is_dir() else "chmod 600"
                 yield Finding(
                     "error",
@@ -156,14 +156,14 @@ def workers(environ: Mapping[str, str], folder: Path) -> int | None:
     Gunicorn's order: its command line, its variable, its file, then the platforms' variable. uWSGI has a
     file of its own. Read, not run.
     """
-    told = (
+    notified = (
         _in_file(folder / "Procfile", rf"^web:.*{_OPTION}(\S+)"),
         _found(_OPTION + r"(\S+)", environ.get("GUNICORN_CMD_ARGS", "")),
         _in_file(folder / "gunicorn.conf.py", r"^workers\s*=\s*(.+?)\s*(?:#.*)?$"),
         _in_file(folder / "uwsgi.ini", r"^\s*(?:processes|workers)\s*=\s*(.+?)\s*(?:[#;].*)?$"),
         environ.get("WEB_CONCURRENCY", "").strip(),
     )
-    number = next(filter(None, told), "1")
+    number = next(filter(None, notified), "1")
     return int(number) if number.isascii() and number.isdigit() else None
 
 
@@ -174,8 +174,8 @@ def _in_file(path: Path, pattern: str) -> str | None:
 
 
 def _found(pattern: str, text: str) -> str | None:
-    said = re.search(pattern, text, re.MULTILINE)
-    return said[1] if said is not None else None
+    match = re.search(pattern, text, re.MULTILINE)
+    return match[1] if match is not None else None
 
 
 def proxy(patient: Patient) -> Iterator[Finding]:

@@ -72,8 +72,8 @@ def _date(web: Web, timeout_s: float) -> str | None:
     scheme = "https" if web.tls else "http"
     client = TwilioHttpClient(timeout=timeout_s, pool_connections=False)
     answer = client.request("HEAD", f"{scheme}://{web.host}:{web.port}/")
-    said: str | None = answer.headers.get("Date")
-    return said
+    text: str | None = answer.headers.get("Date")
+    return text
 
 
 def mail(mailer: SmtpMailer) -> Iterator[Finding]:
@@ -83,9 +83,9 @@ def mail(mailer: SmtpMailer) -> Iterator[Finding]:
             f"ZEROTRUST_SMTP_SECURITY is 'none', and {mailer.host} is another machine: codes can be read."
         )
         yield Finding("warning", "sender", text, "Set it to 'starttls' or 'ssl'.")
-    found = trouble(mailer)
-    if found is not None:
-        yield Finding("error", "sender", f"{found[0]} No code can be mailed.", found[1])
+    result = trouble(mailer)
+    if result is not None:
+        yield Finding("error", "sender", f"{result[0]} No code can be mailed.", result[1])
 
 
 def _is_here(host: str) -> bool:
@@ -110,8 +110,8 @@ def clock(patient: Patient) -> Iterator[Finding]:
         yield from skew(now - os.fstat(file.fileno()).st_mtime, "the file system's")
     with suppress(StoreError):
         store = patient.state.store
-        seen = [Record.load(raw).state.at for key in store.keys("session:") if (raw := store.get(key))]
-        ahead = max(seen, default=now) - now
+        known = [Record.load(raw).state.at for key in store.keys("session:") if (raw := store.get(key))]
+        ahead = max(known, default=now) - now
         if ahead > CLOCK_SLACK_S:
             yield Finding(
                 "error",

@@ -87,5 +87,5 @@ def _open_to_others(target: Any) -> Iterator[Finding]:
 
 def version(said: str) -> tuple[int, ...]:
     """Return the numbers of a version. Of none, the newest there is."""
-    found = tuple(map(int, re.findall(r"\d+", said)[:2]))
-    return found or (2**31,)
+    result = tuple(map(int, re.findall(r"\d+", said)[:2]))
+    return result or (2**31,)

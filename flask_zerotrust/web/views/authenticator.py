@@ -97,9 +97,9 @@ def _take(state: AppState, user: str, *, first: bool) -> ResponseReturnValue:
     factor_id = state.enrolled.add_totp(user, secret, LABEL, avoid=avoid, first=first)
     browsers.forget_others(state, user)
     state.visit.grant(user=user, factor_id=factor_id)  # it has just been used
-    told = owner_notices.added(state, user, "totp", before)
+    notified = owner_notices.added(state, user, "totp", before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind="totp")
-    untold = None if told or before else owner_notices.warning(state)
+    untold = None if notified or before else owner_notices.warning(state)
     return responses.page(
         "enrolled", return_url=_way_back(before), untold=untold, **session_list.elsewhere(state)
     )

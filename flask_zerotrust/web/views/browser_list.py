@@ -69,10 +69,10 @@ def context(state: AppState, user: str) -> dict[str, Any]:
     """Return a user's browsers for the page of factors, the newest first."""
     this = browsers.this_browser(state, user)
     rows = [_row(browser, this) for browser in reversed(_remembered(state, user))]
-    others = any(not row.is_this for row in rows)
+    rest = any(not row.is_this for row in rows)
     return {
         "browsers": rows,
-        "forget_others_url": url_for(".forget_browsers") if others else None,
+        "forget_others_url": url_for(".forget_browsers") if rest else None,
         "browsers_csrf": form_token(state, _FORM),
     }
 

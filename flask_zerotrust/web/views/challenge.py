@@ -166,8 +166,8 @@ def answer(state: AppState, pending: Pending) -> ResponseReturnValue:
     if factor.kind == RECOVERY:
         browsers.forget(state, pending.user)
         owner_notices.recovery_used(state, pending.user)
-    told = partial(owner_notices.remembered, state, pending.user)
-    proof = browsers.keep_key(state, pending, factor, new_key, tell=told)
+    result = partial(owner_notices.remembered, state, pending.user)
+    proof = browsers.keep_key(state, pending, factor, new_key, tell=result)
     state.visit.grant(user=pending.user, factor_id=factor.id, proof=proof, lone_code=lone_code)
     state.enrolled.note_use(pending.user, factor.id, factor.kind)
     _tell(signals.challenge_passed, pending, factor, action=pending.action)
@@ -330,21 +330,21 @@ def _answering(state: AppState, pending: Pending, factor: Factor, answer: str) -
     """Return which of a user's passkeys has answered the question that went to all of them."""
     if not factor.asks:
         return factor
-    alike = [one for one in state.factors.of(pending.user) if one.asks]
-    return next((one for one in alike if one.kind == factor.kind and one.made(answer)), factor)
+    alike = [item for item in state.factors.of(pending.user) if item.asks]
+    return next((item for item in alike if item.kind == factor.kind and item.made(answer)), factor)
 
 
 def _ways(factors: Sequence[Factor], chosen: Factor) -> list[dict[str, Any]]:
     """Return the choices: factors that answer one question are one way."""
-    found: list[dict[str, Any]] = []
+    result: list[dict[str, Any]] = []
     kinds = {chosen.kind} if chosen.asks else set()
     for factor in factors:
         if not factor.asks or factor.id == chosen.id:
-            found.append(_shown(factor))
+            result.append(_shown(factor))
         elif factor.kind not in kinds:
             kinds.add(factor.kind)
-            found.append(_shown(factor))
-    return found
+            result.append(_shown(factor))
+    return result
 
 
 def _page(
@@ -396,8 +396,8 @@ def _context(
 
 def _loses(pending: Pending, reason: str | None) -> bool:
     """Say whether going back to where the person came from would lose a form. Script has it still."""
-    kept = pending.parked is not None and not pending.parked.too_large
-    return kept and reason == "too_many" and not responses.prefers_json()
+    stored = pending.parked is not None and not pending.parked.too_large
+    return stored and reason == "too_many" and not responses.prefers_json()
 
 
 # Parts of the page's context for script: enough for a dialog of the app's own.
@@ -431,8 +431,8 @@ def _shown(factor: Factor) -> dict[str, Any]:
 def _others(factors: Sequence[Factor], chosen: Factor, reason: str | None) -> list[Factor]:
     """Return the user's other factors. A locked account takes only those that nobody guesses."""
     asked_too = chosen.kind if chosen.asks else None
-    others = [one for one in factors if one.id != chosen.id and one.kind != asked_too]
-    return [one for one in others if reason != "locked" or not one.guessable]
+    rest = [factor for factor in factors if factor.id != chosen.id and factor.kind != asked_too]
+    return [factor for factor in rest if reason != "locked" or not factor.guessable]
 
 
 def _said(error: ChallengeError | SenderError | None, factor: Factor, *, alone: bool) -> str | None:

@@ -45,7 +45,7 @@ def add(state: AppState, user: str, _: bool, kind: str) -> ResponseReturnValue:
         factor = _factor(state, kind, typed)
     except ConfigError:
         return _form(state, kind, typed=typed, error=ChallengeError(_SHAPE[kind]))
-    if factor.recipient in [one.recipient for one in state.factors.of(user)]:
+    if factor.recipient in [item.recipient for item in state.factors.of(user)]:
         return _form(state, kind, typed=typed, error=ChallengeError("known"))
     try:
         pending = state.challenges.contact_begin(
@@ -96,14 +96,14 @@ def confirm(state: AppState, user: str, first: bool, kind: str) -> ResponseRetur
         return _waiting(state, user, kind, error=ChallengeError("unchecked"))
     state.challenges.contact_end(contact, pending)
     before = state.factors.of(user)
-    taken = [one.id for one in before]
+    taken = [item.id for item in before]
     keep = state.enrolled.add_sms if kind == "sms" else state.enrolled.add_email
     factor_id = keep(user, contact.recipient, avoid=taken, first=first)
     browsers.forget_others(state, user)
     state.visit.grant(user=user, factor_id=factor_id)  # it has just been used
-    told = owner_notices.added(state, user, kind, before)
+    notified = owner_notices.added(state, user, kind, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=kind)
-    news = "added" if told or before else "added_first"
+    news = "added" if notified or before else "added_first"
     return responses.go(url_for(".factors", news=news))
 
 

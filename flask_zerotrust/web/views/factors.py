@@ -61,18 +61,20 @@ def register(blueprint: Blueprint) -> None:
 @owner_view(_ACTION)
 def factors(state: AppState, user: str) -> ResponseReturnValue:
     """List the person's factors, with a way to each and to new ones."""
-    kept, left = set(state.enrolled.ids(user)), state.enrolled.recovery_left(user)
+    stored, left = set(state.enrolled.ids(user)), state.enrolled.recovery_left(user)
     news = request.args.get("news", "")
     context = session_list.elsewhere(state) if news in _CHANGES else {"app_csrf": app_csrf()}
     dates = state.enrolled.history(user)
     return responses.page(
         "factors",
-        factors=[_shown(one, kept, dates) for one in state.factors.of(user) if one.kind != codes_of.KIND],
-        removed=[_gone(one) for one in reversed(dates) if one.removed_at is not None],
+        factors=[
+            _shown(item, stored, dates) for item in state.factors.of(user) if item.kind != codes_of.KIND
+        ],
+        removed=[_gone(item) for item in reversed(dates) if item.removed_at is not None],
         recovery_left=left,
         few_left=left <= codes_of.FEW_CODES,
         recovery_url=url_for(".recovery") if state.factors.of(user) else None,
-        ways=_ways(state) if len(kept) < MAX_FACTORS else [],
+        ways=_ways(state) if len(stored) < MAX_FACTORS else [],
         news=gettext(NEWS.get(news, "")),
         return_url=request.script_root + "/",
         sessions_url=url_for(".sessions"),
@@ -84,90 +86,90 @@ def factors(state: AppState, user: str) -> ResponseReturnValue:
 @owner_view(_ACTION)
 def factor(state: AppState, user: str, factor_id: str) -> ResponseReturnValue:
     """Show one factor. A POST gives it another name."""
-    found = _own(state, user, factor_id)
+    result = _own(state, user, factor_id)
     if request.method == "GET":
-        return _page(state, user, found)
+        return _page(state, user, result)
     check_form(state, "factor:" + factor_id)
     typed = request.form.get("label", "")
     try:
         state.enrolled.rename(user, factor_id, typed)
     except ChallengeError as error:
-        return _page(state, user, found, typed=typed, error=error)
-    signals.factor_renamed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind)
+        return _page(state, user, result, typed=typed, error=error)
+    signals.factor_renamed.send(this_app(), user=user, factor_id=factor_id, kind=result.kind)
     return responses.go(url_for(".factors", news="renamed"))
 
 
 @owner_view(_ACTION)
 def remove(state: AppState, user: str, factor_id: str) -> ResponseReturnValue:
     """Remove one factor, end what it has opened elsewhere, and tell the owner. Never the last one."""
-    found = _own(state, user, factor_id)
+    result = _own(state, user, factor_id)
     check_form(state, "factor:" + factor_id)
     before = state.factors.of(user)
     try:
-        state.enrolled.remove(user, factor_id, spare=_spare(state, user, found))
+        state.enrolled.remove(user, factor_id, spare=_spare(state, user, result))
     except ChallengeError as error:
-        return _page(state, user, found, error=error)
+        return _page(state, user, result, error=error)
     entry = state.visit.entry_of(user)
     state.sessions.end_grants(user, factor_id=factor_id, except_id=entry.id if entry is not None else None)
     browsers.forget_others(state, user)
-    owner_notices.removed(state, user, found.kind, before)
-    signals.factor_removed.send(this_app(), user=user, factor_id=factor_id, kind=found.kind, reason="user")
+    owner_notices.removed(state, user, result.kind, before)
+    signals.factor_removed.send(this_app(), user=user, factor_id=factor_id, kind=result.kind, reason="user")
     return responses.go(url_for(".factors", news="removed"))
 
 
 def _own(state: AppState, user: str, factor_id: str) -> Factor:
     """Return a factor that is kept here and can be used now. The app's own are the app's to change."""
-    kept = state.enrolled.ids(user)
-    found = [one for one in state.factors.of(user) if one.id == factor_id and factor_id in kept]
-    return found[0] if found else abort(404)
+    stored = state.enrolled.ids(user)
+    result = [item for item in state.factors.of(user) if item.id == factor_id and factor_id in stored]
+    return result[0] if result else abort(404)
 
 
 def _spare(state: AppState, user: str, leaving: Factor) -> list[str] | None:
     """Return the ids of which one has to stay. None where the app keeps one, or a list of codes goes."""
-    kept = set(state.enrolled.ids(user))
-    rest = [one for one in state.factors.of(user) if one.id != leaving.id and one.kind != codes_of.KIND]
-    if leaving.kind == codes_of.KIND or any(one.id not in kept for one in rest):
+    stored = set(state.enrolled.ids(user))
+    rest = [item for item in state.factors.of(user) if item.id != leaving.id and item.kind != codes_of.KIND]
+    if leaving.kind == codes_of.KIND or any(item.id not in stored for item in rest):
         return None
-    return [one.id for one in rest]
+    return [item.id for item in rest]
 
 
 def _page(
     state: AppState,
     user: str,
-    found: Factor,
+    result: Factor,
     *,
     typed: str | None = None,
     error: ChallengeError | None = None,
 ) -> ResponseReturnValue:
-    label = gettext(found.label)
+    label = gettext(result.label)
     return responses.page(
         "factor",
         200 if error is None else 409 if error.reason == "last_factor" else 422,
-        factor={"id": found.id, "kind": found.kind, "label": label},
+        factor={"id": result.id, "kind": result.kind, "label": label},
         typed=label if typed is None else typed[:MAX_LABEL],
-        last=_spare(state, user, found) == [],
+        last=_spare(state, user, result) == [],
         error=None if error is None else gettext(MESSAGES[error.reason]),
         field_error=error is not None and error.reason == "label",
         max_label=MAX_LABEL,
-        zerotrust_csrf=form_token(state, "factor:" + found.id),
+        zerotrust_csrf=form_token(state, "factor:" + result.id),
         app_csrf=app_csrf(),
-        rename_url=url_for(".factor", factor_id=found.id),
-        remove_url=url_for(".remove_factor", factor_id=found.id),
+        rename_url=url_for(".factor", factor_id=result.id),
+        remove_url=url_for(".remove_factor", factor_id=result.id),
         return_url=url_for(".factors"),
     )
 
 
-def _shown(one: Factor, kept: set[str], dates: list[FactorDates]) -> dict[str, Any]:
-    url = url_for(".factor", factor_id=one.id) if one.id in kept else None
-    live = [row for row in dates if row.id == one.id and row.removed_at is None]
-    found = live[-1] if live else FactorDates(one.id, one.kind)
+def _shown(item: Factor, share: set[str], dates: list[FactorDates]) -> dict[str, Any]:
+    url = url_for(".factor", factor_id=item.id) if item.id in share else None
+    live = [row for row in dates if row.id == item.id and row.removed_at is None]
+    result = live[-1] if live else FactorDates(item.id, item.kind)
     return {
-        "id": one.id,
-        "kind": one.kind,
-        "label": gettext(one.label),
+        "id": item.id,
+        "kind": item.kind,
+        "label": gettext(item.label),
         "url": url,
-        "added": _day(found.added_at),
-        "used": _day(found.used_at),
+        "added": _day(result.added_at),
+        "used": _day(result.used_at),
     }
 
 
@@ -183,11 +185,11 @@ def _day(at: float | None) -> browser_list.Time | None:
 
 def _ways(state: AppState) -> list[dict[str, str]]:
     """Return the factors that can be added here: (label, URL)."""
-    found = [(gettext("Authenticator app"), url_for(".enrol"))]
+    result = [(gettext("Authenticator app"), url_for(".enrol"))]
     if state.sender is not None:
-        found.append((gettext("Mobile number"), url_for(".add_contact", kind="sms")))
+        result.append((gettext("Mobile number"), url_for(".add_contact", kind="sms")))
     if state.mailer is not None:
-        found.append((gettext("E-mail address"), url_for(".add_contact", kind="email")))
+        result.append((gettext("E-mail address"), url_for(".add_contact", kind="email")))
     if state.factors.party() is not None:
-        found.append((gettext("Passkey or security key"), url_for(".add_passkey")))
-    return [{"label": label, "url": url} for label, url in found]
+        result.append((gettext("Passkey or security key"), url_for(".add_passkey")))
+    return [{"label": label, "url": url} for label, url in result]

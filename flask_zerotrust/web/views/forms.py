@@ -43,10 +43,10 @@ def check_form(state: AppState, purpose: str, *, without_referrer: bool = False)
         _refuse(403, gettext("This form was posted from another site."), back)
     check_size()
     try:
-        said = state.form_tokens.loads(request.form.get(CSRF_FIELD, ""), max_age=int(config.CHALLENGE_S))
+        data = state.form_tokens.loads(request.form.get(CSRF_FIELD, ""), max_age=int(config.CHALLENGE_S))
     except BadSignature:
-        said = None
-    if said != [state.user(), purpose]:
+        data = None
+    if data != [state.user(), purpose]:
         again = (gettext("Load the page again"), path_before() or request.script_root + "/")
         _refuse(400, gettext("This form is too old. Load the page again and repeat the last step."), again)
 
@@ -78,7 +78,7 @@ def shown_fields(parked: Parked) -> list[dict[str, str]]:
     """
     names = [name for name, _ in parked.fields]
     hidden = parked.button if names.count(parked.button) == 1 else None
-    kept = [
+    stored = [
         {
             "name": name,
             "label": field_label(name),
@@ -87,8 +87,10 @@ def shown_fields(parked: Parked) -> list[dict[str, str]]:
         }
         for name, value in parked.fields
     ]
-    asked = [{"name": n, "label": field_label(n), "value": "", "kind": "secret"} for n in parked.left_out]
-    return kept + asked
+    question = [
+        {"name": n, "label": field_label(n), "value": "", "kind": "secret"} for n in parked.left_out
+    ]
+    return stored + question
 
 
 def _kind(name: str, value: str) -> str:

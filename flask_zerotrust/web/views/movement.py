@@ -114,15 +114,15 @@ def _show_status(state: AppState) -> Response:
     user = state.user()
     entry = state.visit.entry_of(user)
     # Without an entry, asking would make one, and a session's id that nobody learns.
-    found = CurrentRisk() if entry is None else state.visit.current()
+    result = CurrentRisk() if entry is None else state.visit.current()
     standing = state.visit.standing(user) if user is not None and entry is not None else None
     return responses.data(
-        level=found.level,
-        risk=round(found.value, 4),
-        strokes=found.strokes,
-        age_s=None if found.age_s is None else round(found.age_s, 1),
-        reasons=list(found.reasons),
-        latched=found.latched,
+        level=result.level,
+        risk=round(result.value, 4),
+        strokes=result.strokes,
+        age_s=None if result.age_s is None else round(result.age_s, 1),
+        reasons=list(result.reasons),
+        latched=result.latched,
         granted=standing is not None and standing.grant_age_s is not None,
-        browser=found.browser,
+        browser=result.browser,
     )

@@ -145,8 +145,8 @@ def _tell(state: AppState, user: str, event: str, what: str, before: Sequence[Fa
     if state.loaders.notify is not None:
         ways = int(_notify(state, user, event, text))
     else:
-        told = before if state.settings.tell_owner else ()
-        ways = sum(_tell_by(state, factor, text) for factor in told)
+        notified = before if state.settings.tell_owner else ()
+        ways = sum(_tell_by(state, factor, text) for factor in notified)
     signals.owner_told.send(this_app(), user=user, notice=event, ways=ways)
     return ways
 

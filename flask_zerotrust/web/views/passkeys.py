@@ -39,19 +39,19 @@ def add(state: AppState, user: str, first: bool) -> ResponseReturnValue:
         return _page(state, user, party, error=error)
     browsers.forget_others(state, user)
     state.visit.grant(user=user, factor_id=factor_id)  # it has just been used
-    told = owner_notices.added(state, user, webauthn.KIND, before)
+    notified = owner_notices.added(state, user, webauthn.KIND, before)
     signals.factor_enrolled.send(this_app(), user=user, factor_id=factor_id, kind=webauthn.KIND)
-    news = "added" if told or before else "added_first"
+    news = "added" if notified or before else "added_first"
     return responses.go(url_for(".factors", news=news))
 
 
 def _keep(state: AppState, user: str, party: RelyingParty, *, first: bool) -> tuple[str, list[Factor]]:
-    asked = state.challenges.questions.take_new_key(user, state.visit.thread(user))
-    key = webauthn.registered(request.form.get("code", ""), party, challenge=asked)
+    question = state.challenges.questions.take_new_key(user, state.visit.thread(user))
+    key = webauthn.registered(request.form.get("code", ""), party, challenge=question)
     if key is None:
         raise ChallengeError("key")
     before = state.factors.of(user)
-    factor_id = state.enrolled.add_passkey(user, key, avoid=[one.id for one in before], first=first)
+    factor_id = state.enrolled.add_passkey(user, key, avoid=[item.id for item in before], first=first)
     return factor_id, before
 
 

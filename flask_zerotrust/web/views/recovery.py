@@ -60,7 +60,7 @@ def _make(state: AppState, user: str) -> ResponseReturnValue:
     codes = state.enrolled.make_recovery(user, avoid=[factor.id for factor in before])
     factor_id = state.enrolled.factors(user)[-1].id
     entry = state.visit.entry_of(user)
-    for old in (one.id for one in before if one.kind == codes_of.KIND):
+    for old in (item.id for item in before if item.kind == codes_of.KIND):
         state.sessions.end_grants(user, factor_id=old, except_id=entry.id if entry is not None else None)
     browsers.forget_others(state, user)
     owner_notices.added(state, user, codes_of.KIND, before)

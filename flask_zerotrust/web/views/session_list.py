@@ -94,8 +94,10 @@ def _rows(state: AppState, user: str) -> list[Row]:
     entry = state.visit.entry_of(user)
     this = entry.id if entry is not None else None
     names = {one.id: one.name for one in state.browsers.all(user, now=state.clock()) if one.remembered}
-    found = sorted(state.sessions.of(user), key=lambda one: (one[0] == this, one[1].seen_at), reverse=True)
-    return [_row(session_id, record, names, this) for session_id, record in found[:MAX_ROWS]]
+    result = sorted(
+        state.sessions.of(user), key=lambda item: (item[0] == this, item[1].seen_at), reverse=True
+    )
+    return [_row(session_id, record, names, this) for session_id, record in result[:MAX_ROWS]]
 
 
 def _row(session_id: str, record: Record, names: dict[str, str], this: str | None) -> Row:
