@@ -151,7 +151,7 @@ measure: $(VENV)/.dev ## the same without new fits and browsers: what make evalu
 	@$(IDENTITY)
 	@$(MAKE) --no-print-directory docs
 
-identity: $(VENV)/.dev ## measure the background of identity alone; writes docs/identity.md again
+identity: $(VENV)/.dev ## measure the background of identity alone; writes docs/research/identity.md again
 	@$(IDENTITY)
 	@$(MAKE) --no-print-directory docs
 

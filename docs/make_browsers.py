@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).resolve().parent
-PAGE = DOCS / "browsers.md"
+PAGE = DOCS / "research" / "browsers.md"
 _START, _END = "<!-- people: start -->", "<!-- people: end -->"
 # By browser what is kept of people, and how its tools are called.
 _PEOPLE = {"Chromium": "people.json", "Firefox": "people-firefox.json", "WebKitGTK": "people-webkit.json"}

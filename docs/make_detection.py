@@ -14,9 +14,9 @@ from research.report import tables, targets
 DOCS = Path(__file__).resolve().parent
 KEPT = DOCS / "evaluation.json"
 REPLAYS = DOCS / "replays.json"
-MEMORY_PAGE = DOCS / "replay-memory.md"
+MEMORY_PAGE = DOCS / "research" / "replay-memory.md"
 START, END = "<!-- figures: start -->", "<!-- figures: end -->"
-PAGE = DOCS / "detection.md"
+PAGE = DOCS / "research" / "detection.md"
 
 
 def page(report: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).resolve().parent
-PAGE, FILE = DOCS / "friction.md", DOCS / "friction.json"
+PAGE, FILE = DOCS / "research" / "friction.md", DOCS / "friction.json"
 #: Codes in ten visits that a user who has the browser remembered may be asked for.
 MOST_CODES = 1
 #: What a guarded link by the challenge page that proves may take, in ms, in the median.

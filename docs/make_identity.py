@@ -14,7 +14,7 @@ from research.report import tables, targets
 
 DOCS = Path(__file__).resolve().parent
 KEPT = DOCS / "identity.json"
-PAGE = DOCS / "identity.md"
+PAGE = DOCS / "research" / "identity.md"
 
 Json = dict[str, Any]
 SECONDS = ("10", "15", "30", "60", "120")
@@ -34,7 +34,7 @@ def page(found: Json) -> str:
     return f"""# Identity: the owner of a profile, or somebody else?
 
 Written by `docs/make_identity.py` from `docs/identity.json`, which `make identity` measures; nothing is
-typed by hand. What is kept of users, and their rights: [The same person?](identity-privacy.md).
+typed by hand. What is kept of users, and their rights: [The same person?](../identity-privacy.md).
 
 Background model, version `{found["model"]["version"]}`: the 50 SapiMouse people who are not held out, each
 visit as recorded, as one plain device would have recorded it (*same device*), and as one drawn at random

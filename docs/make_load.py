@@ -12,7 +12,7 @@ from typing import Any
 
 DOCS = Path(__file__).resolve().parent
 LOAD, SOAK = DOCS / "load.json", DOCS / "soak.json"
-PAGE = DOCS / "load.md"
+PAGE = DOCS / "research" / "load.md"
 _KINDS = {"events": "collector, 600 events", "view": "protected view"}
 # A batch, or a page, with a full store may take so many times as long as with an almost empty one.
 _MOST = 1.5

@@ -14,7 +14,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "flask_zerotrust" / "bundles" / "default" / "manifest.json"
 EVALUATION = ROOT / "docs" / "evaluation.json"
-CARD = ROOT / "docs" / "model-card.md"
+CARD = ROOT / "docs" / "research" / "model-card.md"
 BUNDLED = MANIFEST.with_name(CARD.name)
 README = ROOT / "README.md"
 START, END = "<!-- figures: start -->", "<!-- figures: end -->"
@@ -262,7 +262,8 @@ def _down(share: float) -> str:
 
 def unlinked(text: str) -> str:
     """Return the card as it lies in the bundle, where the other pages are not beside it."""
-    return re.sub(r"\[([^]]+)\]\(([a-z-]+\.md)[^)]*\)", r"\1 (docs/\2)", text)
+    text = re.sub(r"\[([^]]+)\]\(\.\./([a-z-]+\.md)[^)]*\)", r"\1 (docs/\2)", text)
+    return re.sub(r"\[([^]]+)\]\(([a-z-]+\.md)[^)]*\)", r"\1 (docs/research/\2)", text)
 
 
 def pages() -> dict[Path, str]:

@@ -12,7 +12,7 @@ from typing import Any
 DOCS = Path(__file__).resolve().parent
 KEPT = DOCS / "benchmarks.json"
 IN_PAGE = DOCS / "page-time.json"
-PAGE = DOCS / "performance.md"
+PAGE = DOCS / "research" / "performance.md"
 _CELLS = ("figure", "found", "target", "verdict")
 START, END = "<!-- figures: start -->", "<!-- figures: end -->"
 

@@ -15,7 +15,7 @@ from flask_zerotrust.movement.features import FEATURE_NAMES
 Floats = NDArray[np.float64]
 
 #: Features whose mean and spread over the strokes are looked at. Chosen before the comparison in
-#: docs/models-compared.md, one or two of every kind.
+#: docs/research/models-compared.md, one or two of every kind.
 KEY = (
     "speed_peak",
     "speed_cv",

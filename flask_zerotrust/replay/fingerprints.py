@@ -34,7 +34,7 @@ _CHANCE = np.array([-2.16, 0.51, 0.24, -0.09, 0.02, 0.19, 0.19])
 #: Likeness that 1 % and 0.1 % of those strokes reach with the nearest of 61,000.
 RARE, RARER = 0.60, 0.82
 #: Likeness from which a stroke may go on with the stored visit of an earlier one, and what such strokes
-#: need together: no five strokes in a row of those people had it (docs/replay-memory.md).
+#: need together: no five strokes in a row of those people had it (docs/research/replay-memory.md).
 LIKE_AT_ALL, IN_ORDER = -0.20, 0.80
 
 _AT = (np.arange(POINTS) + 0.5) / POINTS

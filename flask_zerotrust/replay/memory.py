@@ -24,7 +24,7 @@ MOST_STROKES = 8
 # A person does not repeat a movement, but a page may send one twice.
 OWN_S = 60.0
 # Candidates whose likeness is worked out, by squared distances of sketches, and how many: 97 of 100
-# copies that are very like lie nearer, and two strangers of 62,000 (docs/replay-memory.md).
+# copies that are very like lie nearer, and two strangers of 62,000 (docs/research/replay-memory.md).
 WITHIN, CANDIDATES = 100.0, 8
 # Keys of a stroke in memory, and candidates of the stroke of a batch that is looked up alone.
 HITS, SINGLES = 4, 3

@@ -22,7 +22,7 @@ LONGEST_PAUSE_MS = 30_000.0
 # Pixel noise that is always there, in px, and what is added before logarithms are taken of a shape.
 _FLOOR_PX = 0.3
 # Log of the distance in px from a pair to the nearest of eight candidates of other sessions, by its size
-# and shape: least squares on SapiMouse's training people (docs/replay-memory.md).
+# and shape: least squares on SapiMouse's training people (docs/research/replay-memory.md).
 _CHANCE = np.array([-0.29, 0.12, 0.13, 0.11, 0.28, -0.09, 0.06, 0.33])
 # What paces that differ cost, per unit of a natural logarithm, and where that ends: the strokes' against
 # each other, and the pause's against the strokes'. Tried: none, half and twice that.
@@ -31,7 +31,7 @@ _PAUSE, _PAUSE_MOST = 0.15, 1.5
 _SHORTEST_PAUSE_MS = 30.0
 
 #: Likeness from which a pair may go on with the stored visit of an earlier one, what such pairs need
-#: together, and one alone (docs/replay-memory.md).
+#: together, and one alone (docs/research/replay-memory.md).
 LIKE_AT_ALL, IN_ORDER, ALONE = 0.0, 1.1, 1.3
 
 

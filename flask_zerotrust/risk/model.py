@@ -141,7 +141,8 @@ def _leaf_of(depth: int) -> NDArray[np.uint8]:
 
 
 #: Weight of the trees in the raw score. By families held out the networks alone are as good as with a
-#: quarter or half of trees. Trees say nothing extreme of a row like none before (docs/models-compared.md).
+#: quarter or half of trees. Trees say nothing extreme of new kinds of rows
+#: (docs/research/models-compared.md).
 TREES_SHARE = 0.25
 #: Standard deviations beyond which a feature says no more: far outside is as good as the edge.
 FAR_SD = 5.0

@@ -70,7 +70,7 @@ def bot(family: str = "bezier", seed: int = 0, *, strokes: int | None = None) ->
     Parameters
     ----------
     family : str
-        One of docs/simulators.md, such as ``"linear"`` or ``"wind"``.
+        One of docs/research/simulators.md, such as ``"linear"`` or ``"wind"``.
     """
     return next(simulate.bots(1, rng=np.random.default_rng(seed), families=[family], strokes=strokes))
 

@@ -12,7 +12,7 @@ from sklearn.neural_network import MLPClassifier
 from flask_zerotrust.risk.model import FAR_SD, Networks
 from flask_zerotrust.training.table import Floats
 
-# Chosen by families held out (docs/models-compared.md).
+# Chosen by families held out (docs/research/models-compared.md).
 HIDDEN = (64, 32)
 NETWORKS = 4
 EPOCHS = 12

@@ -1,4 +1,4 @@
-"""Measure every figure of docs/performance.md that can be measured here: ``make bench``.
+"""Measure every figure of docs/research/performance.md that can be measured here: ``make bench``.
 
 CPU time of one process, jobs taken in turn, medians. Ratios hold within one run; nothing in the test
 suite asserts them.

@@ -1,4 +1,4 @@
-"""All figures of docs/identity.md: both data sets, and what else was tried on background people."""
+"""All figures of docs/research/identity.md: both data sets, and other methods on background people."""
 
 from __future__ import annotations
 

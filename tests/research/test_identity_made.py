@@ -270,7 +270,7 @@ def test_the_background_that_ships_is_the_one_that_was_measured() -> None:
 
 def test_the_page_on_identity_is_that_of_the_figures_that_were_kept() -> None:
     script = runpy.run_path(str(DOCS / "make_identity.py"))
-    assert script["page"](KEPT) == (DOCS / "identity.md").read_text(), "run: make docs"
+    assert script["page"](KEPT) == (DOCS / "research" / "identity.md").read_text(), "run: make docs"
 
 
 def test_targets_of_identity_are_measured_or_left_out() -> None:

@@ -345,7 +345,7 @@ def test_the_command_says_what_the_data_lacks(tmp_path):
 
 def test_the_page_of_targets_is_that_of_the_figures_that_were_kept():
     script = runpy.run_path(str(DOCS / "make_detection.py"))
-    assert script["page"](KEPT) == (DOCS / "detection.md").read_text(), "run: make docs"
+    assert script["page"](KEPT) == (DOCS / "research" / "detection.md").read_text(), "run: make docs"
     text, figures = script["MEMORY_PAGE"].read_text(), json.loads(script["REPLAYS"].read_text())
     assert script["memory_page"](text, figures) == text, "run: make docs"
 

@@ -264,6 +264,18 @@ def test_the_table_of_settings_is_that_of_the_code():
     assert script["page"](text) == text, "run: make docs"
 
 
+def test_the_charts_are_those_of_the_kept_figures():
+    script = runpy.run_path(str(DOCS / "make_charts.py"))
+    drawn = script["charts"]()
+    shown = set(re.findall(r"\((charts/\w+\.svg)\)", (DOCS / "how-good.md").read_text()))
+    assert {path.relative_to(DOCS).as_posix() for path in drawn} == shown
+    assert {path for path, text in drawn.items() if text != path.read_text()} == set(), "run: make docs"
+
+
+def test_the_page_of_results_is_short():
+    assert len((DOCS / "how-good.md").read_text().split()) <= 620
+
+
 def test_the_figures_are_those_of_the_model_that_ships():
     script = runpy.run_path(str(DOCS / "make_model_card.py"))
     for page, text in script["pages"]().items():
