@@ -52,7 +52,7 @@ def test_after_it_the_former_key_can_go(site: Site) -> None:
     said = rekey(both)
     assert (said.exit_code, said.stdout) == (
         0,
-        "1 encrypted anew, 0 were under the newest key already.\n",
+        "1 encrypted again, 0 were under the newest key already.\n",
     )
     assert factors(site.rekeyed("second-key", fallbacks=[])) == [SECRET, NUMBER]
 
@@ -77,7 +77,7 @@ def test_again_it_changes_nothing(site: Site) -> None:
     store = both.app.extensions["zerotrust"].store
     rekey(both)
     before = store.get("factors:eve")
-    assert rekey(both).stdout.startswith("0 encrypted anew, 1 were")
+    assert rekey(both).stdout.startswith("0 encrypted again, 1 were")
     assert store.get("factors:eve") == before
 
 
@@ -104,8 +104,8 @@ def test_what_was_cut_short_is_finished_by_the_next_run(
     assert "Traceback" not in cut.output
     monkeypatch.undo()
     assert all(both.app.extensions["zerotrust"].enrolled.ids(f"user-{n}") == ["totp"] for n in range(1, 6))
-    assert rekey(both).stdout == "3 encrypted anew, 3 were under the newest key already.\n"
-    assert rekey(both).stdout == "0 encrypted anew, 6 were under the newest key already.\n"
+    assert rekey(both).stdout == "3 encrypted again, 3 were under the newest key already.\n"
+    assert rekey(both).stdout == "0 encrypted again, 6 were under the newest key already.\n"
     after = site.rekeyed("second-key", fallbacks=[])
     assert factors(after) == [SECRET, NUMBER]
 
@@ -128,7 +128,8 @@ def test_movement_profiles_move_too_and_are_kept_no_longer(make_site: Callable[.
     assert kept.learn(kept.load("eve"), habits, now=first.clock(), background=guard.background)
     kept.stop("bob")
     first.clock.tick(179 * 86_400)
-    assert rekey(first.rekeyed("second-key", fallbacks=["first-key"])).stdout.startswith("2 encrypted anew")
+    done = rekey(first.rekeyed("second-key", fallbacks=["first-key"]))
+    assert done.stdout.startswith("2 encrypted again")
     after = first.rekeyed("second-key", fallbacks=[]).app.extensions["zerotrust"].profiles
     assert (after.progress("eve").strokes, after.progress("bob").stopped) == (len(habits), True)
     first.clock.tick(86_400)

@@ -361,5 +361,5 @@ def test_next_targets_are_inside_the_window() -> None:
 
 def test_the_docs_list_the_families() -> None:
     """All of them, in their order."""
-    page = Path(__file__).parents[2] / "docs" / "simulators.md"
+    page = Path(__file__).parents[2] / "docs" / "research" / "simulators.md"
     assert tuple(re.findall(r"^\| `(\w+)` \|", page.read_text(), re.MULTILINE)) == FAMILIES

@@ -167,5 +167,5 @@ def test_no_strokes_give_no_rows():
 
 
 def test_every_feature_is_documented_in_order():
-    page = Path(__file__).parents[2] / "docs" / "features.md"
+    page = Path(__file__).parents[2] / "docs" / "research" / "features.md"
     assert tuple(re.findall(r"^\| `(\w+)`", page.read_text(), re.MULTILINE)) == FEATURE_NAMES
