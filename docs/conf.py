@@ -44,6 +44,13 @@ __name__ = "__main__"
 from flask import Flask, session
 from flask_zerotrust import ZeroTrust, current_risk, signals, step_up_required, testing
 from flask_zerotrust.factors import TotpFactor, new_secret
+bank = Flask("bank")
+bank.config.update(SECRET_KEY="dev", ZEROTRUST_STORE="memory://", TESTING=True)
+bank_zt = ZeroTrust(bank)
+bank_zt.user_id_loader(lambda: "ada")
+bank_zt.factors_loader(lambda user: [TotpFactor("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")])
+bank.add_url_rule("/money", "money", step_up_required(lambda: "1,000"))
+client = bank.test_client()
 """
 
 _ENTRY = re.compile(r"^- \[[^\]]+\]\(([\w/-]+)\.md\)", re.MULTILINE)

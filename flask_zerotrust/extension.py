@@ -104,11 +104,25 @@ class ZeroTrust:
     def init_app(self, app: Flask) -> None:
         """Add the extension to an app, after its configuration is complete.
 
+        Parameters
+        ----------
+        app : Flask
+
         Raises
         ------
         ConfigError
             For a bad or unknown ``ZEROTRUST_`` key, a missing ``SECRET_KEY``, a store that cannot be
             written, a model bundle that does not fit, or an app with ``host_matching``.
+
+        Examples
+        --------
+        >>> zt = ZeroTrust()
+        >>> def create_app():
+        ...     app = Flask(__name__)
+        ...     app.config.update(SECRET_KEY="dev", ZEROTRUST_STORE="memory://", TESTING=True)
+        ...     zt.init_app(app)
+        ...     return app
+        >>> app = create_app()
         """
         if "zerotrust" in app.extensions:
             raise ConfigError(f"ZeroTrust is already set up for {app.name!r}: call init_app once an app.")
@@ -182,31 +196,73 @@ class ZeroTrust:
         return app.extensions["zerotrust"].loaders is self._loaders
 
     def user_id_loader(self, loader: UserIdLoader) -> UserIdLoader:
-        """Register a function () -> str, int, UUID or None that names who is logged in. Beats Flask-Login.
+        """Register a function () that returns the id of the user who is logged in. Flask-Login needs none.
 
-        The id is kept as text, and :meth:`factors_loader` gets it so.
+        Parameters
+        ----------
+        loader : callable
+            Returns str, int, UUID, or None if nobody is logged in. The id is kept as text, and
+            :meth:`factors_loader` gets it so. It must stay the same as long as the account exists.
+
+        Examples
+        --------
+        >>> @zt.user_id_loader
+        ... def user_id():
+        ...     return session.get("user")
         """
         self._loaders.user_id = loader
         return loader
 
     def factors_loader(self, loader: FactorsLoader) -> FactorsLoader:
-        """Register a function (user id) -> factors that the app itself keeps and vouches for."""
+        """Register a function (user id) that returns the factors that the app itself keeps.
+
+        Parameters
+        ----------
+        loader : callable
+            Returns a list of :class:`Factor`, empty for a user without one. Numbers and addresses must be
+            verified: whoever reads them passes step-ups.
+
+        Examples
+        --------
+        >>> @zt.factors_loader
+        ... def factors(user_id):
+        ...     return [zt.email_factor("ada@bank.example")]
+        """
         self._loaders.factors = loader
         return loader
 
     def record_consent(self, consent: Consent) -> Consent:
-        """Register a function (user id or None) -> bool: whether this person's movement may be recorded.
+        """Register a function (user id or None) that says whether a user's movement may be recorded.
 
-        Asked for every batch, so it should be quick. Anything but True is no.
+        Parameters
+        ----------
+        consent : callable
+            Returns bool. It is asked for every batch, so it should be quick. Anything but True is no.
+
+        Examples
+        --------
+        >>> @zt.record_consent
+        ... def may_record(user_id):
+        ...     return user_id in {"ada"}
         """
         self._loaders.record_consent = consent
         return consent
 
     def identity_consent(self, consent: IdentityConsent) -> IdentityConsent:
-        """Register a function (user id) -> bool: whether this user agrees to a profile of how they move.
+        """Register a function (user id) that says whether a user agrees to a profile of their movement.
 
-        Asked for every batch, so it should be quick. Anything but True is no. Where a user takes their
-        consent back, call :meth:`forget_profile` too.
+        If a user takes the consent back, call :meth:`forget_profile` too.
+
+        Parameters
+        ----------
+        consent : callable
+            Returns bool. It is asked for every batch, so it should be quick. Anything but True is no.
+
+        Examples
+        --------
+        >>> @zt.identity_consent
+        ... def agrees(user_id):
+        ...     return user_id in {"ada"}
         """
         self._loaders.identity_consent = consent
         return consent
@@ -219,6 +275,17 @@ class ZeroTrust:
         ``"factors-reset"``, ``"unlocked"``, ``"browser-remembered"``, ``"wrong-codes"`` or ``"latched"``,
         and ``text`` says so in words. The last two come once a day at most. Its errors are logged, and
         the change stands.
+
+        Parameters
+        ----------
+        notify : callable
+
+        Examples
+        --------
+        >>> told = []
+        >>> @zt.notify
+        ... def tell(user_id, event, text):
+        ...     told.append((user_id, text))
         """
         self._loaders.notify = notify
         return notify
@@ -229,13 +296,15 @@ class ZeroTrust:
         The number is ``+`` and digits. Raise :class:`~flask_zerotrust.errors.SenderError` if it cannot be
         sent, with neither number nor text in it. Codes, notices and the pages that add numbers use it.
 
-        Example
-        -------
-        ::
+        Parameters
+        ----------
+        send : callable
 
-            @zt.text_sender
-            def send_text(number, text):
-                provider.messages.create(to=number, body=text)
+        Examples
+        --------
+        >>> @zt.text_sender
+        ... def send_text(number, text):
+        ...     provider.messages.create(to=number, body=text)
         """
         self._loaders.send_text = send
         return send
@@ -244,15 +313,17 @@ class ZeroTrust:
         """Register a function (user id) -> str: the name of the account on the user's devices.
 
         An authenticator app shows it below the site's name, and a passkey keeps it. Without it that is the
-        user's id, or nothing where the id is a number or a UUID.
+        user's id, or nothing if the id is a number or a UUID.
 
-        Example
-        -------
-        ::
+        Parameters
+        ----------
+        name : callable
 
-            @zt.account_name
-            def account_name(user_id):
-                return db.session.get(User, user_id).email
+        Examples
+        --------
+        >>> @zt.account_name
+        ... def account_name(user_id):
+        ...     return db.session.get(User, user_id).email
         """
         self._loaders.account_name = name
         return name
@@ -301,22 +372,91 @@ class ZeroTrust:
         tell(this_app(), user, None, "app")
 
     def profile(self, user: str) -> Progress:
-        """Return how far a user's movement profile is. Without ``ZEROTRUST_IDENTITY`` it never begins."""
+        """Return the progress of a user's movement profile. Without ``ZEROTRUST_IDENTITY`` it never begins.
+
+        Parameters
+        ----------
+        user : str
+
+        Returns
+        -------
+        Progress
+            ``strokes`` learnt of ``needed``, ``ready``, ``stopped``, and ``updated_at`` or None.
+
+        Raises
+        ------
+        StoreError
+            If the store does not answer.
+
+        Examples
+        --------
+        >>> with app.app_context():
+        ...     zt.profile("ada").ready
+        False
+        """
         return this_state().profiles.progress(user)
 
     def forget_profile(self, user: str) -> None:
         """Erase a user's movement profile, also from the store's own files.
 
         Learning begins again with the next proven session, unless the user no longer agrees.
+
+        Parameters
+        ----------
+        user : str
+
+        Raises
+        ------
+        StoreError
+            If the store does not answer.
+
+        Examples
+        --------
+        >>> with app.app_context():
+        ...     zt.forget_profile("ada")
         """
         this_state().profiles.forget(user)
 
     def stop_profile(self, user: str) -> None:
-        """Erase a user's movement profile, and keep in mind that this user wants none."""
+        """Erase a user's movement profile, and keep that this user wants none.
+
+        Parameters
+        ----------
+        user : str
+
+        Raises
+        ------
+        StoreError
+            If the store does not answer.
+
+        Examples
+        --------
+        >>> with app.app_context():
+        ...     zt.stop_profile("ada")
+        ...     zt.profile("ada").stopped
+        True
+        """
         this_state().profiles.stop(user)
 
     def resume_profile(self, user: str) -> None:
-        """Undo :meth:`stop_profile`."""
+        """Undo :meth:`stop_profile`.
+
+        Parameters
+        ----------
+        user : str
+
+        Raises
+        ------
+        StoreError
+            If the store does not answer.
+
+        Examples
+        --------
+        >>> with app.app_context():
+        ...     zt.resume_profile("ada")
+        ...     zt.profile("ada").stopped
+        False
+        """
         this_state().profiles.resume(user)
 
     def forget_user(self, user: str) -> None:
@@ -440,17 +580,46 @@ class ZeroTrust:
 
         Without a sender, its messages go to the terminal while the app is in debug mode or ``TESTING``.
 
+        Parameters
+        ----------
+        number : str
+            With ``+`` or ``00`` and the country code.
+        id : str
+            Name among the user's factors.
+        label : str, optional
+            Name that the user reads. Without one, a sentence with the last two digits.
+
         Raises
         ------
         ConfigError
             If ``ZEROTRUST_SMS_SENDER`` is ``"none"`` in production, or the number is not in international
             form.
+
+        Examples
+        --------
+        >>> with app.app_context():
+        ...     zt.sms_factor("+44 7700 900123").label
+        'Text message to the number ending in 23'
         """
         return sms_factor(number, self.sender, id=id, label=label)
 
     @property
     def sender(self) -> Sender | Verifier:
-        """The current app's sender of text messages, or the service that sends and checks their codes."""
+        """The current app's sender of text messages, or the service that sends and checks their codes.
+
+        Raises
+        ------
+        ConfigError
+            If ``ZEROTRUST_SMS_SENDER`` is ``"none"`` in production.
+
+        Examples
+        --------
+        >>> with app.app_context():
+        ...     zt.sender.send("+447700900123", "Your card is on its way.")
+        --- text message to +447700900123
+        Your card is on its way.
+        ---
+        """
         sender = this_state().factors.sender()
         if sender is None:
             raise ConfigError(
@@ -464,16 +633,44 @@ class ZeroTrust:
 
         Without a sender, its mail goes to the terminal while the app is in debug mode or ``TESTING``.
 
+        Parameters
+        ----------
+        address : str
+        id : str
+            Name among the user's factors.
+        label : str, optional
+            Name that the user reads. Without one, a sentence with the masked address.
+
         Raises
         ------
         ConfigError
             If ``ZEROTRUST_EMAIL_SENDER`` is ``"none"`` in production, or the address is malformed.
+
+        Examples
+        --------
+        >>> with app.app_context():
+        ...     zt.email_factor("ada@bank.example").label
+        'E-mail to a…@bank.example'
         """
         return EmailFactor(address, self.mailer, id=id, label=label)
 
     @property
     def mailer(self) -> Mailer:
-        """The current app's sender of mail."""
+        """The current app's sender of mail.
+
+        Raises
+        ------
+        ConfigError
+            If ``ZEROTRUST_EMAIL_SENDER`` is ``"none"`` in production.
+
+        Examples
+        --------
+        >>> with app.app_context():
+        ...     zt.mailer.send("ada@bank.example", "Hello", "Your card is on its way.")
+        --- mail “Hello” to ada@bank.example
+        Your card is on its way.
+        ---
+        """
         mailer = this_state().factors.mailer()
         if mailer is None:
             raise ConfigError(

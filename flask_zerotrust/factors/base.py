@@ -257,5 +257,11 @@ def is_usable(factor: Factor) -> bool:
 
 
 def new_secret() -> str:
-    """Return a fresh secret for an authenticator app: 160 random bits in base32."""
+    """Return a fresh secret for an authenticator app: 160 random bits in base32.
+
+    Examples
+    --------
+    >>> len(new_secret())
+    32
+    """
     return base64.b32encode(secrets.token_bytes(_SECRET_BYTES)).decode()

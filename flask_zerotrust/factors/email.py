@@ -41,6 +41,15 @@ class EmailFactor(SendingFactor):
     ------
     ConfigError
         For text that is no address.
+
+    Examples
+    --------
+    >>> from flask_zerotrust.factors import EmailFactor
+    >>> class Printer:
+    ...     def send(self, address, subject, text):
+    ...         print(address, subject)
+    >>> EmailFactor("ada@bank.example", Printer()).send("123456", action="pay", host="")
+    ada@bank.example Your code
     """
 
     kind = KIND

@@ -46,6 +46,15 @@ class SmsFactor(NumberFactor):
     ------
     ConfigError
         For a number that is not in international form.
+
+    Examples
+    --------
+    >>> from flask_zerotrust.factors import SmsFactor
+    >>> class Printer:
+    ...     def send(self, number, text):
+    ...         print(number, text.splitlines()[0])
+    >>> SmsFactor("+44 (0)7700 900123", Printer()).send("123456", action="pay", host="")
+    +447700900123 Your code for "pay" is 123456. Never share it: we never ask for it.
     """
 
     def __init__(self, number: str, sender: Sender, id: str = "sms", label: str | None = None) -> None:

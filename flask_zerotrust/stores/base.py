@@ -20,6 +20,13 @@ class Store(Protocol):
     yet. A write sets value, life and owner afresh. Counters, claims and values share one set of
     keys. Logs have their own. All methods raise :class:`~flask_zerotrust.errors.StoreError` when the
     backend fails.
+
+    Examples
+    --------
+    >>> from flask_zerotrust.stores import MemoryStore
+    >>> store = MemoryStore()
+    >>> store.claim("code:1", ttl_s=60), store.claim("code:1", ttl_s=60)
+    (True, False)
     """
 
     def get(self, key: str) -> bytes | None:

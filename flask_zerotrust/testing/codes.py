@@ -28,6 +28,12 @@ def last_code(client: FlaskClient, *, to: str | None = None) -> str:
     ConfigError
         If no code was sent, or if ``ZEROTRUST_SMS_SENDER`` and ``ZEROTRUST_EMAIL_SENDER`` both name a
         provider.
+
+    Examples
+    --------
+    >>> testing.last_code(client)
+    Traceback (most recent call last):
+    flask_zerotrust.errors.ConfigError: No code was sent yet.
     """
     state = guard_of(client)
     console = (ConsoleSender, ConsoleMailer)
@@ -54,7 +60,17 @@ def totp_code(client: FlaskClient, user: str | None = None) -> str:
     Parameters
     ----------
     user : str, optional
-        Who is logged in, unless named.
+        Id of the user. The one who is logged in if left out.
+
+    Raises
+    ------
+    ConfigError
+        If the user has no authenticator app, or all codes of this minute are used.
+
+    Examples
+    --------
+    >>> len(testing.totp_code(client))
+    6
     """
 
     def read(state: AppState) -> str:
@@ -77,6 +93,17 @@ def pass_challenge(client: FlaskClient, answer: TestResponse) -> TestResponse:
     ----------
     answer : TestResponse
         The view's: a redirect to the challenge, or the 401 that names its ``challenge_url``.
+
+    Raises
+    ------
+    ConfigError
+        If the answer leads to no challenge, or it was not passed.
+
+    Examples
+    --------
+    >>> answer = client.get("/money", headers={"Accept": "text/html", "Sec-Fetch-Mode": "navigate"})
+    >>> testing.pass_challenge(client, answer).status_code
+    303
     """
     url = _challenge_path(client, answer)
     factor = inside(client, _easiest)

@@ -42,6 +42,11 @@ def move(client: FlaskClient, visit: Recording | str | Path, *, session: str | N
     ------
     RecordingError
         For a file that cannot be read, or that does not hold this visit.
+
+    Examples
+    --------
+    >>> testing.move(client, testing.bot("linear", strokes=20)).level
+    'high'
     """
     recording = visit if isinstance(visit, Recording) else _read(visit, session)
 
@@ -60,6 +65,17 @@ def person(seed: int = 0, *, strokes: int | None = None) -> Recording:
 
     The model that ships takes the person of seed 0 for one, and about two in three of the others:
     simulated people are no recorded ones.
+
+    Parameters
+    ----------
+    seed : int
+    strokes : int, optional
+        Number of strokes. Drawn if left out.
+
+    Examples
+    --------
+    >>> testing.person(strokes=5).source
+    'simulated_people'
     """
     return next(simulate.people(1, rng=np.random.default_rng(seed), strokes=strokes))
 
@@ -71,6 +87,14 @@ def bot(family: str = "bezier", seed: int = 0, *, strokes: int | None = None) ->
     ----------
     family : str
         One of docs/research/simulators.md, such as ``"linear"`` or ``"wind"``.
+    seed : int
+    strokes : int, optional
+        Number of strokes. Drawn if left out.
+
+    Examples
+    --------
+    >>> testing.bot("wind", strokes=5).label
+    'bot'
     """
     return next(simulate.bots(1, rng=np.random.default_rng(seed), families=[family], strokes=strokes))
 

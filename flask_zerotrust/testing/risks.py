@@ -35,7 +35,13 @@ def trust(client: FlaskClient) -> None:
     Raises
     ------
     ConfigError
-        Where nobody is logged in, or the app is not ``TESTING``.
+        If nobody is logged in, or the app is not ``TESTING``.
+
+    Examples
+    --------
+    >>> testing.trust(client)
+    >>> client.get("/money").status_code
+    200
     """
     inside(client, lambda state: state.visit.grant(user=user_of(state), factor_id=FACTOR_ID))
 
@@ -53,12 +59,6 @@ def remember(client: FlaskClient) -> None:
 
     Examples
     --------
-    >>> app = Flask("bank")
-    >>> app.config.update(SECRET_KEY="dev", ZEROTRUST_STORE="memory://", TESTING=True)
-    >>> zt = ZeroTrust(app)
-    >>> _ = zt.user_id_loader(lambda: "ada")
-    >>> _ = zt.factors_loader(lambda user: [TotpFactor(new_secret())])
-    >>> client = app.test_client()
     >>> testing.remember(client)
     >>> testing.risk(client).browser
     'known'
@@ -92,8 +92,13 @@ def force_risk(client: FlaskClient, wanted: Level | float) -> CurrentRisk:
         A level. Or a risk in [0, 1] after movement enough, for views with a ``max_risk`` of their own.
         The model's cut-offs name its level then.
 
-    A passed step-up ends, and so does what was held against the user, unless the risk is *high*: then a
+    A passed step-up ends, and so does the latch of the user, unless the risk is *high*: then a
     code is demanded until one is passed, as after real movement.
+
+    Examples
+    --------
+    >>> testing.force_risk(client, "high").latched
+    True
     """
 
     def force(state: AppState) -> CurrentRisk:
@@ -109,7 +114,13 @@ def force_risk(client: FlaskClient, wanted: Level | float) -> CurrentRisk:
 
 
 def risk(client: FlaskClient) -> CurrentRisk:
-    """Return the risk of this session, as ``current_risk`` shows it to the app."""
+    """Return the risk of this session, as ``current_risk`` shows it to the app.
+
+    Examples
+    --------
+    >>> testing.force_risk(client, "low").level, testing.risk(client).level
+    ('low', 'low')
+    """
     return inside(client, lambda state: state.visit.current())
 
 

@@ -68,6 +68,13 @@ def step_up_required(
     ------
     ConfigError
         For limits out of range. At the first request when it stands above ``@app.route``.
+
+    Examples
+    --------
+    >>> @app.post("/transfer")
+    ... @step_up_required(action="send a transfer")
+    ... def transfer():
+    ...     return "sent"
     """
     _check(view, max_risk, max_age_s)
     guarded_methods = _methods(methods)

@@ -16,7 +16,14 @@ def zerotrust_script(nonce: str | None = None) -> Markup:
     Parameters
     ----------
     nonce : str, optional
-        The page's Content-Security-Policy nonce, where scripts need one.
+        The page's Content-Security-Policy nonce, if scripts need one.
+
+    Examples
+    --------
+    >>> from flask_zerotrust import zerotrust_script
+    >>> with app.test_request_context():
+    ...     zerotrust_script(nonce="r4nd0m")
+    Markup('<script type="module" src="..." data-zerotrust="/zerotrust" nonce="r4nd0m"></script>')
     """
     state = this_state()
     if state.settings.mode == "off":

@@ -47,6 +47,12 @@ class CurrentRisk:
         A challenge is required until it is passed.
     browser : {"new", "session", "known"}
         ``"new"``: nothing is proven. ``"session"``: proven until the logout. ``"known"``: remembered.
+
+    Examples
+    --------
+    >>> with app.test_request_context():
+    ...     current_risk.level, current_risk.browser
+    ('unknown', 'new')
     """
 
     value: float = 0.5

@@ -164,6 +164,24 @@ def test_the_page_of_the_api_lists_what_the_public_modules_offer_and_nothing_els
     assert documented((DOCS / "api.md").read_text()) == offered
 
 
+#: Constants and methods of protocols, which their class explains.
+WITHOUT_EXAMPLE = re.compile(r"\.(errors|signals)\.|\.(NEVER_PARK|__version__|current_risk|Recording)$")
+
+
+def test_every_object_of_the_api_has_an_example_that_runs():
+    """`make docs-html` runs the examples."""
+    for name in sorted(documented((DOCS / "api.md").read_text())):
+        if WITHOUT_EXAMPLE.search(name):
+            continue
+        module, _, last = name.rpartition(".")
+        thing = getattr(importlib.import_module(module), last)
+        members = vars(thing).items() if last == "ZeroTrust" else ()
+        methods = {key: value for key, value in members if not key.startswith("_")}
+        for key, value in {last: thing, **methods}.items():
+            text = inspect.getdoc(value.fget if isinstance(value, property) else value) or ""
+            assert ">>> " in text, f"{module}: {key}"
+
+
 def test_an_automodule_of_the_api_hides_none_of_its_members():
     assert "exclude-members" not in (DOCS / "api.md").read_text()
 
