@@ -34,7 +34,7 @@ def page(found: Json) -> str:
     return f"""# Identity: the owner of a profile, or somebody else?
 
 Written by `docs/make_identity.py` from `docs/identity.json`, which `make identity` measures; nothing is
-typed by hand. What is kept of users, and their rights: [The same person?](../identity-privacy.md).
+typed by hand. What is kept of users, and their rights: [Identity profiles](../identity-privacy.md).
 
 Background model, version `{found["model"]["version"]}`: the 50 SapiMouse people who are not held out, each
 visit as recorded, as one plain device would have recorded it (*same device*), and as one drawn at random

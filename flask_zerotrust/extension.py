@@ -125,7 +125,9 @@ class ZeroTrust:
         >>> app = create_app()
         """
         if "zerotrust" in app.extensions:
-            raise ConfigError(f"ZeroTrust is already set up for {app.name!r}: call init_app once an app.")
+            raise ConfigError(
+                f"ZeroTrust is already set up for {app.name!r}. Call init_app once for each app."
+            )
         if app.url_map.host_matching:
             raise ConfigError(
                 f"{app.name!r} uses host_matching, under which the extension's own pages are found on "

@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     help="Recordings of people that only set the thresholds, with --from-scratch.",
 )
 @click.option("--name", default="custom", show_default=True, help="Name of the model in its manifest.")
-@click.option("--trees", type=click.IntRange(1), help="How many are fitted; fewer are quicker and duller.")
+@click.option(
+    "--trees", type=click.IntRange(1), help="Number of trees. Fewer train faster and are less accurate."
+)
 @click.option(
     "--render/--no-render", default=True, help="Show sessions through simulated browsers (default)."
 )

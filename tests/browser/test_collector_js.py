@@ -412,10 +412,9 @@ def test_a_press_on_any_control_sends_at_once(page: Page, site: Site, control: s
     page.goto(site.url)
     page.get_by_text("press").hover()
     page.mouse.down()
-    post = site.wait(site.posts)[0]
-    batch = site.wait(site.taken)[0]
-    assert batch.kind[-1] == DOWN
-    assert post.envelope().sent_ms - batch.t_ms[-1] < 1_500
+    # On a slow machine the moves before may have gone in a batch of their own.
+    batch = site.wait(lambda: [batch for batch in site.taken() if batch.kind[-1] == DOWN])[0]
+    assert batch.sent_ms - batch.t_ms[-1] < 1_500
 
 
 @pytest.mark.parametrize("host", ["closed-button", "div", "span"])
@@ -433,10 +432,8 @@ def test_a_press_inside_a_closed_shadow_root_sends_at_once(page: Page, site: Sit
     )
     page.mouse.move(*ON_BUTTON)
     page.mouse.down()
-    post = site.wait(site.posts)[0]
-    batch = site.wait(site.taken)[0]
-    assert batch.kind[-1] == DOWN
-    assert post.envelope().sent_ms - batch.t_ms[-1] < 1_500
+    batch = site.wait(lambda: [batch for batch in site.taken() if batch.kind[-1] == DOWN])[0]
+    assert batch.sent_ms - batch.t_ms[-1] < 1_500
 
 
 def test_what_is_left_goes_when_the_page_goes(page: Page, site: Site) -> None:
