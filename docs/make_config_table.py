@@ -12,16 +12,45 @@ from typing import Any
 from flask_zerotrust.config import PREFIX, Settings
 
 PAGE = Path(__file__).parent / "configuration.md"
+
+#: Settings by feature, in the order of the page.
+GROUPS = {
+    "General": "mode url_prefix store session_s audit_log logout_url frame_ancestors support",
+    "Step-ups and known browsers": "grant_s new_browser browser_days keyless_s never_park",
+    "Movement": "model max_risk half_life_s replay_memory replay_days expose_risk",
+    "Factors": "enrol tell_owner issuer passkeys webauthn_rp_id webauthn_origins",
+    "Text messages": "sms_sender sms_prefixes sms_denied sms_limits twilio_account_sid twilio_auth_token "
+    "twilio_api_key twilio_api_secret twilio_region twilio_edge twilio_from twilio_verify_service",
+    "Mail": "email_sender email_limits smtp_host smtp_port smtp_security smtp_user smtp_password smtp_from",
+    "Recordings and profiles": "record_dir record_max_bytes record_keep_s identity profile_days",
+}
+UNITS = {"s": "seconds", "days": "days", "bytes": "bytes"}
 START, END = "<!-- table: start -->", "<!-- table: end -->"
 
 
 def table() -> str:
-    """Return one row for every setting, in the order of the class."""
-    rows = ["| key | default | range | meaning |", "|---|---|---|---|"]
-    for f in dataclasses.fields(Settings):
-        cells = (f"`{PREFIX}{f.name.upper()}`", f"`{_short(f.default)}`", _range(f), f.metadata["doc"])
-        rows.append("| " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+    """Return a table for each feature, with one row for every setting.
+
+    Raises
+    ------
+    KeyError
+        If a setting is in no group, or in two.
+    """
+    left = {f.name: f for f in dataclasses.fields(Settings)}
+    rows: list[str] = []
+    for title, names in GROUPS.items():
+        rows += [f"## {title}", "", "| key | default | unit and range | meaning |", "|---|---|---|---|"]
+        rows += [_row(left.pop(name)) for name in names.split()] + [""]
+    if left:
+        raise KeyError(f"in no group: {', '.join(left)}")
+    return "\n".join(rows).rstrip()
+
+
+def _row(f: dataclasses.Field[Any]) -> str:
+    unit = UNITS.get(f.name.rpartition("_")[2], "")
+    limits = ", ".join(part for part in (unit, _range(f)) if part)
+    cells = (f"`{PREFIX}{f.name.upper()}`", f"`{_short(f.default)}`", limits, f.metadata["doc"])
+    return "| " + " | ".join(cells) + " |"
 
 
 def _short(value: Any) -> str:

@@ -218,7 +218,9 @@ class Settings:
         low=0,
         high=500_000,
     )
-    replay_days: float = _setting(30.0, "how many days they are kept at most", low=1, high=365)
+    replay_days: float = _setting(
+        30.0, "days for which the strokes of ZEROTRUST_REPLAY_MEMORY are kept", low=1, high=365
+    )
 
     grant_s: float = _setting(
         300.0,
@@ -298,28 +300,36 @@ class Settings:
     sms_denied: tuple[str, ...] = _setting(
         DENIED_KINDS, "kinds of numbers, countries ('JM') and prefixes ('+4479') that get no messages"
     )
-    sms_limits: SmsLimits = _setting(SmsLimits(), "most text messages an hour; what you leave out stays")
+    sms_limits: SmsLimits = _setting(
+        SmsLimits(), "most text messages an hour; limits that you leave out stay"
+    )
     twilio_account_sid: str | None = _setting(None, "Twilio account, AC...")
     twilio_auth_token: str | None = _setting(None, "Twilio auth token", secret=True)
     twilio_api_key: str | None = _setting(None, "Twilio API key, SK..., in place of the auth token")
-    twilio_api_secret: str | None = _setting(None, "secret of the API key", secret=True)
+    twilio_api_secret: str | None = _setting(None, "secret of ZEROTRUST_TWILIO_API_KEY", secret=True)
     twilio_region: str | None = _setting(None, "where Twilio keeps the data, such as ie1; with the edge")
-    twilio_edge: str | None = _setting(None, "Twilio's door to that region, such as dublin")
+    twilio_edge: str | None = _setting(
+        None, "edge through which Twilio is reached, such as dublin; with the region"
+    )
     twilio_from: str | None = _setting(None, "Twilio sender number or messaging service, MG...")
     twilio_verify_service: str | None = _setting(
         None, "Twilio Verify service, VA..., whose codes have six digits"
     )
 
     email_sender: EmailSender = _setting("none", "none, console (development only) or smtp")
-    email_limits: EmailLimits = _setting(EmailLimits(), "most mails an hour; what you leave out stays")
+    email_limits: EmailLimits = _setting(
+        EmailLimits(), "most mails an hour; limits that you leave out stay"
+    )
     smtp_host: str | None = _setting(None, "server that takes the site's mail")
-    smtp_port: int = _setting(587, "its port: 587 with starttls, 465 with ssl", low=1, high=65_535)
+    smtp_port: int = _setting(
+        587, "port of the mail server: 587 with starttls, 465 with ssl", low=1, high=65_535
+    )
     smtp_security: SmtpSecurity = _setting(
         "starttls", "starttls, ssl (TLS from the start) or none (a server on this machine)"
     )
-    smtp_user: str | None = _setting(None, "user to log in with; None does not log in")
-    smtp_password: str | None = _setting(None, "password of that user", secret=True)
-    smtp_from: str | None = _setting(None, "sender, such as 'Bank <no-reply@bank.example>'")
+    smtp_user: str | None = _setting(None, "user at the mail server; None does not log in")
+    smtp_password: str | None = _setting(None, "password of ZEROTRUST_SMTP_USER", secret=True)
+    smtp_from: str | None = _setting(None, "sender of mail, such as 'Bank <no-reply@bank.example>'")
 
     def model_and_hash(self) -> tuple[str | None, str | None]:
         """Return the folder of the model and the SHA-256 of its manifest, each None if not named."""
