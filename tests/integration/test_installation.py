@@ -211,7 +211,7 @@ def test_twilio_is_set_up_from_its_keys() -> None:
 
 
 def test_adding_the_extension_twice_is_refused(site: Site) -> None:
-    with pytest.raises(ConfigError, match="already set up for 'site': call init_app once"):
+    with pytest.raises(ConfigError, match=r"already set up for 'site'\. Call init_app once"):
         site.zt.init_app(site.app)
 
 
